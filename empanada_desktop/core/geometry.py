@@ -1,0 +1,76 @@
+"""Planes, boxes and voxel sizes. Volumes are indexed z, y, x throughout."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Axis(StrEnum):
+    """The orientation of a plane, named by the two axes that it shows."""
+
+    XY = "xy"
+    XZ = "xz"
+    YZ = "yz"
+
+    @property
+    def normal(self) -> int:
+        """Index of the volume axis that the planes are stacked along (z 0, y 1, x 2)."""
+        return {"xy": 0, "xz": 1, "yz": 2}[self.value]
+
+    @property
+    def in_plane(self) -> tuple[int, int]:
+        """Indices of the volume axes that are the plane's rows and columns (xy: y, x; xz: z, x; yz: z, y)."""
+        rows, columns = (axis for axis in range(3) if axis != self.normal)
+        return rows, columns
+
+
+@dataclass(frozen=True)
+class Box:
+    """A range of voxels: start inclusive, stop exclusive, z y x."""
+
+    start: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels along z, y and x."""
+        z, y, x = (stop - start for start, stop in zip(self.start, self.stop, strict=True))
+        return z, y, x
+
+    @property
+    def slices(self) -> tuple[slice, slice, slice]:
+        """The box as an index into an array."""
+        z, y, x = (slice(start, stop) for start, stop in zip(self.start, self.stop, strict=True))
+        return z, y, x
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Voxel size in nanometres, z y x; None where it is not known, with the place that it was read from."""
+
+    z: float | None = None
+    y: float | None = None
+    x: float | None = None
+    source: str = "unknown"
+
+    @property
+    def zyx(self) -> tuple[float | None, float | None, float | None]:
+        """The three sizes in axis order."""
+        return self.z, self.y, self.x
+
+    @property
+    def is_known(self) -> bool:
+        """True when all three sizes are known."""
+        return None not in self.zyx
+
+    def __str__(self) -> str:
+        if self.zyx == (None, None, None):
+            return "unknown"
+        sizes = " × ".join("?" if size is None else f"{size:g}" for size in self.zyx)
+        return f"{sizes} nm (z, y, x; {self.source})"
+
+
+def plane_index(axis: Axis, index: int) -> tuple[slice | int, ...]:
+    """Return the index that cuts plane `index` of orientation `axis` out of a z y x array."""
+    full: list[slice | int] = [slice(None)] * 3
+    full[axis.normal] = index
+    return tuple(full)

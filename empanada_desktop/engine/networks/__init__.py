@@ -1,0 +1,1 @@
+"""The panoptic networks: encoders, decoders, heads."""

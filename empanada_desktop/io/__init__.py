@@ -1,0 +1,1 @@
+"""Bytes to arrays and back: volumes, OME-Zarr, training sets, weights files."""

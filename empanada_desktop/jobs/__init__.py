@@ -1,0 +1,1 @@
+"""Where and when tasks run: JobSpec in, result out."""
