@@ -1,0 +1,195 @@
+"""The command line: one sub-command per task, with arguments made from its Params and Inputs."""
+
+import argparse
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+from . import __version__
+from .errors import AppError, JobCancelled
+from .jobs.executor import InlineExecutor
+from .jobs.progress import TimeLeft, in_words
+from .jobs.spec import JobSpec
+from .tasks.params import TaskModel
+from .tasks.registry import TASKS, load_task
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+EXIT_USER_ERROR = 2
+EXIT_CANCELLED = 130
+
+
+class TerminalContext:
+    """Progress on stderr, one line that rewrites itself on a terminal; Ctrl-C cancels at the next check."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._time_left = TimeLeft()
+        self._rewrites = sys.stderr.isatty()
+        self._last = ""
+
+    def cancel(self, *_: object) -> None:
+        """Ask the job to stop; a second request stops the program at once."""
+        if self.cancelled:
+            raise KeyboardInterrupt
+        self.cancelled = True
+        self._write("Stopping after this plane …", ends=True)
+
+    def report(self, done: int, total: int, message: str = "") -> None:
+        """Show the phase, the steps done and the time left."""
+        seconds = self._time_left.seconds(done, total, message)
+        left = f" {in_words(seconds)} left." if seconds is not None and done < total else ""
+        text = f"{message}, {done} of {total}.{left}" if message else f"{done} of {total}.{left}"
+        if self._rewrites or done == total or done % max(1, total // 10) == 0:
+            self._write(text, ends=done == total)
+
+    def check_cancelled(self) -> None:
+        """Raise JobCancelled after Ctrl-C."""
+        if self.cancelled:
+            raise JobCancelled
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Apply `function` to the items one after the other."""
+        return map(function, items)
+
+    def _write(self, text: str, ends: bool) -> None:
+        if text == self._last:
+            return
+        self._last = text
+        if self._rewrites:
+            sys.stderr.write("\r\x1b[K" + text + ("\n" if ends else ""))
+        else:
+            sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; returns 0, 2 after an error that the user can mend, 130 when cancelled."""
+    try:
+        return _dispatch(arguments)
+    except AppError as error:
+        print(f"Error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"Hint: {error.hint}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except (JobCancelled, KeyboardInterrupt):
+        print("Cancelled.", file=sys.stderr)
+        return EXIT_CANCELLED
+
+
+def _dispatch(arguments: Sequence[str]) -> int:
+    verb = next((argument for argument in arguments if not argument.startswith("-")), None)
+    options = _parser(verb).parse_args(arguments)
+    if options.verb is None:
+        _parser(None).print_help()
+        return EXIT_USER_ERROR
+    spec: JobSpec = options.make_spec(options)
+    context = TerminalContext()
+    previous = signal.signal(signal.SIGINT, context.cancel)
+    try:
+        result = InlineExecutor().run(spec, context)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    print("\n".join(result.lines()))
+    return 0
+
+
+def _parser(verb: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="empanada-desktop", description="Segment, annotate, proofread and measure electron-microscopy volumes."
+    )
+    parser.add_argument("--version", action="version", version=f"empanada-desktop {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB")
+    for name in TASKS:
+        _add_task(verbs, name)
+    _add_run(verbs)
+    return parser
+
+
+def _add_task(verbs: Any, verb: str) -> None:  # noqa: ANN401 - argparse keeps the type private
+    module = load_task(verb).module
+    parser = verbs.add_parser(verb, help=module.TITLE, description=module.__doc__)
+    _add_fields(parser, module.Inputs)
+    _add_fields(parser.add_argument_group("parameters"), module.Params)
+    parser.set_defaults(make_spec=lambda options: _spec_from(verb, options))
+
+
+def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type private
+    parser = verbs.add_parser("run", help="Run a job.yaml or a recipe again, on other data too.")
+    parser.add_argument("job", type=Path, help="job.yaml, or a recipe that a result carries")
+    parser.add_argument("--input", dest="volume", help="volume to use instead of the job's own")
+    parser.add_argument("--out", help="where to write instead of the job's own place")
+    parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing result")
+    parser.set_defaults(make_spec=_spec_from_file)
+
+
+def _spec_from_file(options: argparse.Namespace) -> JobSpec:
+    given = {name: getattr(options, name) for name in ("volume", "out", "overwrite")}
+    return JobSpec.read(options.job, **{name: value for name, value in given.items() if value is not None})
+
+
+def _spec_from(verb: str, options: argparse.Namespace) -> JobSpec:
+    module = load_task(verb).module
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    params, inputs = (
+        {name: value for name, value in given.items() if name in record.model_fields}
+        for record in (module.Params, module.Inputs)
+    )
+    return JobSpec(verb, module.Params.checked(params), module.Inputs.checked(inputs))
+
+
+def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 - parser or group of it
+    for name, field in record.model_fields.items():
+        kind, is_optional = _plain_type(field.annotation)
+        keywords: dict[str, Any] = {"default": None, "help": _help_text(field)}
+        if kind is bool:
+            keywords["action"] = argparse.BooleanOptionalAction
+        else:
+            keywords["metavar"] = _metavar(name, kind)
+            keywords["type"] = _split if get_origin(kind) is tuple else str
+        if field.is_required() and not is_optional and not _is_option(field):
+            del keywords["default"]
+            parser.add_argument(name, **{**keywords, "metavar": name.upper()})
+        else:
+            parser.add_argument("--" + name.replace("_", "-"), dest=name, required=field.is_required(), **keywords)
+
+
+def _is_option(field: Any) -> bool:  # noqa: ANN401 - pydantic's FieldInfo
+    return bool((field.json_schema_extra or {}).get("option"))
+
+
+def _plain_type(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - a type expression
+    if get_origin(annotation) in (Union, types.UnionType):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        return inner[0], len(inner) < len(get_args(annotation))
+    return annotation, False
+
+
+def _metavar(name: str, kind: Any) -> str:  # noqa: ANN401 - a type expression
+    if get_origin(kind) is Literal:
+        return "{" + ",".join(str(choice) for choice in get_args(kind)) + "}"
+    if name == "voxel_size":
+        return "Z,Y,X"
+    return {int: "N", float: "X"}.get(kind, name.upper().replace("_", "-"))
+
+
+def _help_text(field: Any) -> str:  # noqa: ANN401 - pydantic's FieldInfo
+    limits = {type(limit).__name__: limit for limit in field.metadata}
+    low, high = getattr(limits.get("Ge"), "ge", None), getattr(limits.get("Le"), "le", None)
+    span = f" {low:g} to {high:g}." if low is not None and high is not None else ""
+    default = "" if field.is_required() or field.default is None else f" Default: {_default_text(field.default)}."
+    return f"{field.description or field.title or ''}{span}{default}".replace("%", "%%")
+
+
+def _default_text(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.replace("x", ",").split(","))

@@ -1,0 +1,53 @@
+"""What tasks' parameters and inputs are made of: frozen, checked; read by form, command line and job.yaml alike."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import SettingsError
+
+
+class TaskModel(BaseModel):
+    """A frozen record in which each field carries its title, help text, default and limits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> Self:
+        """Make the record from plain values; SettingsError names every field that does not fit and what would."""
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            faults = "; ".join(_in_words(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors())
+            raise SettingsError(faults, "See --help for each parameter's range and meaning.") from error
+
+
+class TaskParams(TaskModel):
+    """The parameters of a task: what a recipe keeps and what can be run again on other data."""
+
+
+class TaskInputs(TaskModel):
+    """What a task reads and writes: paths and the like, which change from run to run."""
+
+
+def _in_words(location: tuple[int | str, ...], message: str, value: object) -> str:
+    name = str(location[0]).replace("_", "-") if location else "settings"
+    if message == "Extra inputs are not permitted":
+        return f"There is no parameter “{name}”"
+    plain = message.removeprefix("Value error, ").replace("Input should be", "should be")
+    return f"“{name}” {plain} (given: {value!r})" if plain.startswith("should be") else f"“{name}”: {plain}"
+
+
+def ui(group: str, step: float | None = None, unit: str | None = None) -> dict[str, Any]:
+    """Return what the form needs to know of a field beyond its type and limits."""
+    return {"group": group, "step": step, "unit": unit}
+
+
+VoxelSize = Annotated[
+    tuple[float, float, float] | None,
+    Field(
+        title="Voxel size",
+        description="Voxel size in nanometres, z, y, x. Leave out to use what the file says.",
+    ),
+]

@@ -1,0 +1,50 @@
+"""The verbs of the program and the modules that carry them out."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from ..core.context import JobContext
+from ..errors import SettingsError
+from .params import TaskInputs, TaskParams
+
+TASKS = {
+    "segment-plane": "segment_plane",
+    "segment-volume": "segment_volume",
+    "train": "train",
+    "finetune": "finetune",
+    "score": "score",
+}
+
+
+class TaskResult(Protocol):
+    """What a task returns: frozen, with its provenance."""
+
+    def lines(self) -> list[str]:
+        """Say in plain sentences what was made and where it is."""
+
+
+class TaskModule(Protocol):
+    """A module of this package: one verb."""
+
+    TITLE: str
+    Params: type[TaskParams]
+    Inputs: type[TaskInputs]
+
+    def run(self, inputs: Any, params: Any, context: JobContext) -> TaskResult:  # noqa: ANN401 - each its own
+        """Carry the verb out."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A verb together with its module."""
+
+    verb: str
+    module: TaskModule
+
+
+def load_task(verb: str) -> Task:
+    """Import the module of a verb; SettingsError when there is no such verb."""
+    if verb not in TASKS:
+        raise SettingsError(f"There is no task “{verb}”.", f"Tasks: {', '.join(TASKS)}.")
+    return Task(verb, cast(TaskModule, importlib.import_module(f".{TASKS[verb]}", __package__)))
