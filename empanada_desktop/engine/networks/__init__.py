@@ -1,1 +1,17 @@
-"""The panoptic networks: encoders, decoders, heads."""
+"""The networks. In: a NetworkConfig. Out: a trainable module with a training forward and `.predict`, weights fresh."""
+
+from __future__ import annotations
+
+from empanada_desktop.engine.networks.panoptic import PanopticNetwork
+from empanada_desktop.engine.networks.panoptic_bifpn import PanopticBiFPN
+from empanada_desktop.engine.networks.panoptic_deeplab import PanopticDeepLab
+from empanada_desktop.io.weights import NetworkConfig
+
+__all__ = ["PanopticBiFPN", "PanopticDeepLab", "PanopticNetwork", "build_network"]
+
+
+def build_network(config: NetworkConfig) -> PanopticNetwork:
+    """Make the network that a config describes, with fresh parameters; SettingsError for an unknown encoder."""
+    if config.architecture == "PanopticDeepLab":
+        return PanopticDeepLab(config)
+    return PanopticBiFPN(config)
