@@ -1,0 +1,138 @@
+"""Where the voxels of an open volume come from: whole in the address space, or in chunks decoded one by one."""
+
+import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from empanada_desktop.core.geometry import Box
+
+Triple = tuple[int, int, int]
+CHUNK_CACHE_BYTES = 128 << 20
+MAPPED_COLUMNS = 64
+
+
+class ByteCache:
+    """Arrays by key, the least recently used ones dropped when they take more than `budget` bytes; thread-safe."""
+
+    def __init__(self, budget: int) -> None:
+        self._budget = budget
+        self._bytes = 0
+        self._arrays: OrderedDict[Hashable, NDArray[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return the array kept under `key`, made now if it is not there; callers must not write into it."""
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+        array = make()
+        with self._lock:
+            self._put(key, array)
+        return array
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._arrays.clear()
+            self._bytes = 0
+
+    def _put(self, key: Hashable, array: NDArray[Any]) -> None:
+        if array.nbytes > self._budget or key in self._arrays:
+            return
+        self._arrays[key] = array
+        self._bytes += array.nbytes
+        while self._bytes > self._budget:
+            self._bytes -= self._arrays.popitem(last=False)[1].nbytes
+
+
+class Source(ABC):
+    """Voxels, z y x. `grain` tells, for each axis, how many neighbouring planes come at about the price of one."""
+
+    def __init__(self, shape: Triple, dtype: DTypeLike, grain: Triple) -> None:
+        self.shape = shape
+        self.dtype = np.dtype(dtype).newbyteorder("=")
+        self.grain = grain
+
+    @abstractmethod
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the voxels of a box that lies inside the volume: a new array, native byte order."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+class MappedSource(Source):
+    """An array that the system pages in from the file: a numpy memmap, or a view of one, z y x."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        z, y, x = array.shape
+        # A yz plane touches every page of the file: take a few dozen neighbours along.
+        super().__init__((z, y, x), array.dtype, (1, 1, MAPPED_COLUMNS))
+        self._array: NDArray[Any] | None = array
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Copy the box out of the file."""
+        if self._array is None:
+            raise ValueError("the file is closed")
+        return np.array(self._array[box.slices], dtype=self.dtype)
+
+    def close(self) -> None:
+        """Drop the map; the system closes the file with it."""
+        self._array = None
+
+
+class ChunkedSource(Source):
+    """Voxels stored in equal chunks, decoded singly; the decoded ones are kept up to CHUNK_CACHE_BYTES."""
+
+    def __init__(self, shape: Triple, dtype: DTypeLike, chunks: Triple) -> None:
+        self.chunks = chunks
+        super().__init__(shape, dtype, chunks)
+        self._cache = ByteCache(CHUNK_CACHE_BYTES)
+
+    @abstractmethod
+    def read_chunk(self, index: Triple) -> NDArray[Any]:
+        """Decode the chunk at a place of the chunk grid: z y x, clipped to the volume or longer."""
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Put the box together from the chunks that it touches."""
+        result = np.empty(box.shape, self.dtype)
+        for index in self._touched(box):
+            chunk = self._cache.get(index, lambda index=index: self.read_chunk(index))  # type: ignore[misc]
+            origin = [i * size for i, size in zip(index, self.chunks, strict=True)]
+            there, here = [], []
+            for start, stop, first, size in zip(box.start, box.stop, origin, self.chunks, strict=True):
+                low, high = max(start, first), min(stop, first + size)
+                there.append(slice(low - first, high - first))
+                here.append(slice(low - start, high - start))
+            result[tuple(here)] = chunk[tuple(there)]
+        return result
+
+    def close(self) -> None:
+        """Forget the decoded chunks."""
+        self._cache.clear()
+
+    def _touched(self, box: Box) -> Iterator[Triple]:
+        ranges = (
+            range(start // size, -(-stop // size))
+            for start, stop, size in zip(box.start, box.stop, self.chunks, strict=True)
+        )
+        return product(*ranges)
+
+
+def luminance(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Grey out of the last axis: 1 or 2 samples (grey, alpha) give the first, 3 or 4 (RGB, alpha) ITU-R 601 luma.
+
+    The dtype is kept, and equal red, green and blue give exactly that value.
+    """
+    if pixels.shape[-1] < 3:
+        return pixels[..., 0]
+    red, green, blue = (pixels[..., sample].astype(np.float64) for sample in range(3))
+    grey = 0.299 * red + 0.587 * green + 0.114 * blue
+    return (np.rint(grey) if pixels.dtype.kind in "ui" else grey).astype(pixels.dtype)

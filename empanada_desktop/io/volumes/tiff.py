@@ -1,0 +1,247 @@
+"""TIFF volumes: pages, ImageJ hyperstacks, OME, tiles, BigTIFF, whatever compression; read by strip, tile or map."""
+
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.volumes.faults import hushed, reading
+from empanada_desktop.io.volumes.sources import ChunkedSource, MappedSource, Source, Triple, luminance
+from empanada_desktop.io.volumes.tiff_spacing import tiff_spacing
+from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
+
+# A "channel" axis longer than this holds planes: ImageJ imports stacks so when it is not told otherwise.
+MOST_CHANNELS = 4
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a TIFF series becomes z y x: which of its axes are z, y, x and samples, and what was left out."""
+
+    axes: str
+    shape: tuple[int, ...]
+    z: int | None
+    notes: tuple[str, ...]
+
+    @property
+    def has_samples(self) -> bool:
+        """True when pixels have several samples (colour, alpha)."""
+        return "S" in self.axes
+
+    @property
+    def depth(self) -> int:
+        """Number of planes."""
+        return 1 if self.z is None else self.shape[self.z]
+
+    def size(self, axis: str) -> int:
+        """Length of a named axis."""
+        return self.shape[self.axes.index(axis)]
+
+    def to_zyx(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A view of the whole series as z y x, or z y x sample."""
+        index = tuple(
+            slice(None) if position == self.z or axis in "YXS" else 0 for position, axis in enumerate(self.axes)
+        )
+        kept = [
+            ("Z" if position == self.z else axis) for position, axis in enumerate(self.axes) if index[position] != 0
+        ]
+        view = array[index]
+        if "Z" not in kept:
+            view, kept = view[np.newaxis], ["Z", *kept]
+        return view.transpose([kept.index(axis) for axis in "ZYXS" if axis in kept])
+
+
+def open_tiff(path: Path, dataset: str | None = None) -> Opened:
+    """Open a TIFF file; `dataset` is the number of the image series in it (the largest is taken otherwise)."""
+    with reading(path), hushed():
+        tif = tifffile.TiffFile(path)
+        try:
+            return _open(tif, path, dataset)
+        except BaseException:
+            tif.close()
+            raise
+
+
+def tiff_datasets(path: Path) -> list[DatasetInfo]:
+    """List the image series of a TIFF file."""
+    with reading(path), hushed(), tifffile.TiffFile(path) as tif:
+        return [
+            DatasetInfo(str(number), tuple(series.shape), str(series.dtype)) for number, series in enumerate(tif.series)
+        ]
+
+
+def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
+    number, notes = _choose_series(tif, path, dataset)
+    series = tif.series[number]
+    if series.dtype is None or series.dtype.kind not in "buif":
+        raise VolumeError(
+            f"{path} holds pixels of type {series.dtype}, which are no grey values.", "Convert it to 8 or 16 bit."
+        )
+    layout = _layout(series.axes, tuple(int(size) for size in series.shape), path)
+    spacing, spacing_notes = tiff_spacing(tif, number)
+    if layout.has_samples:
+        notes.append(f"Colour was turned into grey ({layout.size('S')} samples a pixel).")
+    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+        notes.append("The file says that 0 is white; the grey values are used as they are.")
+    source = _source(tif, series, layout, path)
+    return Opened(source, spacing, [*notes, *layout.notes, *spacing_notes], dataset)
+
+
+def _choose_series(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> tuple[int, list[str]]:
+    """Number of the image series to take, and a note when there was a choice."""
+    count = len(tif.series)
+    if count == 0:
+        raise VolumeError(f"{path} holds no image.", "Choose another file.")
+    if dataset is not None:
+        if not dataset.isdecimal() or int(dataset) >= count:
+            raise VolumeError(f"{path} has no image series {dataset}.", f"Choose a number from 0 to {count - 1}.")
+        return int(dataset), []
+    if count == 1:
+        return 0, []
+    sizes = [int(np.prod(series.shape, dtype=object)) for series in tif.series]
+    number = sizes.index(max(sizes))
+    shapes = "; ".join(f"{n}: {' × '.join(map(str, series.shape))}" for n, series in enumerate(tif.series[:8]))
+    return number, [
+        f"The file holds {count} images of different kinds ({shapes}); number {number}, the largest, is open."
+    ]
+
+
+def _layout(axes: str, shape: tuple[int, ...], path: Path) -> Layout:
+    """Name the z axis, and say which others were cut down to their first element."""
+    if "Y" not in axes or "X" not in axes or 0 in shape:
+        raise VolumeError(f"{path} holds no image: its axes are {axes} {shape}.", "Choose another file.")
+    others = [position for position, axis in enumerate(axes) if axis not in "YXS" and shape[position] > 1]
+    notes = []
+    z = next((position for position in others if axes[position] in "ZR"), None)
+    if z is None:
+        # Unnamed axes, time points and long rows of channels hold the planes of a stack that nobody described.
+        stacks = [p for p in others if axes[p] != "C" or (len(others) == 1 and shape[p] > MOST_CHANNELS)]
+        z = max(stacks, key=lambda position: shape[position], default=None)
+        if z is not None and axes[z] in "TC":
+            notes.append(f"The file calls its {shape[z]} planes {_AXIS_NAMES[axes[z]]}; they are taken as z.")
+    for position in others:
+        if position != z:
+            name = _AXIS_NAMES.get(axes[position], "images")
+            notes.append(f"The file holds {shape[position]} {name}; the first is open.")
+    return Layout(axes, shape, z, tuple(notes))
+
+
+_AXIS_NAMES = {"C": "channels", "T": "time points"}
+
+
+def _source(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, layout: Layout, path: Path) -> Source:
+    offset = series.dataoffset
+    if offset is not None and not layout.has_samples and series.transform is None:
+        nbytes = int(np.prod(series.shape, dtype=object)) * series.dtype.itemsize
+        size = path.stat().st_size
+        if offset + nbytes > size:
+            raise _cut_short(path, nbytes, size - offset)
+        dtype = series.dtype.newbyteorder(tif.byteorder)
+        mapped = np.memmap(path, dtype, "r", offset, tuple(series.shape))
+        tif.close()
+        return MappedSource(layout.to_zyx(mapped))
+    if series.is_truncated:
+        raise _cut_short(path, series.nbytes, path.stat().st_size)
+    return PagedSource(tif, series, layout)
+
+
+def _cut_short(path: Path, wanted: int, there: int) -> VolumeError:
+    return VolumeError(
+        f"{path} is cut short: its header promises {wanted:,} bytes of image, {max(0, there):,} are there.",
+        "Copy it again from where it came from.",
+    )
+
+
+class PagedSource(ChunkedSource):
+    """Planes of a TIFF series that have to be decoded: strip by strip or tile by tile where that is possible."""
+
+    def __init__(self, tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, layout: Layout) -> None:
+        self._tif = tif
+        self._series = series
+        self._layout = layout
+        self._lock = threading.Lock()
+        keyframe = series.keyframe
+        y, x = layout.size("Y"), layout.size("X")
+        # Only planes that are stored on their own, one sample deep, can be taken apart.
+        page_axes = keyframe.axes.replace("I", "")
+        self._plane_pages = page_axes == "YX" and keyframe.shape[-2:] == (y, x) and series.transform is None
+        self._in_segments = self._plane_pages and not series.is_multifile
+        chunks = (1, *(int(size) for size in keyframe.chunks[-2:])) if self._in_segments else (1, y, x)
+        super().__init__((layout.depth, y, x), series.dtype, chunks)  # type: ignore[arg-type]
+
+    def read_chunk(self, index: Triple) -> NDArray[Any]:
+        """Decode one strip or tile, or a whole plane where the file cannot be taken apart."""
+        if self._in_segments:
+            return self._segment(index)
+        if self._layout.has_samples or self._plane_pages:
+            return self._whole_plane(index[0])[np.newaxis]
+        return self._everything[index[0]][np.newaxis]
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        self._tif.close()
+
+    @cached_property
+    def _everything(self) -> NDArray[Any]:
+        """The whole series: for the few files whose pages are volumes themselves."""
+        with self._lock, hushed():
+            array = self._layout.to_zyx(self._series.asarray(maxworkers=1))
+        return luminance(array) if self._layout.has_samples else array
+
+    def _page(self, z: int) -> tifffile.TiffPage | tifffile.TiffFrame | None:
+        stride = 1
+        for position in range(len(self._layout.axes) - 1, -1, -1):
+            axis = self._layout.axes[position]
+            if position == self._layout.z:
+                break
+            if axis not in self._series.keyframe.axes.replace("I", ""):
+                stride *= self._layout.shape[position]
+        with self._lock, hushed():
+            return self._series[z * stride]
+
+    def _whole_plane(self, z: int) -> NDArray[Any]:
+        page = self._page(z)
+        if page is None:
+            return np.zeros(self.shape[1:], self.dtype)
+        with self._lock, hushed():
+            plane = page.asarray(maxworkers=1)
+        if not self._layout.has_samples:
+            return plane.reshape(self.shape[1:])
+        axes = page.keyframe.axes.replace("I", "")
+        return luminance(np.moveaxis(plane, axes.index("S"), -1).reshape(*self.shape[1:], -1))
+
+    def _segment(self, index: Triple) -> NDArray[Any]:
+        z, row, column = index
+        page = self._page(z)
+        across = -(-self.shape[2] // self.chunks[2])
+        number = row * across + column
+        if page is None:
+            return np.zeros(self.chunks, self.dtype)
+        data = self._bytes(page, number, z)
+        keyframe = page.keyframe
+        tables = {}
+        if keyframe.compression in {6, 7, 34892, 33007}:
+            tables = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader}
+        with hushed():
+            segment, _, shape = keyframe.decode(data, number, _fullsize=keyframe.is_tiled, **tables)
+        if segment is None:
+            return np.full(self.chunks, keyframe.nodata or 0, self.dtype)
+        return segment.reshape(shape)[..., 0]  # depth 1, length, width, 1 sample
+
+    def _bytes(self, page: tifffile.TiffPage | tifffile.TiffFrame, number: int, z: int) -> bytes | None:
+        offset, count = page.dataoffsets[number], page.databytecounts[number]
+        if offset == 0 or count == 0:
+            return None
+        with self._lock:
+            self._tif.filehandle.seek(offset)
+            data = self._tif.filehandle.read(count)
+        if len(data) < count:
+            raise ValueError(f"plane {z} is cut short")
+        return bytes(data)
