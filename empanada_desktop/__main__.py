@@ -7,7 +7,7 @@ import sys
 def main() -> int:
     """Run the program with the arguments of the process; returns the exit code."""
     multiprocessing.freeze_support()
-    from .cli import main as command_line  # noqa: PLC0415 - children of a frozen program must not get here
+    from empanada_desktop.cli import main as command_line
 
     return command_line(sys.argv[1:])
 

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from . import __version__
-from .errors import AppError, JobCancelled
-from .jobs.executor import InlineExecutor
-from .jobs.progress import TimeLeft, in_words
-from .jobs.spec import JobSpec
-from .tasks.params import TaskModel
-from .tasks.registry import TASKS, load_task
+from empanada_desktop import __version__
+from empanada_desktop.errors import AppError, JobCancelled
+from empanada_desktop.jobs.executor import InlineExecutor
+from empanada_desktop.jobs.progress import TimeLeft, in_words
+from empanada_desktop.jobs.spec import JobSpec
+from empanada_desktop.tasks.params import TaskModel
+from empanada_desktop.tasks.registry import TASKS, load_task
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

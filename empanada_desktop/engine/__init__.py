@@ -1,1 +1,1 @@
-"""Everything that needs torch: networks, prediction, post-processing, training. Arrays and single values in, arrays out."""
+"""All that needs torch: networks, prediction, training; and post-processing. Arrays and single values in, arrays out."""

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from ..errors import SettingsError
+from empanada_desktop.errors import SettingsError
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,18 @@ class Predictor:
         self.std = std
         self.padding_factor = padding_factor
         self.device = device
+
+    @classmethod
+    def from_weights(cls, weights: Weights, *, use_gpu: bool = True, threads: int = 0) -> Self:
+        """Load weights onto the graphics card if there is one and it is wanted, otherwise onto the processor."""
+        descriptor = weights.descriptor
+        return cls(
+            load_network(weights),
+            mean=descriptor.mean,
+            std=descriptor.std,
+            padding_factor=descriptor.padding_factor,
+            device=choose_device(use_gpu, threads),
+        )
 
     @torch.inference_mode()
     def predict(

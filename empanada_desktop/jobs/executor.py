@@ -2,9 +2,9 @@
 
 from typing import Protocol
 
-from ..core.context import JobContext
-from ..tasks.registry import TaskResult, load_task
-from .spec import JobSpec
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.tasks.registry import TaskResult, load_task
+from empanada_desktop.jobs.spec import JobSpec
 
 
 class Executor(Protocol):

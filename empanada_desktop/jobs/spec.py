@@ -6,9 +6,9 @@ from typing import Any, Self
 
 import yaml
 
-from ..errors import SettingsError
-from ..tasks.params import TaskInputs, TaskParams
-from ..tasks.registry import load_task
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.tasks.params import TaskInputs, TaskParams
+from empanada_desktop.tasks.registry import load_task
 
 
 @dataclass(frozen=True)

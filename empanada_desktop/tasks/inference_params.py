@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from .params import TaskParams, ui
+from empanada_desktop.tasks.params import TaskParams, ui
 
 OddPlanes = Literal[1, 3, 5, 7, 9, 11]
 PowerOfTwo = Literal[1, 2, 4, 8, 16, 32, 64]

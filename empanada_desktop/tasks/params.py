@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import SettingsError
+from empanada_desktop.errors import SettingsError
 
 
 class TaskModel(BaseModel):

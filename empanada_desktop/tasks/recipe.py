@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .. import __version__
-from .params import TaskInputs, TaskParams
+from empanada_desktop import __version__
+from empanada_desktop.tasks.params import TaskInputs, TaskParams
 
 LIBRARIES = ("torch", "numpy", "scipy", "numba", "zarr", "tifffile")
 

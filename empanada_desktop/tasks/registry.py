@@ -4,9 +4,9 @@ import importlib
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
-from ..core.context import JobContext
-from ..errors import SettingsError
-from .params import TaskInputs, TaskParams
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.tasks.params import TaskInputs, TaskParams
 
 TASKS = {
     "segment-plane": "segment_plane",
@@ -14,6 +14,8 @@ TASKS = {
     "train": "train",
     "finetune": "finetune",
     "score": "score",
+    "weights": "weights",
+    "demo": "demo",
 }
 
 

@@ -1,0 +1,60 @@
+"""Going over a volume block by block, and turning a stack's components into its objects on the way."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.geometry import Axis, Box
+
+
+class Sliceable(Protocol):
+    """An array that is read by boxes: numpy, memmap and zarr alike."""
+
+    def __getitem__(self, index: Any, /) -> Any:  # noqa: ANN401 - numpy and zarr differ in their index types
+        """Return the voxels of a box."""
+
+
+def blocks(shape: tuple[int, int, int], side: tuple[int, int, int]) -> Iterator[Box]:
+    """Cut a volume into boxes of `side` (smaller at the far faces), z slowest."""
+    starts = [range(0, extent, step) for extent, step in zip(shape, side, strict=True)]
+    for z in starts[0]:
+        for y in starts[1]:
+            for x in starts[2]:
+                stop = [min(low + step, end) for low, step, end in zip((z, y, x), side, shape, strict=True)]
+                yield Box((z, y, x), (stop[0], stop[1], stop[2]))
+
+
+def count_blocks(shape: tuple[int, int, int], side: tuple[int, int, int]) -> int:
+    """Return how many boxes `blocks` gives."""
+    return int(np.prod([-(-extent // step) for extent, step in zip(shape, side, strict=True)]))
+
+
+def grown(box: Box, margin: int, shape: tuple[int, int, int]) -> tuple[Box, Box]:
+    """Grow a box by `margin` within a volume; returns the grown box, and the place of the old one inside it."""
+    start = tuple(max(0, low - margin) for low in box.start)
+    stop = tuple(min(end, high + margin) for high, end in zip(box.stop, shape, strict=True))
+    inner = tuple(low - first for low, first in zip(box.start, start, strict=True))
+    last = tuple(first + extent for first, extent in zip(inner, box.shape, strict=True))
+    return (
+        Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
+        Box((inner[0], inner[1], inner[2]), (last[0], last[1], last[2])),
+    )
+
+
+def stacked_block(
+    components: Sliceable, tables: Sequence[NDArray[np.uint32]], axis: Axis, box: Box
+) -> NDArray[np.uint32]:
+    """Return the object ids of a box of the volume, z y x, from the components of a stack.
+
+    components: (planes, rows, columns) as the stack was segmented along `axis`. tables[n] maps the components of plane n
+    (0 is background) to ids.
+    """
+    order = (axis.normal, *axis.in_plane)
+    planes, rows, columns = (box.slices[dimension] for dimension in order)
+    found = np.asarray(components[planes, rows, columns])
+    ids = np.empty(found.shape, np.uint32)
+    for n, table in enumerate(tables[planes]):
+        np.take(table, found[n], out=ids[n])
+    return np.ascontiguousarray(np.moveaxis(ids, (0, 1, 2), order))

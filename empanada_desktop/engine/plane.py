@@ -1,0 +1,69 @@
+"""One plane from grey values to objects; the steps that a single plane and a stack share."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.components import split_components
+from empanada_desktop.core.labels import number_objects
+from empanada_desktop.engine.postprocess import panoptic_plane
+from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+
+# Ids within a plane are only used to tell objects apart until they get their final ones: wide enough for any plane.
+PLANE_DIVISOR = 1_000_000
+
+
+@dataclass(frozen=True)
+class PlaneSettings:
+    """How a plane is turned into objects; see tasks.inference_params for the meaning of each value."""
+
+    things: frozenset[int]
+    image_downsampling: int = 1
+    segmentation_confidence: float = 0.5
+    centre_confidence: float = 0.1
+    centre_min_distance: int = 3
+    fine_boundaries: bool = False
+    fill_holes: bool = False
+
+
+def predict_plane(predictor: Predictor, plane: NDArray[np.float32], settings: PlaneSettings) -> PlaneOutputs:
+    """Run the network on a plane of grey values in 0..1, (H, W)."""
+    return predictor.predict(plane, settings.image_downsampling, settings.fine_boundaries)
+
+
+def panoptic_from(
+    outputs: PlaneOutputs, settings: PlaneSettings, semantic: NDArray[np.float32] | None = None
+) -> NDArray[np.uint32]:
+    """Make panoptic ids class * PLANE_DIVISOR + k, (H, W), from the network's outputs.
+
+    `semantic` replaces the outputs' own probabilities, as after a median over planes.
+    """
+    return panoptic_plane(
+        outputs.semantic if semantic is None else semantic,
+        outputs.heatmap,
+        outputs.offsets,
+        things=settings.things,
+        segmentation_confidence=settings.segmentation_confidence,
+        centre_confidence=settings.centre_confidence,
+        centre_min_distance=settings.centre_min_distance,
+        fine_boundaries=settings.fine_boundaries,
+        label_divisor=PLANE_DIVISOR,
+        fill_holes=settings.fill_holes,
+        step=outputs.cell,
+        downsampling=outputs.downsampling,
+    )
+
+
+def segment_plane(
+    predictor: Predictor, plane: NDArray[np.float32], settings: PlaneSettings, label_divisor: int
+) -> tuple[NDArray[np.uint32], int]:
+    """Return the labels of a plane, (H, W) class * divisor + k, and the divisor (wider than asked for if it must be).
+
+    Every connected region is an object of its own, numbered from 1 within its class.
+    """
+    panoptic = panoptic_from(predict_plane(predictor, plane, settings), settings)
+    components, table = split_components(panoptic, settings.things, PLANE_DIVISOR)
+    keep = np.ones(len(table.classes), np.bool_)
+    ids, divisor = number_objects(table.classes, keep, settings.things, label_divisor)
+    return np.concatenate([np.zeros(1, np.uint32), ids])[components], divisor

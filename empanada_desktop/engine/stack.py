@@ -1,0 +1,67 @@
+"""Plane-by-plane 3D inference: network, median over planes, components, matching. Planes are written out as they come."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.components import split_components
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.median import MedianQueue
+from empanada_desktop.core.tracking import StackObjects, StackTracker
+from empanada_desktop.engine.plane import PLANE_DIVISOR, PlaneSettings, panoptic_from, predict_plane
+from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+
+ReadPlane = Callable[[int], NDArray[np.float32]]
+WritePlane = Callable[[int, NDArray[np.uint32]], None]
+
+
+@dataclass(frozen=True)
+class StackSettings:
+    """How a stack is turned into objects: the planes' settings and the median over planes."""
+
+    plane: PlaneSettings
+    median_filter_size: int = 3
+
+
+def segment_stack(
+    read_plane: ReadPlane,
+    n_planes: int,
+    predictor: Predictor,
+    settings: StackSettings,
+    write_components: WritePlane,
+    context: JobContext,
+    message: str = "",
+) -> StackObjects:
+    """Find the objects of a stack of planes.
+
+    read_plane gives plane n as grey values in 0..1, (H, W) float32. write_components is given every plane's components,
+    (H, W) uint32 numbered from 1 within the plane; the result's tables turn them into objects. Only as many planes as
+    the median spans are held in memory.
+    """
+    tracker = StackTracker()
+    for index, panoptic in _panoptic_planes(read_plane, n_planes, predictor, settings, context):
+        components, table = split_components(panoptic, settings.plane.things, PLANE_DIVISOR)
+        tracker.add_plane(components, table)
+        write_components(index, components)
+        context.report(index + 1, n_planes, message)
+    return tracker.finish()
+
+
+def _panoptic_planes(
+    read_plane: ReadPlane, n_planes: int, predictor: Predictor, settings: StackSettings, context: JobContext
+) -> Iterator[tuple[int, NDArray[np.uint32]]]:
+    """Give the panoptic planes in order, each with the median of its neighbours' probabilities."""
+    queue = MedianQueue(settings.median_filter_size)
+    waiting: deque[PlaneOutputs] = deque()
+    done = 0
+    for index in range(n_planes):
+        context.check_cancelled()
+        outputs = predict_plane(predictor, read_plane(index), settings.plane)
+        waiting.append(outputs)
+        ready = queue.push(outputs.semantic)
+        for semantic in [*ready, *(queue.finish() if index == n_planes - 1 else ())]:
+            yield done, panoptic_from(waiting.popleft(), settings.plane, semantic)
+            done += 1

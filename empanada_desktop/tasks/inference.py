@@ -1,0 +1,60 @@
+"""What segmenting a plane and segmenting a volume do alike before and after the network runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.grey import GreyRange, grey_range
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.tasks.inference_params import PlaneParams
+
+if TYPE_CHECKING:
+    from empanada_desktop.engine.plane import PlaneSettings
+    from empanada_desktop.io.volumes import Volume
+    from empanada_desktop.io.weights import Weights, WeightsDescriptor
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+
+
+def volume_grey_range(volume: "Volume") -> GreyRange:
+    """Find which grey values are black and white; from the same sampled xy planes whatever is segmented."""
+    return grey_range(lambda index: volume.read_plane(Axis.XY, index), volume.planes(Axis.XY), volume.dtype)
+
+
+def plane_settings(params: PlaneParams, descriptor: "WeightsDescriptor") -> "PlaneSettings":
+    """Hand the parameters of a plane to the engine as single values."""
+    from empanada_desktop.engine.plane import PlaneSettings
+
+    return PlaneSettings(
+        things=frozenset(() if params.semantic_only else descriptor.thing_list),
+        image_downsampling=params.image_downsampling,
+        segmentation_confidence=params.segmentation_confidence,
+        centre_confidence=params.centre_confidence,
+        centre_min_distance=params.centre_min_distance,
+        fine_boundaries=params.fine_boundaries,
+        fill_holes=params.fill_holes,
+    )
+
+
+def result_facts(volume: "Volume", weights: "Weights", grey: GreyRange) -> dict[str, Any]:
+    """Return what a recipe tells of the data and the weights."""
+    return {
+        "weights": {"name": weights.descriptor.name, "sha256": weights.descriptor.sha256},
+        "grey_range": grey.to_dict(),
+        "shape_zyx": list(volume.shape),
+        "dtype": str(volume.dtype),
+        "voxel_size_nm_zyx": list(volume.spacing.zyx),
+        "voxel_size_source": volume.spacing.source,
+    }
+
+
+def check_tiff_output(out: str, overwrite: bool) -> Path:
+    """Return the path of a TIFF that may be written; SettingsError when it exists or has nowhere to go."""
+    path = Path(out)
+    if path.suffix.lower() not in TIFF_SUFFIXES:
+        raise SettingsError(f"{out} is not a TIFF name.", "Give a name that ends in .tif.")
+    if path.exists() and not overwrite:
+        raise SettingsError(f"{out} exists already.", "Choose another name, or replace it with --overwrite.")
+    if not path.absolute().parent.is_dir():
+        raise SettingsError(f"There is no folder {path.absolute().parent}.", "Make it first, or write elsewhere.")
+    return path

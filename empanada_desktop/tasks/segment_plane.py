@@ -1,0 +1,158 @@
+"""Segment one plane of a volume, or every plane of one orientation on its own."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.grey import GreyRange
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.tasks.inference import check_tiff_output, plane_settings, result_facts, volume_grey_range
+from empanada_desktop.tasks.inference_params import PlaneParams
+from empanada_desktop.tasks.params import TaskInputs, VoxelSize
+from empanada_desktop.tasks.recipe import make_recipe
+
+if TYPE_CHECKING:
+    from empanada_desktop.engine.plane import PlaneSettings
+    from empanada_desktop.engine.predictor import Predictor
+    from empanada_desktop.io.volumes import Volume
+
+TITLE = "Segment one plane in 2D, or every plane on its own."
+Params = PlaneParams
+
+
+class Inputs(TaskInputs):
+    """Which plane to segment and where to write."""
+
+    volume: str = Field(title="Volume", description="The volume or image to segment: a file or a folder.")
+    out: str = Field(title="Output", description="TIFF to write.", json_schema_extra={"option": True})
+    plane: Literal["xy", "xz", "yz"] = Field("xy", title="Plane", description="Orientation of the plane.")
+    index: Annotated[int, Field(ge=0)] = Field(0, title="Index", description="Which plane, counted from 0.")
+    batch: bool = Field(False, title="Batch mode", description="Segment every plane of the orientation on its own.")
+    region: tuple[int, int, int, int] | None = Field(
+        None,
+        title="Region",
+        description="Confine to a rectangle of the plane: first row, first column, last row, last column "
+        "(the last ones not included).",
+    )
+    dataset: str | None = Field(None, title="Dataset", description="Array inside an HDF5 or Zarr file.")
+    voxel_size: VoxelSize = None
+    overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
+
+
+@dataclass(frozen=True)
+class PlaneResult:
+    """Where the segmented plane is, and what is in it."""
+
+    out: str
+    objects: dict[str, int]
+    seconds: float
+    recipe: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Say in plain sentences what was made and where it is."""
+        found = ", ".join(f"{count} {name}" for name, count in self.objects.items())
+        return [*self.notes, f"Objects: {found}.", f"Time: {self.seconds:.1f} s.", f"Written to {self.out}"]
+
+
+def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> PlaneResult:
+    """Segment and write the plane (or planes); returns where it is and how many objects of each class it holds."""
+    from empanada_desktop.engine.predictor import Predictor
+    from empanada_desktop.io.volumes import open_volume
+    from empanada_desktop.io.weights import find_weights
+
+    started = time.perf_counter()
+    out = check_tiff_output(inputs.out, inputs.overwrite)
+    weights = find_weights(params.weights)
+    with open_volume(inputs.volume, inputs.dataset, inputs.voxel_size) as volume:
+        planes = _PlaneReader(volume, inputs, volume_grey_range(volume))
+        recipe = make_recipe("segment-plane", params, inputs, **result_facts(volume, weights, planes.grey)).to_dict()
+        predictor = Predictor.from_weights(weights, use_gpu=params.use_gpu, threads=params.threads)
+        work = _Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
+        work.write(out, planes, recipe, context)
+        notes = (*volume.notes, *work.notes)
+    counts = {title: work.objects[class_id] for class_id, title in weights.descriptor.class_names.items()}
+    return PlaneResult(str(out), counts, time.perf_counter() - started, recipe, notes)
+
+
+class _PlaneReader:
+    """The planes to segment, as grey values in 0..1, confined to the region."""
+
+    def __init__(self, volume: "Volume", inputs: Inputs, grey: GreyRange) -> None:
+        self.volume = volume
+        self.grey = grey
+        self.axis = Axis(inputs.plane)
+        self.indices = _indices(volume.planes(self.axis), inputs)
+        self.rows, self.columns = _region(inputs.region, [volume.shape[axis] for axis in self.axis.in_plane])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        return len(self.indices), self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
+
+    @property
+    def spacing(self) -> Spacing:
+        sizes = self.volume.spacing.zyx
+        order = (self.axis.normal, *self.axis.in_plane)
+        return Spacing(*(sizes[axis] for axis in order), source=self.volume.spacing.source)
+
+    def read(self, index: int) -> NDArray[np.float32]:
+        return self.grey.scale(self.volume.read_plane(self.axis, index)[self.rows, self.columns])
+
+
+class _Segmentation:
+    """Segments planes and counts what was found."""
+
+    def __init__(self, predictor: "Predictor", settings: "PlaneSettings", divisor: int) -> None:
+        self.predictor = predictor
+        self.settings = settings
+        self.divisor = divisor
+        self.objects: Counter[int] = Counter()
+        self.notes: list[str] = []
+
+    def write(self, out: Any, planes: _PlaneReader, recipe: dict[str, Any], context: JobContext) -> None:  # noqa: ANN401
+        from empanada_desktop.io.tiff import write_label_tiff
+
+        labels = self._labels(planes, context)
+        write_label_tiff(out, labels, planes.shape, planes.spacing, recipe, np.uint32)
+
+    def _labels(self, planes: _PlaneReader, context: JobContext) -> Iterator[NDArray[np.uint32]]:
+        from empanada_desktop.engine.plane import segment_plane
+
+        for done, index in enumerate(planes.indices, 1):
+            context.check_cancelled()
+            labels, divisor = segment_plane(self.predictor, planes.read(index), self.settings, self.divisor)
+            self._count(labels, divisor, index)
+            yield labels
+            context.report(done, len(planes.indices), f"{planes.axis} planes")
+
+    def _count(self, labels: NDArray[np.uint32], divisor: int, index: int) -> None:
+        if divisor != self.divisor:
+            self.notes.append(f"Plane {index} holds more objects than {self.divisor}: its label divisor is {divisor}.")
+        self.objects.update((np.unique(labels[labels > 0]) // divisor).tolist())
+
+
+def _indices(n_planes: int, inputs: Inputs) -> Sequence[int]:
+    if inputs.batch:
+        return range(n_planes)
+    if inputs.index >= n_planes:
+        raise SettingsError(
+            f"There is no {inputs.plane} plane {inputs.index}.", f"The volume has planes 0 to {n_planes - 1}."
+        )
+    return [inputs.index]
+
+
+def _region(region: tuple[int, int, int, int] | None, shape: Sequence[int]) -> tuple[slice, slice]:
+    top, left, bottom, right = region or (0, 0, shape[0], shape[1])
+    if not (0 <= top < bottom <= shape[0] and 0 <= left < right <= shape[1]):
+        raise SettingsError(
+            f"The region {region} is not inside the plane.", f"The plane has {shape[0]} rows and {shape[1]} columns."
+        )
+    return slice(top, bottom), slice(left, right)
