@@ -1,0 +1,334 @@
+"""Segmentation results as OME-Zarr 0.5: label pyramids with voxel size, recipe, and a mark while they are unfinished.
+
+    X.zarr/zarr.json              attributes: "ome" (version), "empanada_desktop" (state, recipe, shape, voxel size)
+    X.zarr/labels/<class>/0, 1 …  uint32, z y x, one multiscale label group per class
+    X.zarr/stacks/<plane>/<class>/0 …  single stacks, laid out alike
+    X.zarr/unfinished/…           scratch arrays, gone when the result is complete
+
+Replacing a result keeps the old one beside the new as X.zarr.previous until the new one is complete.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import zarr
+from numpy.typing import DTypeLike, NDArray
+from zarr.codecs import ZstdCodec
+
+from empanada_desktop.core.context import JobContext, QuietContext
+from empanada_desktop.core.geometry import Box, Spacing
+from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.volumes.faults import hushed, reading
+
+OWN_KEY = "empanada_desktop"
+SCRATCH = "unfinished"
+SMALLEST_LEVEL = 256
+LEVEL_FACTOR = 2
+ANISOTROPY = 2.0
+
+Triple = tuple[int, int, int]
+Array = zarr.Array[Any]
+
+
+@dataclass(frozen=True)
+class ResultHeader:
+    """What every result says about itself in its root's attributes."""
+
+    shape: Triple
+    spacing: Spacing
+    chunk: Triple
+    recipe: dict[str, Any]
+    is_complete: bool = False
+
+    def to_attributes(self) -> dict[str, Any]:
+        """The header as JSON."""
+        return {
+            "state": "complete" if self.is_complete else "unfinished",
+            "shape": list(self.shape),
+            "voxel_size_nm": list(self.spacing.zyx),
+            "voxel_size_source": self.spacing.source,
+            "chunk": list(self.chunk),
+            "recipe": json.loads(json.dumps(self.recipe, default=str)),
+        }
+
+    @classmethod
+    def from_attributes(cls, values: Mapping[str, Any]) -> Self:
+        """Read what to_attributes wrote."""
+        z, y, x = values["voxel_size_nm"]
+        shape, chunk = (tuple(int(size) for size in values[key]) for key in ("shape", "chunk"))
+        return cls(
+            shape,  # type: ignore[arg-type]
+            Spacing(z, y, x, str(values["voxel_size_source"])),
+            chunk,  # type: ignore[arg-type]
+            dict(values["recipe"]),
+            values["state"] == "complete",
+        )
+
+
+class ResultStore:
+    """A result being written. It counts as a result only after finish(); until then nobody's reader opens it."""
+
+    def __init__(self, path: Path, root: zarr.Group, header: ResultHeader) -> None:
+        self.path = path
+        self.header = header
+        self._root = root
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        shape: Triple,
+        spacing: Spacing,
+        chunk: int | Triple,
+        recipe: dict[str, Any],
+        overwrite: bool = False,
+    ) -> Self:
+        """Begin a result of `shape` (z y x) at a path that is free, or taken by one of our results with `overwrite`.
+
+        A complete result in the way is kept aside until this one is complete too. VolumeError where the path is taken
+        by anything else, or may not be written.
+        """
+        path = Path(path)
+        with reading(path), hushed():
+            _make_room(path, overwrite)
+            z, y, x = (chunk,) * 3 if isinstance(chunk, int) else chunk
+            clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
+            header = ResultHeader(shape, spacing, clipped, recipe)
+            root = zarr.create_group(str(path), attributes={OWN_KEY: header.to_attributes()}, zarr_format=3)
+        return cls(path, root, header)
+
+    @classmethod
+    def resume(cls, path: str | Path) -> Self:
+        """Open an unfinished result to go on with it; VolumeError where there is none."""
+        path = Path(path)
+        header = read_header(path)
+        if header is None or header.is_complete:
+            raise VolumeError(f"{path} is no unfinished result.", "Choose another path.")
+        with reading(path), hushed():
+            return cls(path, zarr.open_group(str(path), mode="r+"), header)
+
+    def label_array(self, group: str, class_id: int, class_name: str, divisor: int) -> Array:
+        """Return level 0 of a label image ("labels/mito", "stacks/xy/mito"): uint32, z y x; made when it is not there.
+
+        Write whole chunks where you can: a plane written into a thick chunk decodes and encodes all of it.
+        """
+        own = {"class_id": class_id, "class_name": class_name, "label_divisor": divisor}
+        with hushed():
+            if f"{group}/0" in self._root:
+                return self._array(f"{group}/0")
+            self._root.require_group(group).attrs.update({OWN_KEY: own})
+            return self._level_array(f"{group}/0", self.header.shape)
+
+    def scratch_array(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: DTypeLike) -> Array:
+        """Return a working array under unfinished/, made when it is not there; finish() and discard() remove it.
+
+        `shape` begins with the plane; each index along it is one file (a shard) with chunks of the size given inside,
+        so that a plane is written in one go and any part of it can be read alone.
+        """
+        path = f"{SCRATCH}/{name}"
+        inner = tuple(max(1, min(size, length)) for size, length in zip(chunks, shape, strict=True))
+        whole = tuple(-(-length // size) * size for size, length in zip(inner, shape, strict=True))
+        with hushed():
+            if path in self._root:
+                return self._array(path)
+            return self._root.create_array(
+                path,
+                shape=shape,
+                dtype=np.dtype(dtype),
+                chunks=(1, *inner[1:]),
+                shards=(1, *whole[1:]),
+                compressors=ZstdCodec(level=1),
+                fill_value=0,
+            )
+
+    def update_recipe(self, recipe: dict[str, Any]) -> None:
+        """Replace the recipe while the work goes on."""
+        self._write_header(recipe, is_complete=False)
+
+    def finish(self, recipe: dict[str, Any] | None = None, context: JobContext | None = None) -> Path:
+        """Build the pyramids block by block, write the metadata, drop the scratch, and mark the result complete."""
+        context = context or QuietContext()
+        with reading(self.path), hushed():
+            groups = sorted(self._label_groups())
+            for number, group in enumerate(groups):
+                context.report(number, len(groups), f"writing smaller copies of {group}")
+                self._write_pyramid(group, context)
+            for parent in {group.rpartition("/")[0] for group in groups}:
+                names = sorted(group.rpartition("/")[2] for group in groups if group.rpartition("/")[0] == parent)
+                if parent == "labels":
+                    self._root[parent].attrs.update({"ome": {"version": "0.5", "labels": names}})
+            shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
+            self._root.attrs.update({"ome": {"version": "0.5"}})
+            self._write_header(self.header.recipe if recipe is None else recipe, is_complete=True)
+            shutil.rmtree(_previous(self.path), ignore_errors=True)
+        return self.path
+
+    def discard(self) -> None:
+        """Remove the unfinished result; a complete one that it was to replace comes back."""
+        with reading(self.path):
+            shutil.rmtree(self.path)
+            if _previous(self.path).exists():
+                _previous(self.path).rename(self.path)
+
+    def _array(self, path: str) -> Array:
+        node = self._root[path]
+        if not isinstance(node, zarr.Array):
+            raise VolumeError(f"{path} in {self.path} is no array.", "Give --overwrite to write the result anew.")
+        return node
+
+    def _level_array(self, path: str, shape: Triple) -> Array:
+        return self._root.create_array(
+            path,
+            shape=shape,
+            dtype=np.dtype(np.uint32),
+            chunks=tuple(min(size, length) for size, length in zip(self.header.chunk, shape, strict=True)),
+            compressors=ZstdCodec(level=3),
+            fill_value=0,
+            dimension_names=("z", "y", "x"),
+            overwrite=True,
+        )
+
+    def _label_groups(self) -> Iterator[str]:
+        """Paths of the label images: the groups that label_array made."""
+        for path, node in self._root.members(max_depth=None):
+            if isinstance(node, zarr.Group) and not path.startswith(SCRATCH) and "class_id" in node.attrs.get(OWN_KEY, {}):
+                yield path
+
+    def _write_pyramid(self, group: str, context: JobContext) -> None:
+        factors = level_factors(self.header.shape, self.header.spacing)
+        level = self._array(f"{group}/0")
+        for number, (before, factor) in enumerate(zip(factors, factors[1:], strict=False), start=1):
+            step = tuple(now // then for now, then in zip(factor, before, strict=True))
+            shape = tuple(-(-length // each) for length, each in zip(level.shape, step, strict=True))
+            smaller = self._level_array(f"{group}/{number}", shape)  # type: ignore[arg-type]
+            for box in blocks(smaller.shape, smaller.chunks):  # type: ignore[arg-type]
+                context.check_cancelled()
+                smaller[box.slices] = _strided(level, box, step)  # type: ignore[arg-type]
+            level = smaller
+        self._write_multiscales(group, factors)
+
+    def _write_multiscales(self, group: str, factors: list[Triple]) -> None:
+        node = self._root[group]
+        name = str(node.attrs[OWN_KEY]["class_name"])  # type: ignore[index,call-overload]
+        ome = {"version": "0.5", "multiscales": [multiscales(name, self.header.spacing, factors)], "image-label": {}}
+        node.attrs.update({"ome": ome})
+
+    def _write_header(self, recipe: dict[str, Any], is_complete: bool) -> None:
+        header = self.header
+        self.header = ResultHeader(header.shape, header.spacing, header.chunk, recipe, is_complete)
+        with hushed():
+            self._root.attrs.update({OWN_KEY: self.header.to_attributes()})
+
+
+def is_complete(path: str | Path) -> bool:
+    """True when `path` is one of our results and all of it was written."""
+    header = read_header(path)
+    return header is not None and header.is_complete
+
+
+def read_recipe(path: str | Path) -> dict[str, Any]:
+    """Return the recipe that a result was made with; VolumeError where `path` is none of our results."""
+    header = read_header(path)
+    if header is None:
+        raise VolumeError(f"{path} carries no recipe of this program.", "Choose a result that this program wrote.")
+    return header.recipe
+
+
+def read_header(path: str | Path) -> ResultHeader | None:
+    """Return what a result says about itself, finished or not; None where `path` is none of our results."""
+    metadata = Path(path) / "zarr.json"
+    if not metadata.is_file():
+        return None
+    with reading(metadata):
+        attributes = json.loads(metadata.read_text(encoding="utf-8")).get("attributes", {})
+        return ResultHeader.from_attributes(attributes[OWN_KEY]) if OWN_KEY in attributes else None
+
+
+def level_factors(shape: Triple, spacing: Spacing) -> list[Triple]:
+    """How much coarser than level 0 each level of a pyramid is, z y x, until the longest side is SMALLEST_LEVEL.
+
+    Each level halves the axes; one whose voxels are already ANISOTROPY times as long as the shortest ones waits.
+    """
+    voxel = np.array(spacing.zyx if spacing.is_known else (1.0, 1.0, 1.0), dtype=float)
+    factors = [(1, 1, 1)]
+    while True:
+        now = np.array(factors[-1])
+        lengths = -(-np.array(shape) // now)
+        if lengths.max() <= SMALLEST_LEVEL:
+            return factors
+        sizes = voxel * now
+        halved = (lengths > 1) & ((sizes < ANISOTROPY * sizes.min()) | (lengths == lengths.max()))
+        z, y, x = (now * np.where(halved, LEVEL_FACTOR, 1)).tolist()
+        factors.append((z, y, x))
+
+
+def multiscales(name: str, spacing: Spacing, factors: list[Triple]) -> dict[str, Any]:
+    """One entry of OME-Zarr 0.5 "multiscales": an axis has a unit where its voxel size is known, scale 1 where not."""
+    sizes = [1.0 if size is None else size for size in spacing.zyx]
+    units = [{} if size is None else {"unit": "nanometer"} for size in spacing.zyx]
+    return {
+        "name": name,
+        "axes": [{"name": axis, "type": "space", **unit} for axis, unit in zip("zyx", units, strict=True)],
+        "datasets": [
+            {
+                "path": str(number),
+                "coordinateTransformations": [
+                    {"type": "scale", "scale": [size * each for size, each in zip(sizes, factor, strict=True)]}
+                ],
+            }
+            for number, factor in enumerate(factors)
+        ],
+        # Every second voxel is kept as it is, so the voxel at the origin stays where it was: no translation.
+        "type": "decimation",
+    }
+
+
+def blocks(shape: Triple, chunks: Triple) -> Iterator[Box]:
+    """Boxes of the size of a chunk that cover a shape, in z y x order, clipped at the ends."""
+    for start in product(*(range(0, length, size) for length, size in zip(shape, chunks, strict=True))):
+        z, y, x = (min(first + size, length) for first, size, length in zip(start, chunks, shape, strict=True))
+        yield Box(start, (z, y, x))  # type: ignore[arg-type]
+
+
+def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:
+    """Every step-th voxel of the part of `level` that a box of the next level covers, read chunk by chunk."""
+    result = np.zeros(box.shape, np.uint32)
+    pieces = tuple(max(1, size // each) for size, each in zip(level.chunks, step, strict=True))
+    for piece in blocks(box.shape, pieces):  # type: ignore[arg-type]
+        source = tuple(
+            slice((first + start) * each, (first + stop) * each, each)
+            for first, start, stop, each in zip(box.start, piece.start, piece.stop, step, strict=True)
+        )
+        result[piece.slices] = level[source]
+    return result
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(f"{path.name}.previous")
+
+
+def _make_room(path: Path, overwrite: bool) -> None:
+    """See that nothing is at `path`: refuse, or move one of our complete results aside."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return
+    if not overwrite:
+        raise VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
+    header = read_header(path) if path.is_dir() else None
+    if header is None and not (path.is_dir() and not any(path.iterdir())):
+        raise VolumeError(
+            f"{path} exists and is no result of this program, so it is not replaced.",
+            "Choose another path, or remove it yourself.",
+        )
+    if header is None or not header.is_complete:
+        shutil.rmtree(path)
+        return
+    if _previous(path).exists():
+        shutil.rmtree(_previous(path))
+    path.rename(_previous(path))
