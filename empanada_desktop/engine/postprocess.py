@@ -10,13 +10,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from empanada_desktop.core.ids import check_room, number_by_class
 from empanada_desktop.core.morphology import fill_holes_2d
 from empanada_desktop.core.nearest import NearestTable, build_nearest_table, nearest_member
 from empanada_desktop.errors import SettingsError
 
 STUFF_AREA = 64
 QUARTER = 4  # side of a heatmap cell of the coarse maps, in pixels of the network's input
-UINT32_MAX = 2**32 - 1
 
 
 def find_centres(heatmap: NDArray[np.float32], confidence: float, min_distance: int) -> NDArray[np.int32]:
@@ -183,30 +183,13 @@ def _paint(
     return panoptic
 
 
-def check_room(count: int, class_id: int, label_divisor: int, *, where: str) -> None:
-    """Raise SettingsError when `count` objects of a class do not fit between two multiples of the label divisor."""
-    if count >= label_divisor:
-        raise SettingsError(
-            f"{where} holds {count} objects of class {class_id}, but there are ids for {label_divisor - 1} only.",
-            f"Raise the maximum of objects per class above {count}.",
-        )
-    if class_id * label_divisor + count > UINT32_MAX:
-        raise SettingsError(
-            f"Ids of class {class_id} do not fit in 32 bits with {label_divisor} objects per class.",
-            "Lower the maximum of objects per class.",
-        )
-
-
 def _number_instances(votes: NDArray[np.int64], label_divisor: int) -> NDArray[np.uint32]:
     """Return the panoptic id of each instance: its majority class (the lower of equals), numbered 1, 2, … by class."""
-    majority = votes.argmax(axis=1)
     present = votes.sum(axis=1) > 0
     present[0] = False
+    majority = votes[present].argmax(axis=1)
     ids = np.zeros(len(votes), np.uint32)
-    for class_id in np.unique(majority[present]):
-        members = np.flatnonzero(present & (majority == class_id))
-        check_room(len(members), int(class_id), label_divisor, where="This plane")
-        ids[members] = class_id * label_divisor + np.arange(1, len(members) + 1)
+    ids[present] = number_by_class(majority, np.ones(len(majority), np.bool_), label_divisor, where="This plane")
     return ids
 
 

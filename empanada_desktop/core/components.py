@@ -1,0 +1,139 @@
+"""Connected components of the objects in one panoptic plane, with a table of them."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from empanada_desktop.core.ids import number_by_class
+
+Labels = NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class ComponentTable:
+    """What there is to know of components 1..n of a plane; row i is component i + 1.
+
+    `classes` (n,); `areas` (n,) in pixels; `boxes` (n, 4) first row, first column, end row, end column (ends excluded);
+    all int64. `is_thing` (n,) is False for the one component of a stuff class.
+    """
+
+    classes: NDArray[np.int64]
+    areas: NDArray[np.int64]
+    boxes: NDArray[np.int64]
+    is_thing: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        """Return the number of components."""
+        return len(self.classes)
+
+
+@njit(cache=True, nogil=True)
+def _root(parents: NDArray[np.int64], node: int) -> int:
+    """Return the representative of a node, halving the path to it."""
+    while parents[node] != node:
+        parents[node] = parents[parents[node]]
+        node = parents[node]
+    return node
+
+
+@njit(cache=True, nogil=True)
+def _join(parents: NDArray[np.int64], a: int, b: int) -> int:
+    """Join two sets under the lower representative, and return it."""
+    a, b = _root(parents, a), _root(parents, b)
+    low, high = min(a, b), max(a, b)
+    parents[high] = low
+    return low
+
+
+@njit(cache=True, nogil=True)
+def _provisional(panoptic: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give every run of a row a number joined with the runs it touches above, corners included."""
+    height, width = panoptic.shape
+    runs = np.zeros((height, width), np.int64)
+    parents = np.zeros(1024, np.int64)
+    count = 0
+    for row in range(height):
+        for column in range(width):
+            value = panoptic[row, column]
+            if value == 0:
+                continue
+            own = 0
+            if column > 0 and panoptic[row, column - 1] == value:
+                own = runs[row, column - 1]
+            if row > 0:
+                for above in range(max(column - 1, 0), min(column + 2, width)):
+                    if panoptic[row - 1, above] == value:
+                        other = runs[row - 1, above]
+                        own = other if own == 0 or own == other else _join(parents, own, other)
+            if own == 0:
+                count += 1
+                own = count
+                if count >= parents.size:
+                    grown = np.zeros(2 * parents.size, np.int64)
+                    grown[: parents.size] = parents
+                    parents = grown
+                parents[count] = count
+            runs[row, column] = own
+    return runs, parents[: count + 1]
+
+
+@njit(cache=True, nogil=True)
+def _number(
+    panoptic: Labels, runs: NDArray[np.int64], parents: NDArray[np.int64], is_thing: NDArray[np.bool_], divisor: int
+) -> tuple[Labels, NDArray[np.int64]]:
+    """Number the components in the order of their first pixel; rows of the table: class, area, box."""
+    height, width = panoptic.shape
+    components = np.zeros((height, width), np.uint32)
+    numbers = np.zeros(parents.size, np.int64)
+    stuff_numbers = np.zeros(is_thing.size, np.int64)
+    table = np.zeros((parents.size, 6), np.int64)
+    count = 0
+    for row in range(height):
+        for column in range(width):
+            if runs[row, column] == 0:
+                continue
+            root = _root(parents, runs[row, column])
+            if numbers[root] == 0:
+                class_id = panoptic[row, column] // divisor
+                if not is_thing[class_id] and stuff_numbers[class_id]:
+                    numbers[root] = stuff_numbers[class_id]
+                else:
+                    count += 1
+                    numbers[root] = count
+                    stuff_numbers[class_id] = count
+                    table[count - 1, 0] = class_id
+                    table[count - 1, 2:4] = row, column
+            number = numbers[root]
+            components[row, column] = number
+            entry = table[number - 1]
+            entry[1] += 1
+            entry[3] = min(entry[3], column)
+            entry[4] = row + 1
+            entry[5] = max(entry[5], column + 1)
+    return components, table[:count]
+
+
+def split_components(panoptic: Labels, things: Collection[int], label_divisor: int) -> tuple[Labels, ComponentTable]:
+    """Split the instances of a panoptic plane (H, W) into their 8-connected parts.
+
+    Returns components (H, W) uint32, numbered 1..n by their first pixel in reading order, and their table. A class that
+    is not in `things` is one component, connected or not.
+    """
+    n_classes = int(panoptic.max(initial=0)) // label_divisor + 1
+    is_thing = np.isin(np.arange(n_classes), list(things))
+    runs, parents = _provisional(panoptic)
+    components, table = _number(panoptic, runs, parents, is_thing, label_divisor)
+    classes = table[:, 0].copy()
+    return components, ComponentTable(classes, table[:, 1].copy(), table[:, 2:].copy(), is_thing[classes])
+
+
+def component_ids(table: ComponentTable, label_divisor: int) -> Labels:
+    """Return the panoptic ids of components 0..n, 0 for 0, to look a components plane up in.
+
+    Raises SettingsError when a class has more components than the divisor has room for.
+    """
+    ids = number_by_class(table.classes, table.is_thing, label_divisor, where="This plane")
+    return np.concatenate([np.zeros(1, np.uint32), ids])

@@ -1,0 +1,16 @@
+"""Which objects of a volume are too small to keep."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.tracking import ObjectTable
+
+
+def keep_objects(objects: ObjectTable, min_size: int = 500, min_extent: int = 5) -> NDArray[np.bool_]:
+    """Return which objects (n,) have `min_size` voxels or more and every side of the box `min_extent` voxels or longer.
+
+    A stuff class is no object and is always kept.
+    """
+    sides = objects.boxes[:, 3:] - objects.boxes[:, :3]
+    large = (objects.voxels >= min_size) & (sides >= min_extent).all(axis=1)
+    return np.asarray(large | ~objects.is_thing)

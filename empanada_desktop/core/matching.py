@@ -1,0 +1,79 @@
+"""One-to-one matching of two sets of objects by their overlaps, without a matrix of all pairs."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from empanada_desktop.core.overlap import intersection_over_area, iou
+
+Indices = NDArray[np.int64]
+
+
+def match_objects(
+    first: Indices, second: Indices, shared: Indices, first_areas: Indices, second_areas: Indices, threshold: float
+) -> Indices:
+    """Assign second objects to first ones, one to one, with the largest sum of IoU; keep those with IoU >= `threshold`.
+
+    Pair i says that objects `first[i]` and `second[i]` (indices from 0, each pair once) share `shared[i]` > 0 voxels.
+    Returns for each second object the index of its first object, or -1. Groups of objects that overlap nothing else are
+    solved one by one, so the cubic cost of the Hungarian method (Kuhn 1955) falls on small matrices.
+    """
+    scores = iou(shared, first_areas[first], second_areas[second])
+    found = np.full(len(second_areas), -1, np.int64)
+    for pairs in _blocks(first, second, len(first_areas), len(second_areas)):
+        chosen = pairs[_assign(first[pairs], second[pairs], scores[pairs])]
+        good = chosen[scores[chosen] >= threshold]
+        found[second[good]] = first[good]
+    return found
+
+
+def _blocks(first: Indices, second: Indices, n_first: int, n_second: int) -> Iterator[Indices]:
+    """Yield the pairs (as indices) of each connected part of the overlap graph; all lone pairs come together."""
+    if not len(first):
+        return
+    n_nodes = n_first + n_second
+    graph = coo_array((np.ones(len(first), np.int8), (first, second + n_first)), shape=(n_nodes, n_nodes))
+    part = connected_components(graph.tocsr(), directed=False)[1][first]
+    order = np.argsort(part, kind="stable")
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    sizes = np.diff(starts, append=len(order))
+    yield order[starts[sizes == 1]]
+    for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
+        yield order[start : start + size]
+
+
+def _assign(first: Indices, second: Indices, scores: NDArray[np.float64]) -> Indices:
+    """Return the indices of the pairs of the best one-to-one assignment."""
+    rows, row_of = np.unique(first, return_inverse=True)
+    columns, column_of = np.unique(second, return_inverse=True)
+    if len(rows) == len(first) == len(columns):
+        return np.arange(len(first))
+    matrix = np.zeros((len(rows), len(columns)))
+    matrix[row_of, column_of] = scores
+    pair_at = np.full(matrix.shape, -1, np.int64)
+    pair_at[row_of, column_of] = np.arange(len(first))
+    chosen = pair_at[linear_sum_assignment(matrix, maximize=True)]
+    return np.asarray(chosen[chosen >= 0])
+
+
+def merge_unmatched(
+    found: Indices, first: Indices, second: Indices, shared: Indices, second_areas: Indices, threshold: float
+) -> Indices:
+    """Give each second object without a match the first object that holds most of it, if that part is >= `threshold`.
+
+    Of first objects with equal parts the one with the lowest index wins. Arguments as for `match_objects`, whose result
+    is `found`.
+    """
+    result = found.copy()
+    order = np.lexsort((-first, shared))  # the last one written wins
+    best = np.full(len(second_areas), -1, np.int64)
+    best[second[order]] = order
+    left = np.flatnonzero((found < 0) & (best >= 0))
+    pairs = best[left]
+    enough = intersection_over_area(shared[pairs], second_areas[left]) >= threshold
+    result[left[enough]] = first[pairs[enough]]
+    return result
