@@ -45,8 +45,8 @@ def _median(planes: NDArray[np.float32], used: NDArray[np.int64], result: NDArra
 class MedianQueue(Generic[Payload]):
     """Plain median of each plane with its kernel // 2 neighbours on either side, as planes come in.
 
-    At the ends the window shrinks to the planes that exist; with an even number of them the median is the mean of the
-    middle two. Every plane comes out, in order, also when there are fewer planes than the kernel. Holds `kernel` planes.
+    Holds `kernel` planes. At the ends the window shrinks to the planes that exist; with an even number of them the median is
+    the mean of the middle two. Every plane comes out, in order, also when there are fewer planes than the kernel.
     """
 
     def __init__(self, kernel: int) -> None:
@@ -63,7 +63,7 @@ class MedianQueue(Generic[Payload]):
         self._payloads: deque[Payload] = deque()
 
     def push(self, plane: Plane, payload: Payload) -> tuple[Plane, Payload] | None:
-        """Take the next plane (all of one shape) with what belongs to it; return the plane that is now ready, if any."""
+        """Take the next plane (all of one shape) with what belongs to it; return the plane that is now done, if any."""
         if self._kernel == 1:
             return plane, payload
         if not self._count:

@@ -19,6 +19,39 @@ STUFF_AREA = 64
 QUARTER = 4  # side of a heatmap cell of the coarse maps, in pixels of the network's input
 
 
+@njit(cache=True, nogil=True)
+def _row_maxima(heatmap: NDArray[np.float32], width: int) -> NDArray[np.float32]:
+    """Return the largest value in the `width` cells of the row around each cell."""
+    rows, columns = heatmap.shape
+    maxima = np.empty_like(heatmap)
+    padded = np.full(columns + width, -np.inf, np.float32)
+    for row in range(rows):
+        padded[width // 2 : width // 2 + columns] = heatmap[row]
+        for column in range(columns):
+            maxima[row, column] = padded[column]
+        for shift in range(1, width):  # inner loops over columns are SIMD
+            for column in range(columns):
+                maxima[row, column] = max(maxima[row, column], padded[column + shift])
+    return maxima
+
+
+@njit(cache=True, nogil=True)
+def _peaks(heatmap: NDArray[np.float32], width: int, floor: np.float32) -> NDArray[np.bool_]:
+    """Mark the cells above `floor` that no cell of the square around them exceeds."""
+    rows, columns = heatmap.shape
+    maxima = _row_maxima(heatmap, width)
+    peaks = np.zeros(heatmap.shape, np.bool_)
+    highest = np.empty(columns, np.float32)
+    for row in range(rows):
+        highest[:] = heatmap[row]
+        for other in range(max(row - width // 2, 0), min(row - width // 2 + width, rows)):
+            for column in range(columns):
+                highest[column] = max(highest[column], maxima[other, column])
+        for column in range(columns):
+            peaks[row, column] = heatmap[row, column] == highest[column] and heatmap[row, column] > floor
+    return peaks
+
+
 def find_centres(heatmap: NDArray[np.float32], confidence: float, min_distance: int) -> NDArray[np.int32]:
     """Find the peaks of a heatmap (h, w).
 
@@ -26,16 +59,12 @@ def find_centres(heatmap: NDArray[np.float32], confidence: float, min_distance: 
     square reaches one cell less far down and right). Equal neighbours on a plateau are all peaks.
     Returns (k, 2) rows and columns in heatmap cells, row by row.
     """
-    from scipy.ndimage import maximum_filter1d
-
     if min_distance < 1:
         raise SettingsError("The minimum distance of centres must be at least 1.", "Choose a value from 1 to 35.")
-    peaks = heatmap > max(confidence, 0.0)
-    if min_distance > 1 and peaks.any():
-        highest = heatmap
-        for axis in (0, 1):
-            highest = maximum_filter1d(highest, min_distance, axis=axis, mode="constant", cval=-np.inf)
-        peaks &= heatmap == highest
+    floor = np.float32(max(confidence, 0.0))
+    if not (heatmap > floor).any():
+        return np.zeros((0, 2), np.int32)
+    peaks = _peaks(np.ascontiguousarray(heatmap, np.float32), min_distance, floor)
     return np.argwhere(peaks).astype(np.int32)
 
 
@@ -259,27 +288,36 @@ def classify(semantic: NDArray[np.float32], confidence: float) -> NDArray[np.uin
 
 
 @njit(cache=True, nogil=True)
+def _stretch(source: NDArray[np.float32], result: NDArray[np.float32]) -> None:
+    """Interpolate a row linearly to the length of `result`; the ends stay at the ends."""
+    scale = np.float32((source.size - 1) / max(result.size - 1, 1))
+    for column in range(result.size):
+        x = np.float32(column) * scale
+        left = min(int(x), source.size - 1)
+        right = min(left + 1, source.size - 1)
+        part = x - np.float32(left)
+        result[column] = (np.float32(1) - part) * source[left] + part * source[right]
+
+
+@njit(cache=True, nogil=True)
 def _enlarge(maps: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Interpolate maps (n, h, w) linearly to (n, h * factor, w * factor); first and last cells stay at the corners."""
+    """Interpolate maps (n, h, w) linearly to (n, h * factor, w * factor); the outermost cells stay at the corners."""
     n_maps, height, width = maps.shape
     rows, columns = height * factor, width * factor
-    row_scale = np.float32((height - 1) / max(rows - 1, 1))
-    column_scale = np.float32((width - 1) / max(columns - 1, 1))
+    scale = np.float32((height - 1) / max(rows - 1, 1))
     result = np.empty((n_maps, rows, columns), np.float32)
-    for row in range(rows):
-        y = np.float32(row * row_scale)
-        top = min(int(y), height - 1)
-        bottom = min(top + 1, height - 1)
-        lower = np.float32(y - top)
-        for column in range(columns):
-            x = np.float32(column * column_scale)
-            left = min(int(x), width - 1)
-            right = min(left + 1, width - 1)
-            across = np.float32(x - left)
-            for n in range(n_maps):
-                above = (1 - across) * maps[n, top, left] + across * maps[n, top, right]
-                below = (1 - across) * maps[n, bottom, left] + across * maps[n, bottom, right]
-                result[n, row, column] = (1 - lower) * above + lower * below
+    stretched = np.empty((height, columns), np.float32)
+    for n in range(n_maps):
+        for row in range(height):
+            _stretch(maps[n, row], stretched[row])
+        for row in range(rows):
+            y = np.float32(row) * scale
+            top = min(int(y), height - 1)
+            bottom = min(top + 1, height - 1)
+            part = y - np.float32(top)
+            for column in range(columns):
+                above, below = stretched[top, column], stretched[bottom, column]
+                result[n, row, column] = (np.float32(1) - part) * above + part * below
     return result
 
 
