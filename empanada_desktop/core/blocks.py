@@ -48,8 +48,8 @@ def stacked_block(
 ) -> NDArray[np.uint32]:
     """Return the object ids of a box of the volume, z y x, from the components of a stack.
 
-    components: (planes, rows, columns) as the stack was segmented along `axis`. tables[n] maps the components of plane n
-    (0 is background) to ids.
+    components: (planes, rows, columns) as the stack was segmented along `axis`. tables[n] maps the components of
+    plane n (0 is background) to ids.
     """
     order = (axis.normal, *axis.in_plane)
     planes, rows, columns = (box.slices[dimension] for dimension in order)

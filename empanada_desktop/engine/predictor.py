@@ -2,13 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from empanada_desktop.engine.device import choose_device
+from empanada_desktop.engine.export import load_network
 from empanada_desktop.errors import SettingsError
+from empanada_desktop.io.weights import Weights
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from empanada_desktop.core.context import JobContext
-from empanada_desktop.tasks.registry import TaskResult, load_task
 from empanada_desktop.jobs.spec import JobSpec
+from empanada_desktop.tasks.registry import TaskResult, load_task
 
 
 class Executor(Protocol):

@@ -101,7 +101,8 @@ class _PlaneReader:
     def spacing(self) -> Spacing:
         sizes = self.volume.spacing.zyx
         order = (self.axis.normal, *self.axis.in_plane)
-        return Spacing(*(sizes[axis] for axis in order), source=self.volume.spacing.source)
+        z, y, x = (sizes[axis] for axis in order)
+        return Spacing(z, y, x, self.volume.spacing.source)
 
     def read(self, index: int) -> NDArray[np.float32]:
         return self.grey.scale(self.volume.read_plane(self.axis, index)[self.rows, self.columns])

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from empanada_desktop.core.blocks import blocks, count_blocks, grown, stacked_block
 from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.filters import kept_objects
+from empanada_desktop.core.filters import keep_objects
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.labels import number_objects
 from empanada_desktop.core.morphology import dilate_labels, erode_labels
@@ -28,7 +28,7 @@ from empanada_desktop.tasks.params import TaskInputs, VoxelSize
 from empanada_desktop.tasks.recipe import make_recipe
 
 if TYPE_CHECKING:
-    from empanada_desktop.core.tracking import StackObjects
+    from empanada_desktop.core.tracking import Tracks
     from empanada_desktop.io.ome_zarr import ResultStore
     from empanada_desktop.io.volumes import Volume
     from empanada_desktop.io.weights import Weights
@@ -120,7 +120,7 @@ class _VolumeWork:
             if self._is_tiff:
                 store.discard()
             else:
-                store.finish(self.recipe)
+                store.finish(self.recipe, context)
         except (AppError, JobCancelled):
             store.discard()
             raise
@@ -153,18 +153,17 @@ class _VolumeWork:
         return titles[wanted] if wanted is not None else next(iter(titles.values()))
 
     def _fill(self, store: "ResultStore", context: JobContext) -> dict[str, int]:
-        components, stack = self._segment(store, context)
-        keep = kept_objects(stack.objects, self.params.min_size, self.params.min_extent)
-        keep |= ~np.isin(stack.objects.classes, list(self.things))
-        ids, divisor = number_objects(stack.objects.classes, keep, self.things, self.params.max_objects_per_class)
+        components, tracks = self._segment(store, context)
+        keep = keep_objects(tracks.objects, self.params.min_size, self.params.min_extent)
+        ids, divisor = number_objects(tracks.objects.classes, keep, self.things, self.params.max_objects_per_class)
         if divisor != self.params.max_objects_per_class:
             self.notes.append(f"There are more objects than the label divisor holds: it became {divisor}.")
         ids = np.concatenate([np.zeros(1, np.uint32), ids])
-        result = _ResultBlocks(components, [ids[table] for table in stack.tables], divisor, self)
+        result = _ResultBlocks(components, [ids[lookup] for lookup in tracks.lookups], divisor, self)
         self._write(store, result, context)
         return self._counts(ids, divisor)
 
-    def _segment(self, store: "ResultStore", context: JobContext) -> "tuple[Any, StackObjects]":
+    def _segment(self, store: "ResultStore", context: JobContext) -> "tuple[Any, Tracks]":
         """Run the network over the stack; returns the scratch array of components and the tables of objects."""
         from empanada_desktop.engine.predictor import Predictor
         from empanada_desktop.engine.stack import StackSettings, segment_stack
@@ -182,9 +181,8 @@ class _VolumeWork:
             scratch[index] = components
 
         settings = StackSettings(plane_settings(self.params, self.descriptor), self.params.median_filter_size)
-        message = f"{self.axis} planes"
-        stack = segment_stack(read_plane, n_planes, predictor, settings, write_components, context, message)
-        return scratch, stack
+        tracks = segment_stack(read_plane, n_planes, self.axis, predictor, settings, write_components, context)
+        return scratch, tracks
 
     def _write(self, store: "ResultStore", result: "_ResultBlocks", context: JobContext) -> None:
         if self._is_tiff:
@@ -232,10 +230,10 @@ class _ResultBlocks:
 
     def __init__(
         self,
-        components: Any,
+        components: Any,  # noqa: ANN401 - zarr or numpy
         tables: list[NDArray[np.uint32]],
         divisor: int,
-        work: _VolumeWork,  # noqa: ANN401 - zarr
+        work: _VolumeWork,
     ) -> None:
         self.components = components
         self.tables = tables
