@@ -45,8 +45,8 @@ def _median(planes: NDArray[np.float32], used: NDArray[np.int64], result: NDArra
 class MedianQueue(Generic[Payload]):
     """Plain median of each plane with its kernel // 2 neighbours on either side, as planes come in.
 
-    Holds `kernel` planes. At the ends the window shrinks to the planes that exist; with an even number of them the median is
-    the mean of the middle two. Every plane comes out, in order, also when there are fewer planes than the kernel.
+    Holds `kernel` planes. At the ends the window shrinks to the planes that exist; with an even number of them the
+    median is the mean of the middle two. Every plane comes out, in order, also when there are fewer than the kernel.
     """
 
     def __init__(self, kernel: int) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from empanada_desktop.core import holes
 from empanada_desktop.core.ids import check_room, number_by_class
-from empanada_desktop.core.morphology import fill_holes_2d
 from empanada_desktop.core.nearest import NearestTable, build_nearest_table, nearest_member
 from empanada_desktop.errors import SettingsError
 
@@ -373,7 +373,7 @@ def panoptic_plane(
         centres = find_centres(heatmap, centre_confidence, centre_min_distance)
         instances = group_pixels(offsets, centres, step, _wanted_cells(classes, wanted_classes, zoom, heatmap.shape))
     panoptic = merge_panoptic(classes, instances, wanted_classes, label_divisor, stuff_area, zoom)
-    return fill_holes_2d(panoptic) if fill_holes else panoptic
+    return holes.fill_holes(panoptic) if fill_holes else panoptic
 
 
 def _check_cover(plane: tuple[int, ...], cells: tuple[int, ...], zoom: int) -> None:
