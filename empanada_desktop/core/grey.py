@@ -11,6 +11,7 @@ BIT_DEPTHS = (8, 10, 12, 14, 16, 24, 32)
 SAMPLED_PLANES = 16
 SAMPLED_PIXELS = 1 << 18
 ROBUST_PERCENT = (0.1, 99.9)
+FLOAT32_SPAN = 1e37
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,8 @@ class GreyRange:
 
         Integers of up to 16 bits and half precision are computed in float32, anything wider in float64 first.
         """
-        narrow = array.dtype.itemsize <= 2 or array.dtype == np.float32
-        values = array.astype(np.float32 if narrow else np.float64)
-        values -= values.dtype.type(self.low)
-        values /= values.dtype.type(self.high - self.low)
-        np.clip(values, 0, 1, out=values)
+        narrow = array.dtype.itemsize <= 2 or (array.dtype == np.float32 and self.high - self.low < FLOAT32_SPAN)
+        values = _scaled(array, self.low, self.high, np.float32 if narrow else np.float64)
         if array.dtype.kind == "f":
             np.nan_to_num(values, copy=False, nan=0.0)
         return values.astype(np.float32, copy=False)
@@ -43,6 +41,13 @@ class GreyRange:
     def from_dict(cls, values: dict[str, Any]) -> "GreyRange":
         """Read what to_dict wrote."""
         return cls(float(values["low"]), float(values["high"]), str(values["rule"]))
+
+
+def _scaled(array: NDArray[Any], low: float, high: float, dtype: type[np.floating[Any]]) -> NDArray[Any]:
+    values: NDArray[Any] = array.astype(dtype)
+    np.subtract(values, dtype(low), out=values)
+    np.divide(values, dtype(high - low), out=values)
+    return np.clip(values, 0, 1, out=values)
 
 
 def grey_range(read_plane: Callable[[int], NDArray[Any]], n_planes: int, dtype: np.dtype[Any] | type[Any]) -> GreyRange:

@@ -12,7 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,9 +24,9 @@ from zarr.codecs import ZstdCodec
 from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.errors import VolumeError
-from empanada_desktop.io.volumes.faults import hushed, reading
+from empanada_desktop.io.volumes.faults import hushed, reading, writing
+from empanada_desktop.io.volumes.zarr_store import OWN_KEY
 
-OWN_KEY = "empanada_desktop"
 SCRATCH = "unfinished"
 SMALLEST_LEVEL = 256
 LEVEL_FACTOR = 2
@@ -95,7 +95,7 @@ class ResultStore:
         by anything else, or may not be written.
         """
         path = Path(path)
-        with reading(path), hushed():
+        with writing(path), hushed():
             _make_room(path, overwrite)
             z, y, x = (chunk,) * 3 if isinstance(chunk, int) else chunk
             clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
@@ -118,7 +118,7 @@ class ResultStore:
 
         Write whole chunks where you can: a plane written into a thick chunk decodes and encodes all of it.
         """
-        own = {"class_id": class_id, "class_name": class_name, "label_divisor": divisor}
+        own: dict[str, Any] = {"class_id": class_id, "class_name": class_name, "label_divisor": divisor}
         with hushed():
             if f"{group}/0" in self._root:
                 return self._array(f"{group}/0")
@@ -154,7 +154,7 @@ class ResultStore:
     def finish(self, recipe: dict[str, Any] | None = None, context: JobContext | None = None) -> Path:
         """Build the pyramids block by block, write the metadata, drop the scratch, and mark the result complete."""
         context = context or QuietContext()
-        with reading(self.path), hushed():
+        with writing(self.path), hushed():
             groups = sorted(self._label_groups())
             for number, group in enumerate(groups):
                 context.report(number, len(groups), f"writing smaller copies of {group}")
@@ -164,14 +164,14 @@ class ResultStore:
                 if parent == "labels":
                     self._root[parent].attrs.update({"ome": {"version": "0.5", "labels": names}})
             shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
-            self._root.attrs.update({"ome": {"version": "0.5"}})
+            self._point_to_labels(groups)
             self._write_header(self.header.recipe if recipe is None else recipe, is_complete=True)
             shutil.rmtree(_previous(self.path), ignore_errors=True)
         return self.path
 
     def discard(self) -> None:
         """Remove the unfinished result; a complete one that it was to replace comes back."""
-        with reading(self.path):
+        with writing(self.path):
             shutil.rmtree(self.path)
             if _previous(self.path).exists():
                 _previous(self.path).rename(self.path)
@@ -197,13 +197,13 @@ class ResultStore:
     def _label_groups(self) -> Iterator[str]:
         """Paths of the label images: the groups that label_array made."""
         for path, node in self._root.members(max_depth=None):
-            if isinstance(node, zarr.Group) and not path.startswith(SCRATCH) and "class_id" in node.attrs.get(OWN_KEY, {}):
+            if isinstance(node, zarr.Group) and not path.startswith(SCRATCH) and "class_id" in _own(node):
                 yield path
 
     def _write_pyramid(self, group: str, context: JobContext) -> None:
         factors = level_factors(self.header.shape, self.header.spacing)
         level = self._array(f"{group}/0")
-        for number, (before, factor) in enumerate(zip(factors, factors[1:], strict=False), start=1):
+        for number, (before, factor) in enumerate(pairwise(factors), start=1):
             step = tuple(now // then for now, then in zip(factor, before, strict=True))
             shape = tuple(-(-length // each) for length, each in zip(level.shape, step, strict=True))
             smaller = self._level_array(f"{group}/{number}", shape)  # type: ignore[arg-type]
@@ -215,9 +215,24 @@ class ResultStore:
 
     def _write_multiscales(self, group: str, factors: list[Triple]) -> None:
         node = self._root[group]
-        name = str(node.attrs[OWN_KEY]["class_name"])  # type: ignore[index,call-overload]
-        ome = {"version": "0.5", "multiscales": [multiscales(name, self.header.spacing, factors)], "image-label": {}}
+        name = str(_own(node)["class_name"])
+        ome: dict[str, Any] = {
+            "version": "0.5",
+            "multiscales": [multiscales(name, self.header.spacing, factors)],
+            "image-label": {},
+        }
         node.attrs.update({"ome": ome})
+
+    def _point_to_labels(self, groups: list[str]) -> None:
+        """Describe the label pyramids at the root too: readers that look nowhere else then find them."""
+        factors = level_factors(self.header.shape, self.header.spacing)
+        entries = [
+            multiscales(group.removeprefix("labels/"), self.header.spacing, factors, f"{group}/")
+            for group in groups
+            if group.startswith("labels/")
+        ]
+        ome: dict[str, Any] = {"version": "0.5", "multiscales": entries} if entries else {"version": "0.5"}
+        self._root.attrs.update({"ome": ome})
 
     def _write_header(self, recipe: dict[str, Any], is_complete: bool) -> None:
         header = self.header
@@ -268,7 +283,7 @@ def level_factors(shape: Triple, spacing: Spacing) -> list[Triple]:
         factors.append((z, y, x))
 
 
-def multiscales(name: str, spacing: Spacing, factors: list[Triple]) -> dict[str, Any]:
+def multiscales(name: str, spacing: Spacing, factors: list[Triple], folder: str = "") -> dict[str, Any]:
     """One entry of OME-Zarr 0.5 "multiscales": an axis has a unit where its voxel size is known, scale 1 where not."""
     sizes = [1.0 if size is None else size for size in spacing.zyx]
     units = [{} if size is None else {"unit": "nanometer"} for size in spacing.zyx]
@@ -277,7 +292,7 @@ def multiscales(name: str, spacing: Spacing, factors: list[Triple]) -> dict[str,
         "axes": [{"name": axis, "type": "space", **unit} for axis, unit in zip("zyx", units, strict=True)],
         "datasets": [
             {
-                "path": str(number),
+                "path": f"{folder}{number}",
                 "coordinateTransformations": [
                     {"type": "scale", "scale": [size * each for size, each in zip(sizes, factor, strict=True)]}
                 ],
@@ -307,6 +322,11 @@ def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:
         )
         result[piece.slices] = level[source]
     return result
+
+
+def _own(group: zarr.Array[Any] | zarr.Group) -> Mapping[str, Any]:
+    values = group.attrs.get(OWN_KEY)
+    return values if isinstance(values, Mapping) else {}
 
 
 def _previous(path: Path) -> Path:

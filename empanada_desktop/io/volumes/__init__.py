@@ -1,4 +1,4 @@
-"""Image volumes of any format, opened lazily: a path comes in, a Volume (shape, dtype, voxel size, slicing) goes out."""
+"""Image volumes of any format, opened lazily: a path goes in, a Volume (shape, dtype, voxel size, slices) comes out."""
 
 from empanada_desktop.io.volumes.opening import list_datasets, open_volume
 from empanada_desktop.io.volumes.volume import DatasetInfo, Volume, VolumeRef

@@ -15,7 +15,7 @@ NAMES = {"t": "time points", "c": "channels", "channel": "channels", "time": "ti
 class Sliceable(Protocol):
     """Anything that answers basic indexing with an array."""
 
-    def __getitem__(self, key: Any) -> Any: ...
+    def __getitem__(self, key: Any, /) -> Any: ...  # noqa: ANN401 - each library has its own kinds of index
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def pick_axes(shape: Sequence[int], names: Sequence[str], what: str) -> Picked:
     kept = list(range(len(shape))) if len(shape) <= 3 else kept
     if len(kept) > 3 or len(kept) < 2:
         raise VolumeError(
-            f"{what} has {len(shape)} axes of lengths {', '.join(map(str, shape))}, and nothing says which are z, y and x.",
+            f"{what} has {len(shape)} axes ({' × '.join(map(str, shape))}), and nothing says which are z, y and x.",
             "Save the one channel or time point that you need as a 3D array.",
         )
     y, x = kept[-2:]

@@ -34,8 +34,8 @@ for _chatty in ("tifffile", "ome_zarr", "zarr"):
 
 
 @contextmanager
-def reading(path: Path, part: str = "") -> Iterator[None]:
-    """Turn whatever a reader raises inside the block into a VolumeError that names the file (and `part` of it)."""
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a reader raises inside the block into a VolumeError that names the file."""
     try:
         yield
     except PermissionError as error:
@@ -43,12 +43,28 @@ def reading(path: Path, part: str = "") -> Iterator[None]:
     except FileNotFoundError as error:
         raise VolumeError(f"{path} does not exist, or a part of it is missing.", "Check the path.") from error
     except READER_FAULTS as error:
-        where = f"{part} of {path}" if part else f"{path}"
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise VolumeError(
-            f"{where} cannot be read: {reason}.",
+            f"{path} cannot be read: {_reason(error)}.",
             "The file may be damaged, cut short or of a kind that is not supported; copy it again or convert it.",
         ) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn whatever the system or a writer raises inside the block into a VolumeError that names the file."""
+    try:
+        yield
+    except PermissionError as error:
+        raise VolumeError(f"{path} may not be written.", "Choose a folder that you may write to.") from error
+    except READER_FAULTS as error:
+        raise VolumeError(
+            f"{path} cannot be written: {_reason(error)}.",
+            "See that the disk is there and has room, or choose another.",
+        ) from error
+
+
+def _reason(error: BaseException) -> str:
+    return " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
 
 
 @contextmanager

@@ -64,6 +64,7 @@ class Source(ABC):
     def read(self, box: Box) -> NDArray[Any]:
         """Return the voxels of a box that lies inside the volume: a new array, native byte order."""
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the file."""
 
@@ -123,7 +124,7 @@ class ChunkedSource(Source):
             range(start // size, -(-stop // size))
             for start, stop, size in zip(box.start, box.stop, self.chunks, strict=True)
         )
-        return product(*ranges)
+        return product(*ranges)  # type: ignore[return-value]
 
 
 def luminance(pixels: NDArray[Any]) -> NDArray[Any]:

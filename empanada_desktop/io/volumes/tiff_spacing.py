@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any
 from xml.etree import ElementTree
 
 import tifffile
@@ -72,7 +71,7 @@ def _imagej(tif: tifffile.TiffFile) -> Reading | None:
     )
 
 
-def _pixel_per(page: Any, tag: str) -> float | None:
+def _pixel_per(page: tifffile.TiffPage, tag: str) -> float | None:
     """Length of a pixel in the unit that the resolution tag counts in."""
     value = page.tags.get(tag)
     if value is None:
@@ -110,7 +109,7 @@ def _ome(tif: tifffile.TiffFile, series: int) -> Reading | None:
     if not pixels:
         return None
     values = pixels[min(series, len(pixels) - 1)].attrib
-    sizes = []
+    sizes: list[float | None] = []
     for axis in "ZYX":
         try:
             value = float(values[f"PhysicalSize{axis}"])

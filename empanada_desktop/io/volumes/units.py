@@ -30,7 +30,7 @@ NANOMETRES = {
 
 
 def nanometres_per(unit: object) -> float | None:
-    """Nanometres in one `unit` as files spell it ("nm", "µm", "\\u00B5m", "microns", "nanometre" …); None if unknown."""
+    """Nanometres in one `unit` as files spell it ("nm", "µm", "\\u00B5m", "nanometres" …), or None."""
     if not isinstance(unit, str):
         return None
     word = unit.strip().strip("\x00").replace("\\u00B5", "µ").replace("\\u00b5", "µ").lower()

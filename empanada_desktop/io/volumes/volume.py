@@ -2,6 +2,8 @@
 
 import operator
 import threading
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import EllipsisType, TracebackType
@@ -70,6 +72,8 @@ class Volume:
 
     def __init__(self, opened: Opened, ref: VolumeRef) -> None:
         self._source = opened.source
+        # A volume that nobody closed lets go of its file when nobody holds it any more.
+        weakref.finalize(self, opened.source.close)
         self._slabs = ByteCache(SLAB_BYTES * SLABS_KEPT)
         self._slab_lock = threading.Lock()
         self.ref = ref
@@ -110,7 +114,8 @@ class Volume:
             return self._read(slab).squeeze(normal)
         with self._slab_lock:
             planes = self._slabs.get((normal, slab.start[normal]), lambda: self._read(slab))
-        return np.take(planes, index - slab.start[normal], axis=normal)
+        plane: NDArray[Any] = np.take(planes, index - slab.start[normal], axis=normal)
+        return plane
 
     def __getitem__(self, key: Item | tuple[Item, ...]) -> NDArray[Any]:
         """Return the voxels of an index made of ints, slices and an ellipsis, as numpy would; always a new array."""
@@ -122,6 +127,11 @@ class Volume:
         selection = [_ask(item, length) for item, length in zip(items, self.shape, strict=True)]
         dropped = tuple(position for position, item in enumerate(items) if not isinstance(item, slice))
         return self._select(selection).squeeze(dropped)
+
+    def iterate_planes(self, axis: Axis = Axis.XY) -> Iterator[NDArray[Any]]:
+        """Yield the planes of an orientation in order, one at a time."""
+        for index in range(self.planes(axis)):
+            yield self.read_plane(axis, index)
 
     def close(self) -> None:
         """Let go of the file and of everything kept in memory."""
@@ -175,7 +185,8 @@ def typed_spacing(voxel_size: tuple[float, float, float]) -> Spacing:
             f"{', '.join(f'{size:g}' for size in voxel_size)} is no voxel size.",
             "Give three positive numbers in nanometres: z, y, x.",
         )
-    return Spacing(*(float(size) for size in voxel_size), source="typed")
+    z, y, x = (float(size) for size in voxel_size)
+    return Spacing(z, y, x, "typed")
 
 
 def _expand(key: Item | tuple[Item, ...]) -> list[int | slice]:

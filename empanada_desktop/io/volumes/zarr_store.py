@@ -1,6 +1,5 @@
 """Zarr volumes: OME-Zarr 0.4 and 0.5 (images, labels, our own results), and plain arrays of Zarr v2 and v3."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,8 @@ from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
 METADATA_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 SMALLEST_READ = 1 << 20
-MOST_LISTED = 64
+MOST_LISTED = 12
+OWN_KEY = "empanada_desktop"
 
 Node = zarr.Array[Any] | zarr.Group
 
@@ -52,29 +52,36 @@ def open_zarr(path: Path, dataset: str | None = None) -> Opened:
         root, inner = _open_root(path)
         _refuse_unfinished(root, path)
         wanted = "/".join(part for part in (inner, (dataset or "").strip("/")) if part)
-        if wanted:
-            return _open_node(root, wanted, path, dataset or inner)
-        return _open_default(root, path)
+        return _open_node(root, wanted, path, dataset) if wanted else _open_default(root, path)
 
 
 def zarr_datasets(path: Path) -> list[DatasetInfo]:
     """List the images, labels and arrays of a Zarr folder; the levels of a pyramid count as one."""
     with reading(path), hushed():
-        root, _ = _open_root(path)
-        return [_info(root, name) for name in _images(root)]
+        root, inner = _open_root(path)
+        node = _find(root, inner, path)
+        return [_info(node, name) for name in _images(node)]
 
 
 def _open_root(path: Path) -> tuple[Node, str]:
-    """Open the outermost Zarr group above `path` (so that labels find their parents), and the path below it."""
-    if not any((path / name).is_file() for name in METADATA_FILES):
+    """Open the outermost Zarr group around `path`, so that levels find their scales, and tell the path inside it."""
+    if not _has_metadata(path):
         raise VolumeError(
             f"{path} is no Zarr folder: it has no metadata.", "Choose the folder with zarr.json or .zgroup."
         )
-    return cast(Node, zarr.open(str(path), mode="r")), ""
+    top = path.absolute()
+    while _has_metadata(top.parent):
+        top = top.parent
+    inner = path.absolute().relative_to(top).as_posix()
+    return zarr.open(str(top), mode="r"), "" if inner == "." else inner
+
+
+def _has_metadata(path: Path) -> bool:
+    return any((path / name).is_file() for name in METADATA_FILES)
 
 
 def _refuse_unfinished(root: Node, path: Path) -> None:
-    state = root.attrs.get("empanada_desktop")
+    state = root.attrs.get(OWN_KEY)
     if isinstance(state, Mapping) and state.get("state") == "unfinished":
         raise VolumeError(
             f"{path} is an unfinished result.",
@@ -84,15 +91,16 @@ def _refuse_unfinished(root: Node, path: Path) -> None:
 
 def _open_default(root: Node, path: Path) -> Opened:
     """Open what there is when nobody chose: the array, the image at the root, or the only image below it."""
-    if isinstance(root, zarr.Array) or _multiscale(root) is not None:
+    own = OWN_KEY in root.attrs
+    if not own and (isinstance(root, zarr.Array) or _multiscale(root) is not None):
         return _open_node(root, "", path, None)
-    images = list(_images(root))
+    images = [name for name in _images(root) if not own or name.startswith("labels/")]
+    if len(images) == 1:
+        return _open_node(root, images[0], path, images[0])
     if not images:
         raise VolumeError(f"{path} holds no image.", "Choose another folder.")
-    if len(images) > 1:
-        listed = ", ".join(str(_info(root, name)) for name in images[:12])
-        raise VolumeError(f"{path} holds {len(images)} arrays.", f"Choose one with --dataset: {listed}.")
-    return _open_node(root, images[0], path, images[0])
+    listed = ", ".join(str(_info(root, name)) for name in images[:MOST_LISTED])
+    raise VolumeError(f"{path} holds {len(images)} arrays.", f"Choose one with --dataset: {listed}.")
 
 
 def _open_node(root: Node, name: str, path: Path, dataset: str | None) -> Opened:
@@ -101,7 +109,8 @@ def _open_node(root: Node, name: str, path: Path, dataset: str | None) -> Opened
     if array is None:
         images = list(_images(cast(zarr.Group, node)))
         if len(images) == 1:
-            return _open_node(root, f"{name}/{images[0]}", path, f"{name}/{images[0]}")
+            chosen = f"{dataset}/{images[0]}" if dataset else images[0]
+            return _open_node(root, f"{name}/{images[0]}", path, chosen)
         listed = ", ".join(f"{name}/{image}" for image in images) or "nothing"
         raise VolumeError(f"{name} in {path} is a group, not an image.", f"Choose one of its arrays: {listed}.")
     axes = multiscale.axes if multiscale is not None else _named_axes(array)
@@ -116,7 +125,7 @@ def _find(root: Node, name: str, path: Path) -> Node:
     if not isinstance(root, zarr.Group) or name not in root:
         known = ", ".join(_images(root)) if isinstance(root, zarr.Group) else "it is a single array"
         raise VolumeError(f"{path} has no dataset {name}.", f"It holds: {known}.")
-    return cast(Node, root[name])
+    return root[name]
 
 
 def _level(root: Node, node: Node, name: str) -> tuple[Multiscale | None, zarr.Array[Any] | None]:
@@ -127,7 +136,7 @@ def _level(root: Node, node: Node, name: str) -> tuple[Multiscale | None, zarr.A
             return None, None
         return multiscale, cast("zarr.Array[Any]", node[multiscale.level])
     parent, _, level = name.rpartition("/")
-    group = root if not parent else cast(zarr.Group, root)[parent]
+    group = root[parent] if parent and isinstance(root, zarr.Group) else root
     return (_multiscale(group, level) if isinstance(group, zarr.Group) and level else None), node
 
 
@@ -183,7 +192,9 @@ def _images(group: Node, prefix: str = "") -> Iterator[str]:
     levels: set[str] = set()
     multiscale = _multiscale(group)
     if multiscale is not None:
-        yield prefix
+        # The root of our own results only points to the labels below it.
+        if OWN_KEY not in group.attrs or prefix:
+            yield prefix
         entries = ome_attributes(group.attrs.asdict())["multiscales"]
         levels = {str(item.get("path")) for entry in entries for item in entry.get("datasets") or []}
     for name, member in sorted(group.members(), key=lambda item: item[0]):
@@ -191,11 +202,11 @@ def _images(group: Node, prefix: str = "") -> Iterator[str]:
         if name in levels or path in levels or (prefix == "" and name == "unfinished"):
             continue
         if isinstance(member, zarr.Group) or len(member.shape) >= 2:
-            yield from _images(cast(Node, member), path)
+            yield from _images(member, path)
 
 
 def _info(root: Node, name: str) -> DatasetInfo:
-    node = root if not name else cast(Node, cast(zarr.Group, root)[name])
+    node = root if not name else cast(zarr.Group, root)[name]
     _, array = _level(root, node, name)
     if array is None:
         return DatasetInfo(name, (), "group")
@@ -234,10 +245,3 @@ def _grown(chunks: Triple, shape: Triple, itemsize: int) -> Triple:
         else:
             y = y * 2
     return z, y, x
-
-
-def read_json(path: Path) -> Mapping[str, Any]:
-    """Read a JSON file that ought to hold an object; an empty one where it does not."""
-    with reading(path):
-        values = json.loads(path.read_text(encoding="utf-8"))
-    return values if isinstance(values, Mapping) else {}
