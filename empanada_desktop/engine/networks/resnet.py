@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from empanada_desktop.engine.networks.blocks import conv_bn, fill_batch_norm
+from empanada_desktop.io.weights.encoders import RESNETS
 
 
 class BasicBlock(nn.Module):
@@ -60,23 +61,17 @@ def _shortcut(in_channels: int, out_channels: int, stride: int) -> nn.Sequential
     return nn.Sequential(*conv_bn(in_channels, out_channels, 1, stride=stride))
 
 
-RESNETS: dict[str, tuple[type[BasicBlock] | type[Bottleneck], tuple[int, int, int, int]]] = {
-    "resnet18": (BasicBlock, (2, 2, 2, 2)),
-    "resnet34": (BasicBlock, (3, 4, 6, 3)),
-    "resnet50": (Bottleneck, (3, 4, 6, 3)),
-    "resnet101": (Bottleneck, (3, 4, 23, 3)),
-}
-
-
 class ResNet(nn.Module):
     """A ResNet without its classifier, giving the map after the stem and after each of four stages."""
 
     def __init__(self, name: str, channels: int = 64, output_stride: int = 32) -> None:
         super().__init__()
-        block, depths = RESNETS[name]
+        shape = RESNETS[name]
+        block: type[BasicBlock] | type[Bottleneck] = Bottleneck if shape.is_bottleneck else BasicBlock
+        depths = shape.depths
         self.stem_names = ("conv1", "bn1")
         self.stage_names = ("layer1", "layer2", "layer3", "layer4")
-        self.widths = [channels * 2**i * block.expansion for i in range(4)]
+        self.widths = shape.widths(channels)
         self.conv1 = nn.Conv2d(1, channels, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu = nn.ReLU(inplace=True)

@@ -1,0 +1,57 @@
+"""Where a network runs: the device, the number of threads, and running out of a graphics card's memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from empanada_desktop.errors import AppError, SettingsError
+
+
+def choose_device(use_gpu: bool = True, threads: int = 0, name: str | None = None) -> torch.device:
+    """Choose the graphics card (CUDA, then Apple's) if there is one and it is wanted, otherwise the processor.
+
+    `threads` sets how many the processor uses, 0 leaves it to PyTorch. `name` ("cpu", "cuda", "cuda:1", "mps") decides
+    instead of `use_gpu`; SettingsError when there is no such device.
+    """
+    set_threads(threads)
+    if name is not None:
+        return _named_device(name)
+    if use_gpu and torch.cuda.is_available():
+        return torch.device("cuda")
+    if use_gpu and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def set_threads(threads: int) -> None:
+    """Set how many threads the processor's arithmetic uses; 0 leaves it as it is."""
+    if threads < 0:
+        raise SettingsError(f"{threads} threads are not possible.", "Use 0 (automatic) or more.")
+    if threads:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def memory_guard(advice: str) -> Iterator[None]:
+    """Turn a graphics card's running out of memory into an AppError whose hint is `advice`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as problem:
+        torch.cuda.empty_cache()
+        raise AppError("The graphics card has not enough memory for this.", advice) from problem
+
+
+def _named_device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as problem:
+        raise SettingsError(f"There is no kind of device called {name!r}.", "Use cpu, cuda or mps.") from problem
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, False):
+        raise SettingsError(f"This computer has no usable {name}.", "Use the processor: cpu.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise SettingsError(f"There is no graphics card {name}.", f"There are {torch.cuda.device_count()}.")
+    return device
