@@ -1,0 +1,19 @@
+"""A good start for the last layer of a fresh network."""
+
+import math
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def set_class_prior(network: nn.Module, fractions: tuple[float, ...]) -> None:
+    """Set the biases of the semantic head to the classes' shares of the pixels (one per foreground class).
+
+    So the first steps are not spent on learning that most pixels are background (Lin et al., arXiv 1708.02002, 4.1).
+    """
+    bias = network.semantic_head.head[-1].bias  # type: ignore[union-attr, index]
+    shares = [max(fraction, 1e-4) for fraction in fractions]
+    background = max(1 - sum(shares), 1e-4)
+    odds = [math.log(share / background) for share in shares]
+    bias.copy_(torch.tensor(odds if bias.numel() == 1 else [0.0, *odds]))  # type: ignore[union-attr, operator]
