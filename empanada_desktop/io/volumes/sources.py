@@ -14,6 +14,7 @@ from empanada_desktop.core.geometry import Box
 
 Triple = tuple[int, int, int]
 CHUNK_CACHE_BYTES = 128 << 20
+SMALLEST_READ = 1 << 20
 MAPPED_COLUMNS = 64
 
 
@@ -115,6 +116,13 @@ class ChunkedSource(Source):
             result[tuple(here)] = chunk[tuple(there)]
         return result
 
+    def chunk_box(self, index: Triple) -> Box:
+        """The part of the volume that a chunk holds, clipped at the volume's end."""
+        z, y, x = (i * size for i, size in zip(index, self.chunks, strict=True))
+        ends = (min(first + size, end) for first, size, end in zip((z, y, x), self.chunks, self.shape, strict=True))
+        stop_z, stop_y, stop_x = ends
+        return Box((z, y, x), (stop_z, stop_y, stop_x))
+
     def close(self) -> None:
         """Forget the decoded chunks."""
         self._cache.clear()
@@ -125,6 +133,17 @@ class ChunkedSource(Source):
             for start, stop, size in zip(box.start, box.stop, self.chunks, strict=True)
         )
         return product(*ranges)  # type: ignore[return-value]
+
+
+def grown(chunks: Triple, shape: Triple, itemsize: int) -> Triple:
+    """Whole multiples, in the plane, of chunks too small to be worth a read of their own."""
+    z, y, x = (min(size, length) for size, length in zip(chunks, shape, strict=True))
+    while z * y * x * itemsize < SMALLEST_READ and (y < shape[1] or x < shape[2]):
+        if x < shape[2] and (x <= y or y >= shape[1]):
+            x *= 2
+        else:
+            y *= 2
+    return z, y, x
 
 
 def luminance(pixels: NDArray[Any]) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import hushed, reading
 from empanada_desktop.io.volumes.sources import ChunkedSource, MappedSource, Source, Triple, luminance
@@ -74,6 +75,12 @@ def tiff_datasets(path: Path) -> list[DatasetInfo]:
         return [
             DatasetInfo(str(number), tuple(series.shape), str(series.dtype)) for number, series in enumerate(tif.series)
         ]
+
+
+def plane_spacing(path: Path) -> tuple[Spacing, list[str]]:
+    """Voxel size that a one-page TIFF tells, with notes where it contradicts itself."""
+    with reading(path), hushed(), tifffile.TiffFile(path, _multifile=False) as tif:
+        return tiff_spacing(tif, 0)
 
 
 def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
@@ -181,7 +188,8 @@ class PagedSource(ChunkedSource):
             return self._segment(index)
         if self._layout.has_samples or self._plane_pages:
             return self._whole_plane(index[0])[np.newaxis]
-        return self._everything[index[0]][np.newaxis]
+        plane: NDArray[Any] = self._everything[index[0]][np.newaxis]
+        return plane
 
     def close(self) -> None:
         """Close the file."""
@@ -211,7 +219,7 @@ class PagedSource(ChunkedSource):
         if page is None:
             return np.zeros(self.shape[1:], self.dtype)
         with self._lock, hushed():
-            plane = page.asarray(maxworkers=1)
+            plane: NDArray[Any] = page.asarray(maxworkers=1)
         if not self._layout.has_samples:
             return plane.reshape(self.shape[1:])
         axes = page.keyframe.axes.replace("I", "")
@@ -233,7 +241,8 @@ class PagedSource(ChunkedSource):
             segment, _, shape = keyframe.decode(data, number, _fullsize=keyframe.is_tiled, **tables)
         if segment is None:
             return np.full(self.chunks, keyframe.nodata or 0, self.dtype)
-        return segment.reshape(shape)[..., 0]  # depth 1, length, width, 1 sample
+        pixels: NDArray[Any] = segment.reshape(shape)[..., 0]  # depth 1, length, width, 1 sample
+        return pixels
 
     def _bytes(self, page: tifffile.TiffPage | tifffile.TiffFrame, number: int, z: int) -> bytes | None:
         offset, count = page.dataoffsets[number], page.databytecounts[number]

@@ -13,21 +13,15 @@ from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.axes import Picked, pick_axes
 from empanada_desktop.io.volumes.faults import hushed, reading
-from empanada_desktop.io.volumes.sources import ChunkedSource, Triple
+from empanada_desktop.io.volumes.sources import ChunkedSource, Triple, grown
 from empanada_desktop.io.volumes.units import length_nm
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
 METADATA_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
-SMALLEST_READ = 1 << 20
 MOST_LISTED = 12
 OWN_KEY = "empanada_desktop"
 
 Node = zarr.Array[Any] | zarr.Group
-
-
-def is_zarr(path: Path) -> bool:
-    """True for a folder that is the root of a Zarr array or group, or calls itself one."""
-    return path.is_dir() and (path.suffix.lower() == ".zarr" or any((path / name).is_file() for name in METADATA_FILES))
 
 
 def ome_attributes(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -221,27 +215,10 @@ class ZarrSource(ChunkedSource):
             raise VolumeError(f"The array holds {array.dtype}, which are no grey values.", "Convert it to 8 or 16 bit.")
         self._array = array
         self._picked = picked
-        sizes = [1 if axis is None else int(array.shape[axis]) for axis in picked.zyx]
-        stored = [1 if axis is None else max(1, int(array.chunks[axis])) for axis in picked.zyx]
-        shape, chunks = cast(Triple, tuple(sizes)), cast(Triple, tuple(stored))
-        super().__init__(shape, array.dtype, _grown(chunks, shape, array.dtype.itemsize))
+        shape, chunks = picked.order(array.shape), picked.order(array.chunks)
+        super().__init__(shape, array.dtype, grown(chunks, shape, array.dtype.itemsize))
 
     def read_chunk(self, index: Triple) -> NDArray[Any]:
         """Decode one chunk, or the few small ones that are read together."""
-        box = [
-            slice(i * size, min((i + 1) * size, length))
-            for i, size, length in zip(index, self.chunks, self.shape, strict=True)
-        ]
         with hushed():
-            return self._picked.read(self._array, box).astype(self.dtype, copy=False)
-
-
-def _grown(chunks: Triple, shape: Triple, itemsize: int) -> Triple:
-    """Whole multiples of the chunks in the plane, so that one read is worth its overhead."""
-    z, y, x = (min(size, length) for size, length in zip(chunks, shape, strict=True))
-    while z * y * x * itemsize < SMALLEST_READ and (y < shape[1] or x < shape[2]):
-        if x < shape[2] and (x <= y or y >= shape[1]):
-            x = x * 2
-        else:
-            y = y * 2
-    return z, y, x
+            return self._picked.read(self._array, self.chunk_box(index).slices).astype(self.dtype, copy=False)
