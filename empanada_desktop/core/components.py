@@ -7,8 +7,6 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from empanada_desktop.core.ids import number_by_class
-
 Labels = NDArray[np.uint32]
 
 
@@ -31,8 +29,8 @@ class ComponentTable:
 
 
 @njit(cache=True, nogil=True)
-def _root(parents: NDArray[np.int64], node: int) -> int:
-    """Return the representative of a node, halving the path to it."""
+def find_root(parents: NDArray[np.int64], node: int) -> int:
+    """Return the representative of a node in a forest of `parents`, halving the path to it."""
     while parents[node] != node:
         parents[node] = parents[parents[node]]
         node = parents[node]
@@ -40,9 +38,9 @@ def _root(parents: NDArray[np.int64], node: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _join(parents: NDArray[np.int64], a: int, b: int) -> int:
+def join_sets(parents: NDArray[np.int64], a: int, b: int) -> int:
     """Join two sets under the lower representative, and return it."""
-    a, b = _root(parents, a), _root(parents, b)
+    a, b = find_root(parents, a), find_root(parents, b)
     low, high = min(a, b), max(a, b)
     parents[high] = low
     return low
@@ -67,7 +65,7 @@ def _provisional(panoptic: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]
                 for above in range(max(column - 1, 0), min(column + 2, width)):
                     if panoptic[row - 1, above] == value:
                         other = runs[row - 1, above]
-                        own = other if own == 0 or own == other else _join(parents, own, other)
+                        own = other if own == 0 or own == other else join_sets(parents, own, other)
             if own == 0:
                 count += 1
                 own = count
@@ -95,7 +93,7 @@ def _number(
         for column in range(width):
             if runs[row, column] == 0:
                 continue
-            root = _root(parents, runs[row, column])
+            root = find_root(parents, runs[row, column])
             if numbers[root] == 0:
                 class_id = panoptic[row, column] // divisor
                 if not is_thing[class_id] and stuff_numbers[class_id]:
@@ -130,10 +128,6 @@ def split_components(panoptic: Labels, things: Collection[int], label_divisor: i
     return components, ComponentTable(classes, table[:, 1].copy(), table[:, 2:].copy(), is_thing[classes])
 
 
-def component_ids(table: ComponentTable, label_divisor: int) -> Labels:
-    """Return the panoptic ids of components 0..n, 0 for 0, to look a components plane up in.
-
-    Raises SettingsError when a class has more components than the divisor has room for.
-    """
-    ids = number_by_class(table.classes, table.is_thing, label_divisor, where="This plane")
-    return np.concatenate([np.zeros(1, np.uint32), ids])
+def connected_parts(labels: Labels) -> Labels:
+    """Split every object of a plane (H, W), whatever its id, into 8-connected parts numbered 1..n."""
+    return split_components(labels, (0,), 2**32)[0]

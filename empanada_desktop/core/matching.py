@@ -23,19 +23,25 @@ def match_objects(
     solved one by one, so the cubic cost of the Hungarian method (Kuhn 1955) falls on small matrices.
     """
     scores = iou(shared, first_areas[first], second_areas[second])
+    chosen = assign_pairs(first, second, scores)
+    good = chosen[scores[chosen] >= threshold]
     found = np.full(len(second_areas), -1, np.int64)
-    for pairs in _blocks(first, second, len(first_areas), len(second_areas)):
-        chosen = pairs[_assign(first[pairs], second[pairs], scores[pairs])]
-        good = chosen[scores[chosen] >= threshold]
-        found[second[good]] = first[good]
+    found[second[good]] = first[good]
     return found
 
 
-def _blocks(first: Indices, second: Indices, n_first: int, n_second: int) -> Iterator[Indices]:
+def assign_pairs(first: Indices, second: Indices, scores: NDArray[np.float64]) -> Indices:
+    """Choose pairs with the largest sum of `scores` (> 0), no object twice; returns their indices, ascending."""
+    chosen = [pairs[_assign(first[pairs], second[pairs], scores[pairs])] for pairs in _blocks(first, second)]
+    return np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
+
+
+def _blocks(first: Indices, second: Indices) -> Iterator[Indices]:
     """Yield the pairs (as indices) of each connected part of the overlap graph; all lone pairs come together."""
     if not len(first):
         return
-    n_nodes = n_first + n_second
+    n_first = int(first.max()) + 1
+    n_nodes = n_first + int(second.max()) + 1
     graph = coo_array((np.ones(len(first), np.int8), (first, second + n_first)), shape=(n_nodes, n_nodes))
     part = connected_components(graph.tocsr(), directed=False)[1][first]
     order = np.argsort(part, kind="stable")

@@ -141,6 +141,15 @@ def add_contingencies(parts: Iterable[Contingency]) -> Contingency:
     return _sorted(keys, totals)
 
 
+def relabel(table: Contingency, first: Ids | None, second: Ids | None) -> Contingency:
+    """Look the ids up in new ones (None: they stay); pairs that become equal are not added up yet."""
+    return Contingency(
+        table.first if first is None else first[table.first],
+        table.second if second is None else second[table.second],
+        table.voxels,
+    )
+
+
 def iou(intersection: Counts, first_area: Counts, second_area: Counts) -> NDArray[np.float64]:
     """Return intersection over union, elementwise."""
     return np.asarray(intersection / (first_area + second_area - intersection), np.float64)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.core.ids import number_by_class
 from empanada_desktop.core.matching import match_objects, merge_unmatched
 from empanada_desktop.core.overlap import Contingency, contingency
 
@@ -201,14 +200,3 @@ def _sum_objects(table: ComponentTable, plane_of: Indices, number_of: Indices, c
     is_thing[number_of] = table.is_thing
     seen = np.unique(np.stack([number_of, plane_of], axis=1), axis=0)[:, 0]
     return ObjectTable(classes, voxels, np.hstack([starts, stops]), np.bincount(seen, minlength=count), is_thing)
-
-
-def object_ids(objects: ObjectTable, kept: NDArray[np.bool_], label_divisor: int) -> NDArray[np.uint32]:
-    """Return the panoptic ids of objects 0..n, 0 for 0 and for those not `kept`, to look object numbers up in.
-
-    Ids are class * divisor + k; k counts the kept objects of a class from 1, a stuff class has k = 0. Raises
-    SettingsError when a class has more objects than ids.
-    """
-    ids = np.zeros(len(objects) + 1, np.uint32)
-    ids[1:][kept] = number_by_class(objects.classes[kept], objects.is_thing[kept], label_divisor, where="This stack")
-    return ids
