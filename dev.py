@@ -163,8 +163,8 @@ def _install(interpreter: Path) -> None:
     pip = [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", "-c", str(ROOT / "constraints.txt")]
     try:
         _install_torch(pip, torch_choices(sys.platform, nvidia_answers(), pinned_version("torch")))
-        _pip([*pip, "hatchling", "editables"], "the build tool")
-        _pip([*pip, "--no-build-isolation", "-e", f"{ROOT}[dev]"], "the program and its tools")
+        _pip([*pip, "-q", "hatchling", "editables"], "the build tool")
+        _pip([*pip, "-q", "--no-build-isolation", "-e", f"{ROOT}[dev]"], "the program and its tools, some 100 packages")
     except SetupError:
         UNFINISHED.unlink()  # pip takes back what failed; only a killed set-up leaves halves behind
         raise
