@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from empanada_desktop.engine.networks.freezing import FinetunableLayers, set_trainable
+from empanada_desktop.engine.networks.fusing import fuse_batch_norms
 from empanada_desktop.engine.networks.panoptic import PanopticNetwork
 from empanada_desktop.engine.networks.panoptic_bifpn import PanopticBiFPN
 from empanada_desktop.engine.networks.panoptic_deeplab import PanopticDeepLab
+from empanada_desktop.engine.networks.statistics import settle_batch_norms
 from empanada_desktop.io.weights import NetworkConfig
 
-__all__ = ["PanopticBiFPN", "PanopticDeepLab", "PanopticNetwork", "build_network"]
+__all__ = [
+    "FinetunableLayers",
+    "PanopticBiFPN",
+    "PanopticDeepLab",
+    "PanopticNetwork",
+    "build_network",
+    "fuse_batch_norms",
+    "set_trainable",
+    "settle_batch_norms",
+]
 
 
 def build_network(config: NetworkConfig) -> PanopticNetwork:
