@@ -51,8 +51,9 @@ def _stage_rows() -> list[Row]:
     from empanada_desktop.io.weights import find_weights
     from empanada_desktop.tasks.demo import sample_path
     from empanada_desktop.tasks.inference import volume_grey_range
+    from empanada_desktop.tasks.inference_params import BUNDLED_WEIGHTS
 
-    weights = find_weights("bundled")
+    weights = find_weights(BUNDLED_WEIGHTS)
     predictor = Predictor.from_weights(weights, use_gpu=False, threads=1)
     settings = PlaneSettings(things=frozenset(weights.descriptor.thing_list))
     timed, tracker, queue = _Stopwatch(), StackTracker(Axis.XY), MedianQueue[PlaneOutputs](3)

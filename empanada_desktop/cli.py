@@ -104,7 +104,8 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"empanada-desktop {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB")
-    for name in TASKS:
+    # Only the verb that was asked for is imported, unless help or a misspelt verb needs them all.
+    for name in [verb] if verb in TASKS else TASKS:
         _add_task(verbs, name)
     _add_run(verbs)
     return parser

@@ -6,6 +6,8 @@ from pydantic import Field, field_validator
 
 from empanada_desktop.tasks.params import TaskParams, ui
 
+BUNDLED_WEIGHTS = "MitoStarter_v1"
+
 OddPlanes = Literal[1, 3, 5, 7, 9, 11]
 PowerOfTwo = Literal[1, 2, 4, 8, 16, 32, 64]
 
@@ -14,7 +16,7 @@ class PlaneParams(TaskParams):
     """How one plane is turned into objects."""
 
     weights: str = Field(
-        "bundled",
+        BUNDLED_WEIGHTS,
         title="Weights",
         description="Name of an entry of the weights library, "
         "or the path of a weights descriptor (.yaml) or .empanada file.",
@@ -94,7 +96,9 @@ class StackParams(PlaneParams):
         description="The planes that the network sees. Take the orientation in which single planes look best.",
         json_schema_extra=ui("Across planes"),
     )
-    median_filter_size: OddPlanes = Field(
+    median_filter_size: BUNDLED_WEIGHTS = "MitoStarter_v1"
+
+OddPlanes = Field(
         3,
         title="Median filter size",
         description="Smooth the confidence over this many planes. Voxels above 20 nm: 3; below 10 nm: 7 or 9.",

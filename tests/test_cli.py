@@ -1,0 +1,145 @@
+"""The command line as a user meets it: real processes where signals and streams matter, calls where they do not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+
+from empanada_desktop.cli import main
+from empanada_desktop.io.volumes import open_volume
+from empanada_desktop.tasks.demo import sample_path
+
+PROGRAM = [sys.executable, "-m", "empanada_desktop"]
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> Path:
+    with open_volume(sample_path()) as sample:
+        tifffile.imwrite(tmp_path / "volume.tif", sample[0:6, 0:96, 0:96], imagej=True, metadata={"axes": "ZYX"})
+    return tmp_path / "volume.tif"
+
+
+def test_segment_plane_writes_a_label_tiff(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "plane.tif"
+    arguments = ["segment-plane", str(volume), "--out", str(out), "--plane", "xz", "--index", "40", "--no-use-gpu"]
+    assert main(arguments) == 0
+    assert tifffile.imread(out).shape == (6, 96)
+    said = capsys.readouterr().out
+    assert "Objects:" in said
+    assert f"Written to {out}" in said
+
+
+def test_batch_mode_gives_every_plane_and_nothing_wider_than_32_bits(volume: Path, tmp_path: Path) -> None:
+    out = tmp_path / "batch.tif"
+    arguments = ["segment-plane", str(volume), "--out", str(out), "--batch", "--region", "0,10,64,90", "--no-use-gpu"]
+    assert main(arguments) == 0
+    labels = tifffile.imread(out)
+    assert labels.shape == (6, 64, 80)
+    assert labels.dtype == np.uint32
+    for plane in labels:
+        ids = np.unique(plane[plane > 0])
+        np.testing.assert_array_equal(ids, 10_000 + np.arange(1, len(ids) + 1))
+
+
+def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "first.zarr", tmp_path / "second.zarr"
+    assert main(["segment-volume", str(volume), "--out", str(first), "--min-size", "10", "--no-use-gpu"]) == 0
+    recipe = tmp_path / "job.yaml"
+    with open_volume(first) as labels:
+        expected = labels[:]
+    from empanada_desktop.io.ome_zarr import read_recipe
+
+    recipe.write_text(yaml.safe_dump(read_recipe(first)), encoding="utf-8")
+    copy = tmp_path / "copy.tif"
+    copy.write_bytes(volume.read_bytes())
+    assert main(["run", str(recipe), "--input", str(copy), "--out", str(second)]) == 0
+    with open_volume(second) as labels:
+        np.testing.assert_array_equal(labels[:], expected)
+    assert read_recipe(second)["params"]["min_size"] == 10
+    assert read_recipe(second)["inputs"]["volume"] == str(copy)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["segment-volume", "missing.tif", "--out", "x.zarr"], "missing.tif"),
+        (["segment-volume", "VOLUME", "--out", "x.png"], "x.png"),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--median-filter-size", "4"], "median-filter-size"),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--segmentation-confidence", "2"], "segmentation-confidence"),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--weights", "nobody"], "nobody"),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--chunk-size", "1,2"], "chunk-size"),
+        (["segment-volume", "VOLUME", "--out", "nowhere/x.tif"], "nowhere"),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--voxel-size", "0,1,1"], "voxel size"),
+        (["segment-plane", "VOLUME", "--out", "x.tif", "--index", "99"], "99"),
+        (["segment-plane", "VOLUME", "--out", "x.tif", "--region", "0,0,999,9"], "region"),
+        (["run", "nothing.yaml"], "nothing.yaml"),
+        (["score", "missing.zarr", "VOLUME"], "missing.zarr"),
+    ],
+)
+def test_errors_of_the_user_are_one_line_and_a_hint(
+    arguments: list[str],
+    expected: str,
+    volume: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(volume.parent)
+    assert main([str(volume) if argument == "VOLUME" else argument for argument in arguments]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert lines[0].startswith("Error: ")
+    assert expected in lines[0]
+    assert len(lines) <= 2
+    assert lines[1:] == [] or lines[1].startswith("Hint: ")
+    assert [path.name for path in volume.parent.iterdir()] == ["volume.tif"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for a single child process")
+def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
+    command = [*PROGRAM, "segment-volume", str(sample_path()), "--out", str(tmp_path / "x.zarr"), "--no-use-gpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()  # the first planes are done
+        assert "xy planes" in said
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        said += process.stderr.read()
+        process.wait(timeout=60)
+    assert time.monotonic() - started < 60
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert said.strip().endswith("Cancelled.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_tells_the_time_left(tmp_path: Path, volume: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["segment-volume", str(volume), "--out", str(tmp_path / "x.zarr"), "--no-use-gpu"]) == 0
+    said = capsys.readouterr().err
+    assert "xy planes, 3 of 6" in said
+    assert "s left." in said
+
+
+def test_help_names_every_parameter_with_range_and_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["segment-volume", "--help"])
+    assert stop.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for option in ("--median-filter-size", "--min-size", "--voxel-size", "--dataset", "--inference-plane", "--threads"):
+        assert option in said
+    assert "0.1 to 0.9. Default: 0.5." in said
+
+
+def test_without_a_verb_the_verbs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    said = capsys.readouterr().out
+    for verb in ("segment-plane", "segment-volume", "train", "finetune", "score", "weights", "run"):
+        assert verb in said
