@@ -96,9 +96,7 @@ class StackParams(PlaneParams):
         description="The planes that the network sees. Take the orientation in which single planes look best.",
         json_schema_extra=ui("Across planes"),
     )
-    median_filter_size: BUNDLED_WEIGHTS = "MitoStarter_v1"
-
-OddPlanes = Field(
+    median_filter_size: OddPlanes = Field(
         3,
         title="Median filter size",
         description="Smooth the confidence over this many planes. Voxels above 20 nm: 3; below 10 nm: 7 or 9.",
