@@ -44,8 +44,9 @@ class Machine:
         if any(part in line for part in self.failing):
             return 1
         if "-m venv" in line:
-            (self.venv / "bin").mkdir(parents=True, exist_ok=True)
-            (self.venv / "bin" / "python").touch()
+            for place in ("bin/python", "Scripts/python.exe"):
+                (self.venv / place).parent.mkdir(parents=True, exist_ok=True)
+                (self.venv / place).touch()
             (self.venv / "pyvenv.cfg").write_text("version = 3.11.7\n")
         return 0
 
@@ -202,7 +203,7 @@ def test_missing_venv_module_is_installed_as_root(
     machine.broken = ["import ensurepip"]
     monkeypatch.setattr(dev.subprocess, "check_output", lambda *_, **__: "3.11\n")
     monkeypatch.setattr(dev.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(dev.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 0, raising=False)
     dev.prepare_environment()
     assert machine.made("apt-get update") == 1
     assert machine.made("apt-get install -y --no-install-recommends python3.11-venv") == 1
@@ -214,7 +215,7 @@ def test_without_root_the_line_to_type_is_printed(
     machine.broken = ["import ensurepip"]
     monkeypatch.setattr(dev.subprocess, "check_output", lambda *_, **__: "3.11\n")
     monkeypatch.setattr(dev.shutil, "which", lambda name: f"/usr/bin/{name}")
-    monkeypatch.setattr(dev.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(dev.os, "geteuid", lambda: 1000, raising=False)
     with pytest.raises(dev.SetupError):
         dev.prepare_environment()
     assert "  sudo apt-get install -y --no-install-recommends python3.11-venv\n" in capsys.readouterr().out
