@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from empanada_desktop.engine.networks.freezing import FinetunableLayers, set_trainable
-from empanada_desktop.engine.networks.fusing import fuse_batch_norms
 from empanada_desktop.engine.networks.panoptic import PanopticNetwork
 from empanada_desktop.engine.networks.panoptic_bifpn import PanopticBiFPN
 from empanada_desktop.engine.networks.panoptic_deeplab import PanopticDeepLab
@@ -16,7 +15,6 @@ __all__ = [
     "PanopticDeepLab",
     "PanopticNetwork",
     "build_network",
-    "fuse_batch_norms",
     "set_trainable",
     "settle_batch_norms",
 ]
