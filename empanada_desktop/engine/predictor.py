@@ -70,7 +70,7 @@ class Predictor:
         if not extra_steps.is_integer():
             raise SettingsError(f"Image downsampling {image_downsampling} is not a power of two.", "Use 1, 2, 4 … 64.")
         image = self._prepare(plane, image_downsampling)
-        outputs = self.network.predict(image, 2 + int(extra_steps), fine_boundaries)  # type: ignore[operator]
+        outputs = self.network.predict(image, 2 + int(extra_steps), fine_boundaries)
         logits = outputs["semantic_logits"][0, :, :height, :width].float()
         semantic = torch.sigmoid(logits) if logits.shape[0] == 1 else torch.softmax(logits, dim=0)
         return PlaneOutputs(

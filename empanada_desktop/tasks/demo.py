@@ -13,7 +13,7 @@ from empanada_desktop.core.picture import outlined_plane, side_by_side
 from empanada_desktop.errors import AppError
 from empanada_desktop.settings import resources_folder
 from empanada_desktop.tasks import segment_volume
-from empanada_desktop.tasks.inference import volume_grey_range
+from empanada_desktop.tasks.inference import SegmentationResult, volume_grey_range
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.params import TaskInputs
 
@@ -32,7 +32,7 @@ class Inputs(TaskInputs):
 class DemoResult:
     """The segmented sample as OME-Zarr, TIFF and picture."""
 
-    volume: segment_volume.VolumeResult
+    volume: SegmentationResult
     tiff: Path
     picture: Path
 
@@ -80,7 +80,7 @@ def draw_result(image: Path, labels: Path, picture: Path) -> None:
         write_picture(picture, side_by_side([drawn(axis) for axis in Axis]))
 
 
-def _write_tiff(labels: Path, tiff: Path, result: segment_volume.VolumeResult) -> None:
+def _write_tiff(labels: Path, tiff: Path, result: SegmentationResult) -> None:
     from empanada_desktop.io.tiff import write_label_tiff
     from empanada_desktop.io.volumes import open_volume
 

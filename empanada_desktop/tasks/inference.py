@@ -1,5 +1,6 @@
 """What segmenting a plane and segmenting a volume do alike before and after the network runs."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,22 @@ if TYPE_CHECKING:
     from empanada_desktop.io.weights import Weights, WeightsDescriptor
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class SegmentationResult:
+    """Where a segmentation is, what is in it (objects of each class), and where it comes from."""
+
+    out: str
+    objects: dict[str, int]
+    seconds: float
+    recipe: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Say in plain sentences what was made and where it is."""
+        found = ", ".join(f"{count} {name}" for name, count in self.objects.items())
+        return [*self.notes, f"Objects: {found}.", f"Time: {self.seconds:.1f} s.", f"Written to {self.out}"]
 
 
 def volume_grey_range(volume: "Volume") -> GreyRange:

@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -14,7 +13,13 @@ from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.tasks.inference import check_tiff_output, plane_settings, result_facts, volume_grey_range
+from empanada_desktop.tasks.inference import (
+    SegmentationResult,
+    check_tiff_output,
+    plane_settings,
+    result_facts,
+    volume_grey_range,
+)
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.params import TaskInputs, VoxelSize
 from empanada_desktop.tasks.recipe import make_recipe
@@ -47,23 +52,7 @@ class Inputs(TaskInputs):
     overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
 
 
-@dataclass(frozen=True)
-class PlaneResult:
-    """Where the segmented plane is, and what is in it."""
-
-    out: str
-    objects: dict[str, int]
-    seconds: float
-    recipe: dict[str, Any]
-    notes: tuple[str, ...]
-
-    def lines(self) -> list[str]:
-        """Say in plain sentences what was made and where it is."""
-        found = ", ".join(f"{count} {name}" for name, count in self.objects.items())
-        return [*self.notes, f"Objects: {found}.", f"Time: {self.seconds:.1f} s.", f"Written to {self.out}"]
-
-
-def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> PlaneResult:
+def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> SegmentationResult:
     """Segment and write the plane (or planes); returns where it is and how many objects of each class it holds."""
     from empanada_desktop.engine.predictor import Predictor
     from empanada_desktop.io.volumes import open_volume
@@ -80,7 +69,7 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> PlaneResult
         work.write(out, planes, recipe, context)
         notes = (*volume.notes, *work.notes)
     counts = {title: work.objects[class_id] for class_id, title in weights.descriptor.class_names.items()}
-    return PlaneResult(str(out), counts, time.perf_counter() - started, recipe, notes)
+    return SegmentationResult(str(out), counts, time.perf_counter() - started, recipe, notes)
 
 
 class _PlaneReader:

@@ -1,7 +1,6 @@
 """Segment a volume: run the network on every plane of one orientation and join the planes' objects in 3D."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from empanada_desktop.core.morphology import dilate_labels, erode_labels
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.tasks.inference import (
     TIFF_SUFFIXES,
+    SegmentationResult,
     check_tiff_output,
     plane_settings,
     result_facts,
@@ -55,23 +55,7 @@ class Inputs(TaskInputs):
     overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
 
 
-@dataclass(frozen=True)
-class VolumeResult:
-    """Where the segmented volume is, and what is in it."""
-
-    out: str
-    objects: dict[str, int]
-    seconds: float
-    recipe: dict[str, Any]
-    notes: tuple[str, ...]
-
-    def lines(self) -> list[str]:
-        """Say in plain sentences what was made and where it is."""
-        found = ", ".join(f"{count} {name}" for name, count in self.objects.items())
-        return [*self.notes, f"Objects: {found}.", f"Time: {self.seconds:.1f} s.", f"Written to {self.out}"]
-
-
-def run(inputs: Inputs, params: StackParams, context: JobContext) -> VolumeResult:
+def run(inputs: Inputs, params: StackParams, context: JobContext) -> SegmentationResult:
     """Segment and write the volume; returns where it is and how many objects of each class it holds."""
     from empanada_desktop.io.volumes import open_volume
     from empanada_desktop.io.weights import find_weights
@@ -82,7 +66,7 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> VolumeResul
         work = _VolumeWork(inputs, params, volume, weights)
         objects = work.carry_out(context)
         notes = (*volume.notes, *work.notes)
-    return VolumeResult(inputs.out, objects, time.perf_counter() - started, work.recipe, notes)
+    return SegmentationResult(inputs.out, objects, time.perf_counter() - started, work.recipe, notes)
 
 
 class _VolumeWork:

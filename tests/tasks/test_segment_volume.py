@@ -15,7 +15,8 @@ from empanada_desktop.io.ome_zarr import is_complete, read_recipe
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.tasks import segment_volume
 from empanada_desktop.tasks.demo import sample_path
-from empanada_desktop.tasks.segment_volume import Inputs, Params, VolumeResult
+from empanada_desktop.tasks.inference import SegmentationResult
+from empanada_desktop.tasks.segment_volume import Inputs, Params
 
 CROP = (slice(0, 40), slice(20, 148), slice(40, 168))
 
@@ -35,7 +36,7 @@ def save(folder: Path, volume: NDArray[np.generic], name: str = "volume.tif") ->
     return str(path)
 
 
-def segment(volume: str, out: Path, context: object = None, **params: object) -> VolumeResult:
+def segment(volume: str, out: Path, context: object = None, **params: object) -> SegmentationResult:
     inputs = Inputs(volume=volume, out=str(out))
     chosen = Params.checked({"use_gpu": False, "threads": 1, "chunk_size": (32,), "min_size": 200, **params})
     return segment_volume.run(inputs, chosen, context or QuietContext())  # type: ignore[arg-type]
@@ -47,13 +48,13 @@ def labels_of(out: Path) -> NDArray[np.uint32]:
 
 
 @pytest.fixture(scope="module")
-def standard(crop: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> tuple[VolumeResult, Path]:
+def standard(crop: NDArray[np.uint8], tmp_path_factory: pytest.TempPathFactory) -> tuple[SegmentationResult, Path]:
     folder = tmp_path_factory.mktemp("standard")
     out = folder / "result.zarr"
     return segment(save(folder, crop), out), out
 
 
-def test_mitochondria_are_found_and_the_result_reopens(standard: tuple[VolumeResult, Path]) -> None:
+def test_mitochondria_are_found_and_the_result_reopens(standard: tuple[SegmentationResult, Path]) -> None:
     result, out = standard
     labels = labels_of(out)
     assert is_complete(out)
@@ -68,7 +69,7 @@ def test_mitochondria_are_found_and_the_result_reopens(standard: tuple[VolumeRes
         assert volume.spacing.zyx == (10.0, 10.0, 10.0)
 
 
-def test_the_result_has_the_promised_layout(standard: tuple[VolumeResult, Path]) -> None:
+def test_the_result_has_the_promised_layout(standard: tuple[SegmentationResult, Path]) -> None:
     _, out = standard
     group = zarr.open_group(str(out), mode="r")
     array = group["labels/mito/0"]
@@ -80,7 +81,7 @@ def test_the_result_has_the_promised_layout(standard: tuple[VolumeResult, Path])
     assert "image-label" in ome  # type: ignore[operator]
 
 
-def test_the_result_carries_its_recipe(standard: tuple[VolumeResult, Path]) -> None:
+def test_the_result_carries_its_recipe(standard: tuple[SegmentationResult, Path]) -> None:
     result, out = standard
     recipe = read_recipe(out)
     assert recipe["task"] == "segment-volume"
@@ -94,7 +95,7 @@ def test_the_result_carries_its_recipe(standard: tuple[VolumeResult, Path]) -> N
 
 @pytest.mark.parametrize("axis", [Axis.XZ, Axis.YZ])
 def test_every_orientation_gives_the_same_objects(
-    axis: Axis, crop: NDArray[np.uint8], standard: tuple[VolumeResult, Path], tmp_path: Path
+    axis: Axis, crop: NDArray[np.uint8], standard: tuple[SegmentationResult, Path], tmp_path: Path
 ) -> None:
     """The same voxels, stored with another axis in front, segmented along that axis: exactly the same result."""
     turned = np.moveaxis(crop, 0, axis.normal)
@@ -108,7 +109,7 @@ def test_every_orientation_gives_the_same_objects(
     ("kind", "tolerance"), [("12 bits in uint16", 0.03), ("int32 with negatives", 0.3), ("float32", 0.3)]
 )
 def test_any_grey_values_are_segmented(
-    kind: str, tolerance: float, crop: NDArray[np.uint8], standard: tuple[VolumeResult, Path], tmp_path: Path
+    kind: str, tolerance: float, crop: NDArray[np.uint8], standard: tuple[SegmentationResult, Path], tmp_path: Path
 ) -> None:
     copies = {
         "12 bits in uint16": (crop.astype(np.uint16) * 4095 + 127) // 255,
@@ -124,7 +125,7 @@ def test_any_grey_values_are_segmented(
 
 
 def test_a_tiff_holds_the_same_labels(
-    crop: NDArray[np.uint8], standard: tuple[VolumeResult, Path], tmp_path: Path
+    crop: NDArray[np.uint8], standard: tuple[SegmentationResult, Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "result.tif"
     segment(save(tmp_path, crop), out)
@@ -144,7 +145,7 @@ def test_fewer_planes_than_the_median_spans_all_come_out(planes: int, crop: NDAr
 
 
 def test_image_downsampling_keeps_the_size(
-    crop: NDArray[np.uint8], standard: tuple[VolumeResult, Path], tmp_path: Path
+    crop: NDArray[np.uint8], standard: tuple[SegmentationResult, Path], tmp_path: Path
 ) -> None:
     odd = crop[:8, :-1, :-3]
     out = tmp_path / "small.zarr"
