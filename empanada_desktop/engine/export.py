@@ -18,13 +18,13 @@ from empanada_desktop.io.weights import (
     Weights,
     WeightsDescriptor,
     check_name,
+    open_weights,
     scan_library,
     sha256_of,
     user_weights_folder,
     write_descriptor,
     write_safetensors,
 )
-from empanada_desktop.io.weights.library import open_weights
 
 HINT = "Take the weights' files again from where they came."
 

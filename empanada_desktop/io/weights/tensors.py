@@ -52,7 +52,9 @@ def write_safetensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> No
     from safetensors.numpy import save_file
 
     unfinished = path.with_name(path.name + ".part")
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, unfinished, metadata=notes)
+    save_file(
+        {name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}, unfinished, metadata=notes
+    )
     unfinished.replace(path)
 
 
