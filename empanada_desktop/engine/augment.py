@@ -46,7 +46,8 @@ def draw_matrix(
     angle = math.radians(rng.uniform(-augmentation.rotation, augmentation.rotation))
     flip = rng.integers(0, 2, 2) * 2 - 1 if augmentation.flips else np.ones(2)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return turn * flip[None, :] / scale
+    matrix: NDArray[np.float64] = turn * flip[None, :] / scale
+    return matrix
 
 
 def draw_centre(
@@ -141,8 +142,8 @@ def vary_grey(
     """Shift brightness, stretch contrast around mid-grey and add noise; `picture` holds fractions of the grey range."""
     gain = 1 + rng.uniform(-augmentation.contrast, augmentation.contrast)
     shift = rng.uniform(-augmentation.brightness, augmentation.brightness)
-    varied = (picture - np.float32(0.5)) * np.float32(gain) + np.float32(0.5 + shift)
+    varied: NDArray[np.float32] = (picture - np.float32(0.5)) * np.float32(gain) + np.float32(0.5 + shift)
     if augmentation.noise > 0:
         sigma = np.float32(rng.uniform(0, augmentation.noise))
         varied += sigma * rng.standard_normal(picture.shape, dtype=np.float32)
-    return np.clip(varied, 0, 1)
+    return np.clip(varied, 0, 1, out=varied)

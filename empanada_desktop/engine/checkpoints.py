@@ -1,6 +1,5 @@
 """Checkpoints of a training run: everything that is needed to go on as if nothing had happened."""
 
-import os
 import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ class Progress:
 
     step: int = 0
     seconds: float = 0.0
+    validated: int = 0
     best_score: float = -1.0
     best_step: int = -1
     start_score: float = -1.0
@@ -30,7 +30,7 @@ def write_atomically(path: Path, content: object) -> None:
     """Save with torch beside `path`, then rename, so that a crash leaves the old file or the new one."""
     unfinished = path.with_name(path.name + ".part")
     torch.save(content, unfinished)
-    os.replace(unfinished, path)
+    unfinished.replace(path)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -64,3 +64,8 @@ class MovingAverage:
                 self.state[name].lerp_(value, 1 - keep)
             else:
                 self.state[name].copy_(value)
+
+    def take(self, state: State, count: int) -> None:
+        """Go on from an earlier average, on the device that this one is on."""
+        self.state = {name: state[name].to(value.device) for name, value in self.state.items()}
+        self.count = count

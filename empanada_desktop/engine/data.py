@@ -92,6 +92,12 @@ class PatchDataset(Dataset[dict[str, Tensor]]):
         picture = vary_grey(rng, picture / np.float32(item.white), self.augmentation)
         return self._tensors(picture, ids)
 
+    def images(self, n_batches: int, device: torch.device) -> Iterator[Tensor]:
+        """Yield the images alone (N, 1, P, P) of some batches that no training step gets."""
+        for batch in range(n_batches):
+            rngs = (np.random.default_rng([self.seed, 2**40 + batch, place]) for place in range(self.batch_size))
+            yield torch.stack([self.sample(rng)["images"] for rng in rngs]).to(device)
+
     def _tensors(self, picture: NDArray[np.float32], ids: NDArray[np.int64]) -> dict[str, Tensor]:
         mean, std = self.norms
         targets = make_targets(ids, self.rules.class_ids, self.rules.things, self.rules.label_divisor)

@@ -2,8 +2,21 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
+
+from empanada_desktop.engine.targets import class_map
+from empanada_desktop.io.datasets import TrainingSet, load_pair
+
+
+def class_fractions(planes: TrainingSet, class_ids: tuple[int, ...], label_divisor: int) -> tuple[float, ...]:
+    """Share of the pixels of each class in a training set."""
+    counts = np.zeros(len(class_ids) + 1, np.int64)
+    for item in planes.images:
+        _, mask = load_pair(item, class_ids, label_divisor)
+        counts += np.bincount(class_map(mask, class_ids, label_divisor).ravel(), minlength=len(counts))
+    return tuple(float(share) for share in counts[1:] / max(1, counts.sum()))
 
 
 @torch.no_grad()
@@ -16,4 +29,4 @@ def set_class_prior(network: nn.Module, fractions: tuple[float, ...]) -> None:
     shares = [max(fraction, 1e-4) for fraction in fractions]
     background = max(1 - sum(shares), 1e-4)
     odds = [math.log(share / background) for share in shares]
-    bias.copy_(torch.tensor(odds if bias.numel() == 1 else [0.0, *odds]))  # type: ignore[union-attr, operator]
+    bias.copy_(torch.tensor(odds if bias.numel() == 1 else [0.0, *odds]))

@@ -27,8 +27,8 @@ def make_targets(
 ) -> Targets:
     """Turn a mask of ids class * label_divisor + k (h, w) into the targets of Panoptic-DeepLab (arXiv 1911.10194).
 
-    Every connected piece of an instance has its own centre, since a crop may cut one object into several; specks below a
-    tenth of their object's largest piece belong to that piece. `class_ids` are sorted; index 1 is the first of them.
+    Every connected piece of an instance has its own centre, since a crop may cut one object into several; specks below
+    a tenth of their object's largest piece belong to that piece. `class_ids` are sorted; index 1 is the first.
     """
     classes = class_map(mask, class_ids, label_divisor)
     thing_index = [1 + class_ids.index(thing) for thing in things]
@@ -41,7 +41,7 @@ def make_targets(
 
 
 def class_map(mask: NDArray[np.integer], class_ids: tuple[int, ...], label_divisor: int) -> NDArray[np.int64]:
-    """Give the class index (0 background, 1 the first of `class_ids`) of every pixel of a mask of class * divisor + k."""
+    """Give the class index (0 background, 1 the first of `class_ids`) of every pixel of a mask."""
     table = np.zeros(max(class_ids) + 1, np.int64)
     table[list(class_ids)] = np.arange(1, len(class_ids) + 1)
     found: NDArray[np.int64] = table[np.asarray(mask, np.int64) // label_divisor]
@@ -63,7 +63,7 @@ def connected_pieces(instances: NDArray[np.int64]) -> NDArray[np.int32]:
         mine = mine[mine > 0]
         largest = mine[np.argmax(sizes[mine])]
         table[mine[sizes[mine] < FRAGMENT_FRACTION * sizes[largest]]] = largest
-    used, renumbered = np.unique(table[1:], return_inverse=True)
+    renumbered = np.unique(table[1:], return_inverse=True)[1]
     table[1:] = renumbered.astype(np.int32) + 1
     return table[pieces]
 

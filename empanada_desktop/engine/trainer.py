@@ -1,7 +1,7 @@
 """The one loop that trains and finetunes panoptic networks."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,16 @@ class TrainingSettings:
     seed: int = 0
 
 
-Validate = Callable[[nn.Module], Score]
+Validate = Callable[[nn.Module, JobContext], Score]
+Listener = Callable[[Mapping[str, float]], None]
 
 
 class Trainer:
-    """Trains `network` in place and keeps its run under `folder`: checkpoint.pt, best.pt, metrics.csv, curves.png."""
+    """Trains `network` in place and keeps its run under `folder`: checkpoint.pt, best.pt, metrics.csv, curves.png.
+
+    `validate` scores a network; with `score_start` it does so before the first step too, and what is kept is never
+    worse than that. `listen` hears of every row of the metrics as it is made.
+    """
 
     def __init__(
         self,
@@ -64,6 +69,7 @@ class Trainer:
         settings: TrainingSettings,
         folder: Path,
         score_start: bool = False,
+        listen: Listener = lambda row: None,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = next(network.parameters()).device
@@ -72,23 +78,22 @@ class Trainer:
         self.settings = settings
         self.folder = folder
         self.score_start = score_start
+        self.listen = listen
         self.optimiser = make_optimiser(network, settings.weight_decay)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.device.type == "cuda")
         self.average = MovingAverage(network, settings.average_decay) if settings.average_decay else None
         self.progress = Progress()
-        self._clock = time.monotonic()
+        self._clock = self._saved = time.monotonic()
 
     def run(self, context: JobContext) -> Progress:
         """Train to the end, going on from the folder's checkpoint if there is one; a cancel leaves a checkpoint."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if (self.folder / CHECKPOINT).exists():
             self.load(self.folder / CHECKPOINT)
-        if self.score_start and self.progress.best_step < 0:
-            self._validate(context)
-            self.progress.start_score = self.progress.best_score
+        self._clock = self._saved = time.monotonic()
         try:
             self._loop(context)
-        except (JobCancelled, KeyboardInterrupt):
+        except JobCancelled:
             self.save()
             raise
         self.save()
@@ -101,42 +106,43 @@ class Trainer:
             return best
         return self._scored_state()
 
-    def fraction(self, step: int) -> float:
-        """How much of the run is done before `step`, 0 to 1, by steps or by the time limit, whichever is further."""
-        by_steps = step / self.settings.steps
+    def fraction(self) -> float:
+        """How much of the run is done, 0 to 1, by steps or by the time limit, whichever is further."""
+        by_steps = self.progress.step / self.settings.steps
         limit = self.settings.time_limit_minutes * 60
         return min(1.0, max(by_steps, self.progress.seconds / limit) if limit else by_steps)
 
     def _loop(self, context: JobContext) -> None:
-        saved = self._clock = time.monotonic()
-        due = self._validations_done() + 1
-        for batch in self._batches():
+        if self.score_start and self.progress.best_step < 0:
+            self._validate(context)
+            self.progress.start_score = self.progress.best_score
+        self._validate_if_due(context)
+        first = self.progress.step
+        for batch in batches(self.dataset, first, self.settings.steps, self.settings.workers):
+            if self.fraction() >= 1:
+                return
             context.check_cancelled()
             self._note(self._step(batch), context)
-            fraction = self.fraction(self.progress.step)
-            if fraction * self.settings.validations >= due - 1e-9:
-                self._validate(context)
-                self.save()
-                saved, due = time.monotonic(), self._validations_done() + 1
-            if time.monotonic() - saved > self.settings.checkpoint_seconds:
-                self.save()
-                saved = time.monotonic()
-            if fraction >= 1:
-                return
+            self._validate_if_due(context)
+            self._save_if_due()
 
-    def _batches(self) -> Iterator[dict[str, Tensor]]:
-        return batches(self.dataset, self.progress.step, self.settings.steps, self.settings.workers)
+    def _validate_if_due(self, context: JobContext) -> None:
+        due = int(self.fraction() * self.settings.validations + 1e-9)
+        if due > self.progress.validated:
+            self._validate(context)
+            self.progress.validated = due
+            self.save()
 
-    def _validations_done(self) -> int:
-        return int(self.fraction(self.progress.step) * self.settings.validations + 1e-9)
+    def _save_if_due(self) -> None:
+        if time.monotonic() - self._saved > self.settings.checkpoint_seconds:
+            self.save()
 
     def _step(self, batch: Mapping[str, Tensor]) -> dict[str, float]:
         """One optimiser step; the random points of PointRend depend on seed and step only."""
-        step = self.progress.step
-        rate, momentum = self.settings.schedule.at(self.fraction(step))
+        rate, momentum = self.settings.schedule.at(self.fraction())
         set_rate(self.optimiser, rate, momentum)
         self._set_train_mode()
-        torch.manual_seed(self.settings.seed * 1_000_003 + step)
+        torch.manual_seed(self.settings.seed * 1_000_003 + self.progress.step)
         batch = {name: value.to(self.device, non_blocking=True) for name, value in batch.items()}
         images = batch["images"].to(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, dtype=torch.float16, enabled=self.device.type == "cuda"):
@@ -149,7 +155,7 @@ class Trainer:
         if not torch.isfinite(loss):
             raise SettingsError(
                 f"The training diverged: the loss at step {self.progress.step} is {float(loss.detach())}.",
-                "Lower the learning rate, or set a limit for the gradient's norm.",
+                "Lower the learning rate, or set a limit for the gradient's norm (clip_norm).",
             )
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
@@ -162,22 +168,28 @@ class Trainer:
             self.average.update(self.network)
 
     def _set_train_mode(self) -> None:
-        """Train mode; normalisation layers stand still where asked, or where all their weights are frozen."""
+        """Train mode; batch norms keep their statistics where that was asked for."""
         self.network.train()
-        for module in self.network.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                frozen = not any(value.requires_grad for value in module.parameters())
-                if self.settings.freeze_batch_norm or frozen:
+        if self.settings.freeze_batch_norm:
+            for module in self.network.modules():
+                if isinstance(module, nn.BatchNorm2d):
                     module.eval()
 
     def _note(self, row: dict[str, float], context: JobContext) -> None:
-        progress, total = self.progress, self.settings.steps
-        now = time.monotonic()
-        seconds, self._clock = now - self._clock, now
+        progress = self.progress
         progress.step += 1
-        progress.seconds += seconds
-        progress.rows.append({"step": progress.step, "seconds": round(progress.seconds, 2), **row})
-        context.report(progress.step, total, f"Training: loss {row['loss']:.3f}, {seconds:.2f} s per step")
+        self._add_row(row)
+        # The share of the run rather than the step: a time limit may end it before its last step.
+        done = round(self.fraction() * self.settings.steps)
+        context.report(done, self.settings.steps, "Training")
+
+    def _add_row(self, row: dict[str, float]) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self._clock
+        self._clock = now
+        complete = {"step": self.progress.step, "seconds": round(self.progress.seconds, 2), **row}
+        self.progress.rows.append(complete)
+        self.listen(complete)
 
     def _scored_state(self) -> State:
         return self.average.state if self.average is not None else self.network.state_dict()
@@ -187,17 +199,17 @@ class Trainer:
         if self.validate is None:
             return
         own = {name: value.clone() for name, value in self.network.state_dict().items()}
-        scored = self._scored_state()
+        scored = {name: value.clone() for name, value in self._scored_state().items()}
         self.network.load_state_dict(scored)
-        score = self.validate(self.network)
+        try:
+            score = self.validate(self.network, context)
+        finally:
+            self.network.load_state_dict(own)
         progress = self.progress
         if score.total > progress.best_score:
             progress.best_score, progress.best_step = score.total, progress.step
-            write_atomically(self.folder / BEST, {"network": dict(scored), "progress": {"step": progress.step}})
-        self.network.load_state_dict(own)
-        row = {"step": progress.step, "seconds": round(progress.seconds, 2), "iou": score.iou, "f1": score.f1}
-        progress.rows.append(row)
-        context.report(progress.step, self.settings.steps, f"Validation: IoU {score.iou:.3f}, F1 {score.f1:.3f} at .5")
+            write_atomically(self.folder / BEST, {"network": scored, "progress": {"step": progress.step}})
+        self._add_row({"iou": score.iou, "f1": score.f1})
 
     def save(self) -> None:
         """Write the checkpoint, the metrics and the curves."""
@@ -212,6 +224,7 @@ class Trainer:
         write_atomically(self.folder / CHECKPOINT, content)
         write_metrics(self.folder / "metrics.csv", self.progress.rows)
         draw_curves(self.folder / "curves.png", self.progress.rows)
+        self._saved = time.monotonic()
 
     def load(self, path: Path) -> None:
         """Go back to where a checkpoint was written."""
@@ -226,5 +239,5 @@ class Trainer:
             ) from problem
         self.scaler.load_state_dict(content["scaler"])
         if self.average is not None and "average" in content:
-            self.average.state, self.average.count = content["average"], content["average_count"]
+            self.average.take(content["average"], content["average_count"])
         self.progress = Progress(**content["progress"])

@@ -1,6 +1,5 @@
 """Score a network on labelled planes that it does not train on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from empanada_desktop.core.context import JobContext
 from empanada_desktop.engine.data import LabelRules
 from empanada_desktop.engine.postprocess import panoptic_plane
 from empanada_desktop.engine.targets import class_map, connected_pieces
@@ -36,20 +36,21 @@ def score_planes(
     rules: LabelRules,
     norms: tuple[float, float],
     multiple: int,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    context: JobContext,
 ) -> Score:
-    """Segment every plane of a set and average the scores; `tick` hears of each plane."""
+    """Segment every plane of a set and average the scores; can be cancelled after each plane."""
     was_training = network.training
     network.eval()
     ious, f1s = [], []
     try:
         for number, item in enumerate(planes.images):
+            context.check_cancelled()
             image, mask = load_pair(item, rules.class_ids, rules.label_divisor)
             grey = (image / np.float32(item.white) - np.float32(norms[0])) / np.float32(norms[1])
             found = segment(network, grey.astype(np.float32), multiple, rules)
             ious += class_ious(found, mask, rules)
             f1s += instance_f1(found, mask, rules)
-            tick(number + 1, len(planes.images))
+            context.report(number + 1, len(planes.images), "Scoring the validation images")
     finally:
         network.train(was_training)
     return Score(float(np.mean(ious)) if ious else 0.0, float(np.mean(f1s)) if f1s else float("nan"))
@@ -57,7 +58,7 @@ def score_planes(
 
 def class_ious(found: NDArray[np.uint32], mask: NDArray[np.int64], rules: LabelRules) -> list[float]:
     """IoU of every class that stands in the mask or was found; `found` has PLANE_DIVISOR."""
-    ious = []
+    ious: list[float] = []
     truth, guess = (
         class_map(ids, rules.class_ids, divisor)
         for ids, divisor in ((mask, rules.label_divisor), (found, PLANE_DIVISOR))
@@ -65,7 +66,7 @@ def class_ious(found: NDArray[np.uint32], mask: NDArray[np.int64], rules: LabelR
     for index in range(1, len(rules.class_ids) + 1):
         union = np.count_nonzero((truth == index) | (guess == index))
         if union:
-            ious.append(np.count_nonzero((truth == index) & (guess == index)) / union)
+            ious.append(float(np.count_nonzero((truth == index) & (guess == index)) / union))
     return ious
 
 

@@ -56,7 +56,7 @@ def read_plane(path: Path) -> NDArray[np.generic]:
     import tifffile
 
     try:
-        plane = np.squeeze(tifffile.imread(path))
+        plane: NDArray[np.generic] = np.squeeze(tifffile.imread(path))
     except (OSError, ValueError, IndexError, tifffile.TiffFileError) as problem:
         raise DatasetError(f"{path.name} cannot be read as TIFF: {problem}") from problem
     if plane.ndim != 2:
@@ -157,7 +157,9 @@ def _read_subset(subset: Path, check: _Check) -> list[LabelledImage]:
 
 def white_of(largest: int) -> int:
     """The grey value that counts as 1: 2^b - 1, b the smallest of 8, 10, 12, 14 and 16 bits that holds `largest`."""
-    return next((2**bits - 1 for bits in GREY_BITS if largest < 2**bits), 2 ** GREY_BITS[-1] - 1)
+    bits = next((bits for bits in GREY_BITS if largest < 2**bits), GREY_BITS[-1])
+    white: int = 2**bits - 1
+    return white
 
 
 def _check_pair(image: Path, mask: Path, subset: str, check: _Check) -> tuple[LabelledImage, int]:
@@ -200,9 +202,12 @@ def _check_ids(ids: NDArray[np.generic], name: str, check: _Check) -> None:
         check.coded.append(name)
 
 
-def load_pair(item: LabelledImage, class_ids: tuple[int, ...], label_divisor: int) -> tuple[NDArray, NDArray[np.int64]]:
+def load_pair(
+    item: LabelledImage, class_ids: tuple[int, ...], label_divisor: int
+) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
     """Read an image (h, w; uint8 or uint16) and its mask with ids of class * label_divisor + k."""
-    image, mask = read_plane(item.image), read_plane(item.mask).astype(np.int64)
+    image: NDArray[np.integer] = read_plane(item.image)  # type: ignore[assignment]
+    mask = read_plane(item.mask).astype(np.int64)
     if len(class_ids) == 1 and mask.max(initial=0) < label_divisor:
         mask[mask > 0] += class_ids[0] * label_divisor
     return image, mask

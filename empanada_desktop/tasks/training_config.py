@@ -1,27 +1,92 @@
 """Training configurations: YAML files that may build on one another with `BASE:`."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from empanada_desktop.engine.trainer import TrainingSettings
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.io.weights import NetworkConfig
+from empanada_desktop.tasks.params import TaskParams
 
 
-class TrainingConfig(BaseModel):
-    """Everything about a training that is not a path."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassLabel(_Part):
+    """One class of a data set: its name, and whether its objects are told apart."""
+
+    name: str
+    kind: Literal["instance", "semantic"] = "instance"
+
+
+class About(_Part):
+    """What the descriptor of the new weights says beside the facts."""
+
+    description: str = ""
+    trained_on: str = ""
+    pixel_size_nm: tuple[float, float | None] | None = None
+    licence: str = ""
+    citation: str = ""
+
+
+class TrainingConfig(_Part):
+    """Everything about a training that is not a path."""
 
     network: NetworkConfig = NetworkConfig()
     training: TrainingSettings = TrainingSettings()
+    labels: dict[int, ClassLabel] = Field(default_factory=lambda: {1: ClassLabel(name="mito")}, min_length=1)
+    label_divisor: int = Field(1000, ge=2)
     norms: tuple[float, float] | None = None
     """Mean and standard deviation as fractions of the grey range; None: those of the training images."""
-    threads: int = 0
-    """Processor threads; 0 leaves the choice to torch."""
+    about: About = About()
+    threads: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if sorted(self.labels) != list(range(1, len(self.labels) + 1)):
+            raise ValueError(f"classes are numbered 1, 2, 3 …, not {sorted(self.labels)}")
+        return self
+
+    @property
+    def class_ids(self) -> tuple[int, ...]:
+        """All classes, sorted."""
+        return tuple(sorted(self.labels))
+
+    @property
+    def things(self) -> tuple[int, ...]:
+        """Classes whose objects are told apart, sorted."""
+        return tuple(class_id for class_id in self.class_ids if self.labels[class_id].kind == "instance")
+
+
+# Which value of a configuration each parameter stands for.
+PLACES: dict[str, tuple[str, ...]] = {
+    "patch_size": ("training", "patch_size"),
+    "batch_size": ("training", "batch_size"),
+    "seed": ("training", "seed"),
+    "iterations": ("training", "steps"),
+    "architecture": ("network", "architecture"),
+    "encoder": ("network", "encoder"),
+    "label_divisor": ("label_divisor",),
+    "description": ("about", "description"),
+    "threads": ("threads",),
+}
+
+
+def changed_values(params: TaskParams) -> dict[str, Any]:
+    """The parameters that are not at their default, laid out like a configuration."""
+    values: dict[str, Any] = {}
+    for name, place in PLACES.items():
+        field = type(params).model_fields.get(name)
+        if field is not None and getattr(params, name) != field.default:
+            value: Any = getattr(params, name)
+            for part in reversed(place):
+                value = {part: value}
+            values = merged(values, value)
+    return values
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -1,0 +1,282 @@
+"""What training and finetuning do alike: parameters, data, the run's folder, and the weights that come out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import yaml
+from pydantic import Field
+
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.errors import DatasetError, SettingsError
+from empanada_desktop.io.datasets import TrainingSet, read_training_set
+from empanada_desktop.tasks.params import TaskInputs, TaskParams, ui
+from empanada_desktop.tasks.recipe import make_recipe
+
+if TYPE_CHECKING:
+    from empanada_desktop.engine.data import LabelRules, PatchDataset
+    from empanada_desktop.engine.networks import PanopticNetwork
+    from empanada_desktop.engine.trainer import Trainer, TrainingSettings
+    from empanada_desktop.io.weights import WeightsDescriptor
+
+RECIPE = "job.yaml"
+
+
+class TrainingParams(TaskParams):
+    """What training and finetuning have in common; what a configuration file says replaces values left at default."""
+
+    patch_size: Annotated[int, Field(ge=32, le=4096)] = Field(
+        256,
+        title="Patch size",
+        description="Side of the random crops that the network trains on, at most that of the images. "
+        "PanopticDeepLab: a multiple of 16; PanopticBiFPN: of 128.",
+        json_schema_extra=ui("Training", step=16, unit="px"),
+    )
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = Field(
+        16,
+        title="Batch size",
+        description="Patches per step. 16 is known to be safe; below it finetuning leaves the batch-norm statistics "
+        "as they are.",
+        json_schema_extra=ui("Training"),
+    )
+    repeat_images: bool = Field(
+        False,
+        title="Repeat images",
+        description="Train on fewer images than the batch holds, using each several times.",
+        json_schema_extra=ui("Training"),
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
+        0,
+        title="Seed",
+        description="The same seed, data and machine give the same result.",
+        json_schema_extra=ui("Training"),
+    )
+    config: str = Field(
+        "",
+        title="Configuration",
+        description="YAML file with advanced settings (network, training, labels, about); it may build on another one "
+        "with BASE. Parameters that are not at their default go before it.",
+        json_schema_extra=ui("Training"),
+    )
+    use_gpu: bool = Field(
+        True,
+        title="Use GPU",
+        description="Train on the graphics card when there is one.",
+        json_schema_extra=ui("Computer"),
+    )
+    threads: Annotated[int, Field(ge=0, le=1024)] = Field(
+        0,
+        title="Threads",
+        description="Processor threads to use; 0 takes what the machine offers.",
+        json_schema_extra=ui("Computer"),
+    )
+
+
+class TrainingInputs(TaskInputs):
+    """Where the images are and where the run is kept."""
+
+    train_dir: str = Field(
+        title="Training set", description="Folder with <name>/images/*.tif and <name>/masks/*.tif of equal names."
+    )
+    out: str = Field(
+        title="Output folder",
+        description="Folder for checkpoints, curves and weights. An unfinished run of the same job in it goes on.",
+        json_schema_extra={"option": True},
+    )
+    validation_dir: str | None = Field(
+        None, title="Validation set", description="Images to score on, laid out like the training set."
+    )
+    name: str | None = Field(
+        None, title="Name", description="Name of the new weights in the library; left out: the output folder's."
+    )
+    overwrite: bool = Field(False, title="Overwrite", description="Replace an earlier run and weights of this name.")
+
+    @property
+    def title(self) -> str:
+        """Name of the new weights."""
+        return self.name or Path(self.out).resolve().name
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What came out of a training: the weights and how they score; scores are -1 where nothing was scored."""
+
+    name: str
+    weights: str
+    folder: str
+    start_score: float
+    best_score: float
+    best_step: int
+    steps: int
+    seconds: float
+    recipe: dict[str, Any]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Say in plain sentences what was made and where it is."""
+        lines = [*self.notes, f"Trained {self.steps} steps in {self.seconds / 60:.1f} min."]
+        if self.start_score >= 0:
+            lines.append(f"Score before: {self.start_score:.3f}, after: {self.best_score:.3f} (mean of IoU and F1).")
+        elif self.best_score >= 0:
+            lines.append(f"Best score: {self.best_score:.3f} (mean of IoU and F1), at step {self.best_step}.")
+        return [*lines, f"Curves: {Path(self.folder) / 'curves.png'}", f"Weights {self.name}: {self.weights}"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked image sets and what scoring is done on."""
+
+    training: TrainingSet
+    validation: TrainingSet
+    notes: tuple[str, ...]
+
+
+def load_data(inputs: TrainingInputs, class_ids: tuple[int, ...], label_divisor: int) -> TrainingData:
+    """Check both sets completely; DatasetError names every fault. Without validation set the training images serve."""
+    training = read_training_set(Path(inputs.train_dir), class_ids, label_divisor)
+    if inputs.validation_dir is None:
+        note = "There is no validation set: scores are those on the training images and say little of others."
+        return TrainingData(training, training, (*training.notes, note))
+    validation = read_training_set(Path(inputs.validation_dir), class_ids, label_divisor)
+    return TrainingData(training, validation, (*training.notes, *validation.notes))
+
+
+def check_count(training: TrainingSet, batch_size: int, repeat_images: bool) -> None:
+    """Refuse fewer images than a batch holds, saying the ways round, unless repeating them was asked for."""
+    count = len(training.images)
+    if count < batch_size and not repeat_images:
+        raise DatasetError(
+            f"The training set has {count} images, fewer than the batch of {batch_size}.",
+            f"Label more patches, add related published images (CEM-MitoLab), use --batch-size {count} or less, or "
+            "train on each image several times with --repeat-images.",
+        )
+
+
+def check_patch(patch_size: int, factor: int) -> None:
+    """SettingsError when the network cannot take patches of this size."""
+    if patch_size % factor:
+        nearest = max(factor, round(patch_size / factor) * factor)
+        raise SettingsError(
+            f"A patch size of {patch_size} does not fit this network: it takes multiples of {factor}.",
+            f"Use --patch-size {nearest}.",
+        )
+
+
+def open_run(task: str, inputs: TrainingInputs, params: TrainingParams, settled: dict[str, Any]) -> dict[str, Any]:
+    """Claim the output folder and write the recipe into it; returns the recipe.
+
+    A folder with an unfinished run of the same recipe is gone on with; another one is refused, or emptied of the
+    earlier run with `overwrite`.
+    """
+    folder = Path(inputs.out)
+    recipe = make_recipe(task, params, inputs, configuration=settled).to_dict()
+    earlier = folder / RECIPE
+    if inputs.overwrite:
+        for name in (RECIPE, "checkpoint.pt", "best.pt", "metrics.csv", "curves.png", "done"):
+            (folder / name).unlink(missing_ok=True)
+    if earlier.exists():
+        _check_same(yaml.safe_load(earlier.read_text(encoding="utf-8")), recipe, folder)
+    elif folder.exists() and any(folder.iterdir()) and not inputs.overwrite:
+        raise SettingsError(f"The folder {folder} is not empty.", "Choose another one, or use --overwrite.")
+    folder.mkdir(parents=True, exist_ok=True)
+    earlier.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return recipe
+
+
+def _check_same(earlier: Any, recipe: dict[str, Any], folder: Path) -> None:  # noqa: ANN401 - whatever YAML holds
+    hint = "Choose another folder, or replace the run in it with --overwrite."
+    if (folder / "done").exists():
+        raise SettingsError(f"The run in {folder} is finished.", hint)
+    if not isinstance(earlier, dict) or any(
+        _without_switches(earlier, part) != _without_switches(recipe, part) for part in ("params", "inputs", "facts")
+    ):
+        raise SettingsError(f"The folder {folder} holds the run of another job.", hint)
+
+
+def _without_switches(recipe: dict[str, Any], part: str) -> dict[str, Any]:
+    ignored = ("overwrite", "threads", "use_gpu")
+    return {name: value for name, value in (recipe.get(part) or {}).items() if name not in ignored}
+
+
+def make_trainer(
+    network: "PanopticNetwork",
+    data: TrainingData,
+    rules: "LabelRules",
+    norms: tuple[float, float],
+    settings: "TrainingSettings",
+    inputs: TrainingInputs,
+    score_start: bool,
+) -> "Trainer":
+    """Put network, patches and scoring together."""
+    from empanada_desktop.engine.trainer import Trainer
+    from empanada_desktop.engine.validation import Score, score_planes
+
+    def validate(scored: Any, context: JobContext) -> Score:  # noqa: ANN401 - a torch module
+        return score_planes(scored, data.validation, rules, norms, network.config.size_factor, context)
+
+    dataset = make_dataset(data.training, rules, norms, settings)
+    return Trainer(network, dataset, validate, settings, Path(inputs.out), score_start)
+
+
+def make_dataset(
+    training: TrainingSet, rules: "LabelRules", norms: tuple[float, float], settings: "TrainingSettings"
+) -> "PatchDataset":
+    """Patches of a training set as the settings want them."""
+    from empanada_desktop.engine.data import PatchDataset
+
+    return PatchDataset(
+        training,
+        rules,
+        settings.patch_size,
+        settings.batch_size,
+        norms,
+        settings.augmentation,
+        settings.sampling,
+        settings.seed,
+    )
+
+
+def check_name_free(inputs: TrainingInputs) -> None:
+    """SettingsError when the library has weights of this name already, unless they may be replaced."""
+    from empanada_desktop.io.weights import check_name, list_weights
+
+    check_name(inputs.title)
+    found = next((weights for weights in list_weights() if weights.descriptor.name == inputs.title), None)
+    if found is not None and (found.origin != "user" or not inputs.overwrite):
+        hint = "Choose another --name." if found.origin != "user" else "Choose another --name, or use --overwrite."
+        raise SettingsError(f"The library has weights called {inputs.title} already.", hint)
+
+
+def train_and_store(
+    trainer: "Trainer",
+    descriptor: "WeightsDescriptor",
+    recipe: dict[str, Any],
+    data: TrainingData,
+    inputs: TrainingInputs,
+    context: JobContext,
+) -> TrainingResult:
+    """Run the loop to its end and put the best weights into the user's library."""
+    from empanada_desktop.engine.device import memory_guard
+    from empanada_desktop.engine.export import save_weights
+    from empanada_desktop.io.weights import user_weights_folder
+
+    with memory_guard("Choose a smaller batch or patch size."):
+        progress = trainer.run(context)
+    trainer.network.load_state_dict(trainer.best_state())
+    network = trainer.network.cpu().eval()
+    origin = {"recipe": str((Path(inputs.out) / RECIPE).resolve()), "step": str(progress.best_step)}
+    descriptor = descriptor.model_copy(update={"provenance": {**descriptor.provenance, **origin}})
+    weights = save_weights(network, descriptor, user_weights_folder(), half=False)
+    (Path(inputs.out) / "done").write_text(f"{weights.file}\n", encoding="utf-8")
+    return TrainingResult(
+        name=inputs.title,
+        weights=str(weights.file),
+        folder=inputs.out,
+        start_score=progress.start_score,
+        best_score=progress.best_score,
+        best_step=progress.best_step,
+        steps=progress.step,
+        seconds=progress.seconds,
+        recipe=recipe,
+        notes=data.notes,
+    )
