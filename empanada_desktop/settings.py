@@ -7,19 +7,15 @@ from pathlib import Path
 
 import platformdirs
 
-from empanada_desktop.errors import AppError
-
 HOME_VARIABLE = "EMPANADA_DESKTOP_HOME"
 
 
 def resources_folder() -> Path:
-    """The folder of bundled weights, sample and pictures; AppError when this copy of the program has none."""
+    """The folder of bundled weights, sample and pictures, whether or not this copy of the program has it."""
     package = Path(__file__).resolve().parent
-    candidates = (package / "resources", package.parent / "resources", package.parent / "empanada_desktop_resources")
-    for folder in candidates:
-        if folder.is_dir():
-            return folder
-    raise AppError("This copy of the program lacks its resources folder.", "Install the program again.")
+    beside = package.parent / "resources"
+    candidates = (package / "resources", beside, package.parent / "empanada_desktop_resources")
+    return next((folder for folder in candidates if folder.is_dir()), beside)
 
 
 def user_folder() -> Path:
