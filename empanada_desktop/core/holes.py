@@ -1,49 +1,53 @@
 """Filling of holes in labelled objects; only background is ever filled."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from empanada_desktop.core.components import find_root, join_sets
+from empanada_desktop.core.overlap import contingency
+
 Labels = NDArray[np.uint32]
 Indices = NDArray[np.int64]
+
+
+class _Regions(NamedTuple):
+    """Parts of the background that touch no edge of the array: a voxel and the box (start, stop) of each."""
+
+    numbers: Indices
+    samples: Indices
+    starts: Indices
+    stops: Indices
 
 
 def fill_holes(labels: Labels) -> Labels:
     """Fill the holes of every object in a plane or a volume, leaving all other objects as they are.
 
     A hole of an object is background that cannot reach the edge of the array through faces without crossing the
-    object; what stands in the hole stays. Of nested objects the innermost takes the hole.
+    object; what stands in the hole stays. Of nested objects the one with the smallest box takes the hole.
     """
-    regions, count = ndimage.label(labels == 0)
-    is_hole = np.ones(count + 1, np.bool_)
-    is_hole[0] = False
+    background, count = ndimage.label(labels == 0)
+    enclosed = np.ones(count + 1, np.bool_)
+    enclosed[0] = False
     for axis in range(labels.ndim):
         for end in (0, -1):
-            is_hole[np.take(regions, end, axis=axis)] = False
-    if not is_hole.any():
+            enclosed[np.take(background, end, axis=axis)] = False
+    if not enclosed.any():
         return labels.copy()
-    voxels = np.argwhere(is_hole[regions])
-    region_of = regions[tuple(voxels.T)].astype(np.int64)
-    fill_with = _choose(labels, voxels, region_of, count)
+    voxels = np.argwhere(enclosed[background])
+    region_of = background[tuple(voxels.T)].astype(np.int64)
+    fill_with = np.zeros(count + 1, np.uint32)
+    pairs = _neighbours(labels, voxels, region_of)
+    is_single = np.bincount(pairs[:, 0], minlength=count + 1)[pairs[:, 0]] == 1
+    fill_with[pairs[is_single, 0]] = pairs[is_single, 1]
+    if not is_single.all():
+        _settle(labels, _describe(voxels, region_of, np.unique(pairs[~is_single, 0])), fill_with)
     result = labels.copy()
     result[tuple(voxels.T)] = fill_with[region_of]
     return result
-
-
-def _choose(labels: Labels, voxels: Indices, region_of: Indices, count: int) -> Labels:
-    """Return the id to fill each region with (0: none), given the voxels of the enclosed ones."""
-    pairs = _neighbours(labels, voxels, region_of)
-    n_neighbours = np.bincount(pairs[:, 0], minlength=count + 1)
-    fill_with = np.zeros(count + 1, np.uint32)
-    single = pairs[n_neighbours[pairs[:, 0]] == 1]
-    fill_with[single[:, 0]] = single[:, 1]
-    several = pairs[n_neighbours[pairs[:, 0]] > 1]
-    if len(several):
-        samples = np.zeros((count + 1, voxels.shape[1]), np.int64)
-        samples[region_of] = voxels
-        _settle(labels, several, _region_boxes(voxels, region_of, count), samples, fill_with)
-    return fill_with
 
 
 def _neighbours(labels: Labels, voxels: Indices, region_of: Indices) -> Indices:
@@ -58,54 +62,131 @@ def _neighbours(labels: Labels, voxels: Indices, region_of: Indices) -> Indices:
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _region_boxes(voxels: Indices, region_of: Indices, count: int) -> Indices:
-    """Return start and stop (count + 1, 2, n_axes) of the box of each region."""
-    boxes = np.zeros((count + 1, 2, voxels.shape[1]), np.int64)
-    boxes[:, 0] = np.iinfo(np.int64).max
-    np.minimum.at(boxes[:, 0], region_of, voxels)
-    np.maximum.at(boxes[:, 1], region_of, voxels + 1)
-    return boxes
+def _describe(voxels: Indices, region_of: Indices, numbers: Indices) -> _Regions:
+    """Return sample and box of the regions `numbers` (ascending)."""
+    chosen = np.isin(region_of, numbers)
+    voxels, place = voxels[chosen], np.searchsorted(numbers, region_of[chosen])
+    shape = (len(numbers), voxels.shape[1])
+    samples, starts, stops = np.zeros(shape, np.int64), np.full(shape, 2**62), np.zeros(shape, np.int64)
+    samples[place] = voxels
+    np.minimum.at(starts, place, voxels)
+    np.maximum.at(stops, place, voxels + 1)
+    return _Regions(numbers, samples, starts, stops)
+
+
+def _settle(labels: Labels, regions: _Regions, fill_with: Labels) -> None:
+    """Decide regions that touch several objects: one that encloses them alone fills them, smallest box first."""
+    ids = contingency(labels, np.zeros_like(labels)).first
+    volume = labels.reshape((1,) * (3 - labels.ndim) + labels.shape)
+    boxes = _object_boxes(volume, ids)[:, :, 3 - labels.ndim :]
+    sizes = (boxes[:, 1] - boxes[:, 0]).prod(axis=1)
+    parts = _face_parts(volume)
+    graph = _Graph(volume, parts)
+    part_of = parts.reshape(labels.shape)[tuple(regions.samples.T)]
+    for place in np.argsort(sizes, kind="stable"):
+        start, stop = boxes[place]
+        inside = ((start < regions.starts) & (stop > regions.stops)).all(axis=1)
+        inside &= fill_with[regions.numbers] == 0
+        if inside.any():
+            shut_in = inside & ~graph.reached_without(ids[place])[part_of]
+            fill_with[regions.numbers[shut_in]] = ids[place]
 
 
 @njit(cache=True, nogil=True)
 def _object_boxes(labels: Labels, ids: Labels) -> Indices:
     """Return start and stop (n, 2, 3) of the box of each object in `ids` (ascending) of a volume."""
     boxes = np.zeros((ids.size, 2, 3), np.int64)
-    boxes[:, 0] = np.iinfo(np.int64).max
-    last, place = np.uint32(0), -1
+    boxes[:, 0] = 2**62
+    last, place = np.uint32(0), 0
     for z in range(labels.shape[0]):
         for y in range(labels.shape[1]):
             for x in range(labels.shape[2]):
                 value = labels[z, y, x]
+                if value == 0:
+                    continue
                 if value != last:
-                    last = value
-                    place = np.searchsorted(ids, value)
-                    if place == ids.size or ids[place] != value:
-                        place = -1
-                if place >= 0 and value != 0:
-                    start, stop = boxes[place, 0], boxes[place, 1]
-                    start[0], start[1], start[2] = min(start[0], z), min(start[1], y), min(start[2], x)
-                    stop[0], stop[1], stop[2] = max(stop[0], z + 1), max(stop[1], y + 1), max(stop[2], x + 1)
+                    last, place = value, np.searchsorted(ids, value)
+                start, stop = boxes[place, 0], boxes[place, 1]
+                start[0], start[1], start[2] = min(start[0], z), min(start[1], y), min(start[2], x)
+                stop[0], stop[1], stop[2] = max(stop[0], z + 1), max(stop[1], y + 1), max(stop[2], x + 1)
     return boxes
 
 
-def _settle(labels: Labels, pairs: Indices, region_boxes: Indices, samples: Indices, fill_with: Labels) -> None:
-    """Decide regions that touch several objects: an object that encloses one alone fills it, smallest box first.
+@njit(cache=True, nogil=True)
+def _face_parts(labels: Labels) -> Labels:
+    """Number the parts of a volume, background included, that are connected through faces; from 0."""
+    flat = labels.ravel()
+    depth, height, width = labels.shape
+    parents = np.arange(flat.size)
+    for z in range(depth):
+        for y in range(height):
+            for x in range(width):
+                here = (z * height + y) * width + x
+                if x > 0 and flat[here - 1] == flat[here]:
+                    join_sets(parents, here, here - 1)
+                if y > 0 and flat[here - width] == flat[here]:
+                    join_sets(parents, here, here - width)
+                if z > 0 and flat[here - width * height] == flat[here]:
+                    join_sets(parents, here, here - width * height)
+    numbers = np.zeros(flat.size, np.uint32)
+    count = 0
+    for here in range(flat.size):
+        root = find_root(parents, here)
+        if root == here:
+            numbers[here] = count
+            count += 1
+        else:
+            numbers[here] = numbers[root]
+    return numbers.reshape(labels.shape)
 
-    `samples` holds a voxel of each region.
-    """
-    ids = np.unique(pairs[:, 1]).astype(np.uint32)
-    volume = labels if labels.ndim == 3 else labels[None]
-    boxes = _object_boxes(volume, ids)[:, :, 3 - labels.ndim :]
-    regions, owners = region_boxes[pairs[:, 0]], boxes[np.searchsorted(ids, pairs[:, 1])]
-    inside = ((owners[:, 0] < regions[:, 0]) & (owners[:, 1] > regions[:, 1])).all(axis=1)
-    pairs, owners = pairs[inside], owners[inside]
-    order = np.argsort((owners[:, 1] - owners[:, 0]).prod(axis=1), kind="stable")
-    for label_id in dict.fromkeys(pairs[order, 1].tolist()):
-        chosen = pairs[:, 1] == label_id
-        start, stop = owners[chosen][0]
-        crop = labels[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
-        filled = ndimage.binary_fill_holes(crop == label_id)
-        held = pairs[chosen, 0]
-        held = held[filled[tuple((samples[held] - start).T)] & (fill_with[held] == 0)]
-        fill_with[held] = label_id
+
+class _Graph:
+    """Which parts of a volume touch each other by a face, and which touch the edge of the array."""
+
+    def __init__(self, labels: Labels, parts: Labels) -> None:
+        count = int(parts.max()) + 1
+        self._values = np.zeros(count, np.uint32)
+        self._values[parts] = labels
+        pairs = [(np.zeros(0, np.uint32), np.zeros(0, np.uint32))]
+        self._at_edge = np.zeros(count, np.bool_)
+        for axis in range(3):
+            length = parts.shape[axis]
+            if length > 1:
+                self._at_edge[np.take(parts, (0, -1), axis=axis)] = True
+                table = contingency(np.take(parts, range(length - 1), axis), np.take(parts, range(1, length), axis))
+                pairs += [(table.first, table.second), (table.second, table.first)]
+        first, second = (np.concatenate([pair[side] for pair in pairs]).astype(np.int64) for side in (0, 1))
+        order = np.argsort(first, kind="stable")
+        self._neighbours = second[order]
+        self._starts = np.searchsorted(first[order], np.arange(count + 1))
+
+    def reached_without(self, label_id: int) -> NDArray[np.bool_]:
+        """Return which parts the edge of the array reaches without crossing object `label_id`."""
+        reached: NDArray[np.bool_] = _reach(
+            self._starts, self._neighbours, self._values, self._at_edge, np.uint32(label_id)
+        )
+        return reached
+
+
+@njit(cache=True, nogil=True)
+def _reach(
+    starts: Indices, neighbours: Indices, values: Labels, at_edge: NDArray[np.bool_], wall: np.uint32
+) -> NDArray[np.bool_]:
+    """Flood a graph from the parts at the edge; parts with the value `wall` stop the flood."""
+    reached = at_edge & (values != wall)
+    waiting = np.empty(reached.size, np.int64)
+    count = 0
+    for part in range(reached.size):
+        if reached[part]:
+            waiting[count] = part
+            count += 1
+    while count:
+        count -= 1
+        part = waiting[count]
+        for place in range(starts[part], starts[part + 1]):
+            other = neighbours[place]
+            if not reached[other] and values[other] != wall:
+                reached[other] = True
+                waiting[count] = other
+                count += 1
+    return np.asarray(reached)
