@@ -6,10 +6,10 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from empanada_desktop import __version__
-from empanada_desktop.errors import AppError, JobCancelled
+from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.jobs.executor import InlineExecutor
 from empanada_desktop.jobs.progress import TimeLeft, in_words
 from empanada_desktop.jobs.spec import JobSpec
@@ -98,8 +98,15 @@ def _dispatch(arguments: Sequence[str]) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints look like every other error of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingsError(message[:1].upper() + message[1:] + ".", f"{self.prog} --help explains every argument.")
+
+
 def _parser(verb: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="empanada-desktop", description="Segment, annotate, proofread and measure electron-microscopy volumes."
     )
     parser.add_argument("--version", action="version", version=f"empanada-desktop {__version__}")
@@ -145,29 +152,28 @@ def _spec_from(verb: str, options: argparse.Namespace) -> JobSpec:
 
 def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 - parser or group of it
     for name, field in record.model_fields.items():
-        kind, is_optional = _plain_type(field.annotation)
-        keywords: dict[str, Any] = {"default": None, "help": _help_text(field)}
+        kind = _plain_type(field.annotation)
+        keywords: dict[str, Any] = {"default": None, "help": _help_text(field), "dest": name}
         if kind is bool:
             keywords["action"] = argparse.BooleanOptionalAction
         else:
             keywords["metavar"] = _metavar(name, kind)
             keywords["type"] = _split if get_origin(kind) is tuple else str
-        if field.is_required() and not is_optional and not _is_option(field):
-            del keywords["default"]
-            parser.add_argument(name, **{**keywords, "metavar": name.upper()})
+        if _is_positional(field):
+            parser.add_argument(**keywords | {"metavar": name.upper()}, nargs=None if field.is_required() else "?")
         else:
-            parser.add_argument("--" + name.replace("_", "-"), dest=name, required=field.is_required(), **keywords)
+            parser.add_argument("--" + name.replace("_", "-"), required=field.is_required(), **keywords)
 
 
-def _is_option(field: Any) -> bool:  # noqa: ANN401 - pydantic's FieldInfo
-    return bool((field.json_schema_extra or {}).get("option"))
+def _is_positional(field: Any) -> bool:  # noqa: ANN401 - pydantic's FieldInfo
+    extra = field.json_schema_extra or {}
+    return bool(extra.get("positional", field.is_required() and not extra.get("option", False)))
 
 
-def _plain_type(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - a type expression
+def _plain_type(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
     if get_origin(annotation) in (Union, types.UnionType):
-        inner = [part for part in get_args(annotation) if part is not type(None)]
-        return inner[0], len(inner) < len(get_args(annotation))
-    return annotation, False
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
 
 
 def _metavar(name: str, kind: Any) -> str:  # noqa: ANN401 - a type expression
