@@ -31,13 +31,6 @@ class Picked:
         z, y, x = (1 if position is None else int(sizes[position]) for position in self.zyx)
         return z, y, x
 
-    def view(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The whole array as z y x, without copying."""
-        present = [position for position in self.zyx if position is not None]
-        first = array[tuple(slice(None) if position in present else 0 for position in range(self.n_axes))]
-        ordered = first.transpose([sorted(present).index(position) for position in present])
-        return ordered if len(present) == 3 else ordered[np.newaxis]
-
     def read(self, array: Sliceable, box: Sequence[slice]) -> NDArray[Any]:
         """Read a z y x box: the first element along every axis that was left out."""
         index: list[Any] = [0] * self.n_axes

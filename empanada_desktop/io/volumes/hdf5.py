@@ -13,7 +13,7 @@ from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.axes import Picked, pick_axes
 from empanada_desktop.io.volumes.faults import reading
-from empanada_desktop.io.volumes.sources import ChunkedSource, MappedSource, Source, Triple, grown
+from empanada_desktop.io.volumes.sources import ChunkedSource, RawSource, Source, Triple, grown, raw_layout
 from empanada_desktop.io.volumes.units import length_nm
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
@@ -121,9 +121,10 @@ def _spacing(array: "h5py.Dataset", picked: Picked) -> Spacing:
 def _source(file: "h5py.File", array: "h5py.Dataset", picked: Picked, path: Path) -> Source:
     offset = array.id.get_offset()
     if array.chunks is None and offset is not None and array.dtype.kind != "b" and not array.external:
-        mapped = np.memmap(path, array.dtype, "r", offset, tuple(array.shape))
-        file.close()
-        return MappedSource(picked.view(mapped))
+        raw = raw_layout(array.shape, picked.zyx, array.dtype, offset)
+        if raw is not None:
+            file.close()
+            return RawSource(path, raw)
     return DatasetSource(file, array, picked)
 
 

@@ -1,4 +1,4 @@
-"""MRC, REC and CCP4 volumes (MRC2014, and IMOD's habits), mapped from the file as they are."""
+"""MRC, REC and CCP4 volumes (MRC2014, and IMOD's habits), read from the file as they are."""
 
 import sys
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import reading
-from empanada_desktop.io.volumes.sources import MappedSource
+from empanada_desktop.io.volumes.sources import RawLayout, RawSource
 from empanada_desktop.io.volumes.units import length_nm
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
@@ -43,7 +43,7 @@ class MrcHeader:
 
 
 def open_mrc(path: Path, dataset: str | None = None) -> Opened:
-    """Map an MRC file; it holds one volume, so there is no `dataset` to choose."""
+    """Open an MRC file; it holds one volume, so there is no `dataset` to choose."""
     if dataset is not None:
         raise VolumeError(f"{path} holds one volume, so there is no dataset {dataset}.", "Leave --dataset out.")
     with reading(path):
@@ -55,8 +55,9 @@ def open_mrc(path: Path, dataset: str | None = None) -> Opened:
                 "Copy it again from where it came from.",
             )
         spacing, notes = _spacing(header)
-        mapped = np.memmap(path, header.dtype, "r", header.offset, header.shape)
-        return Opened(MappedSource(mapped), spacing, [*header.notes, *notes])
+        plane = header.nbytes // header.shape[0]
+        source = RawSource(path, RawLayout(header.shape, header.dtype, header.offset, plane))
+        return Opened(source, spacing, [*header.notes, *notes])
 
 
 def mrc_datasets(path: Path) -> list[DatasetInfo]:

@@ -1,10 +1,12 @@
-"""Where the voxels of an open volume come from: whole in the address space, or in chunks decoded one by one."""
+"""Where the voxels of an open volume come from: read as they lie in the file, or in chunks decoded one by one."""
 
 import threading
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from empanada_desktop.core.geometry import Box
 Triple = tuple[int, int, int]
 CHUNK_CACHE_BYTES = 128 << 20
 SMALLEST_READ = 1 << 20
-MAPPED_COLUMNS = 64
+NEIGHBOUR_ROWS = 16
 
 
 class ByteCache:
@@ -53,6 +55,29 @@ class ByteCache:
             self._bytes -= self._arrays.popitem(last=False)[1].nbytes
 
 
+@dataclass(frozen=True)
+class RawLayout:
+    """Where uncompressed voxels lie in a file: C order within a plane, planes `plane_step` bytes apart."""
+
+    shape: Triple
+    dtype: np.dtype[Any]
+    offset: int
+    plane_step: int
+
+
+def raw_layout(stored: Sequence[int], zyx: Sequence[int | None], dtype: np.dtype[Any], offset: int) -> RawLayout | None:
+    """Layout of a C-order array with axes z (None: there is none), y and x at places `zyx`, the first of any others.
+
+    None where rows or planes are scattered.
+    """
+    steps = [int(np.prod(stored[place + 1 :], dtype=object)) * dtype.itemsize for place in range(len(stored))]
+    z, y, x = zyx
+    if y is None or x is None or steps[x] != dtype.itemsize or steps[y] != stored[x] * dtype.itemsize:
+        return None
+    shape = (1 if z is None else stored[z], stored[y], stored[x])
+    return RawLayout(shape, dtype, offset, 0 if z is None else steps[z])
+
+
 class Source(ABC):
     """Voxels, z y x. `grain` tells, for each axis, how many neighbouring planes come at about the price of one."""
 
@@ -70,24 +95,46 @@ class Source(ABC):
         """Let go of the file."""
 
 
-class MappedSource(Source):
-    """An array that the system pages in from the file: a numpy memmap, or a view of one, z y x."""
+class RawSource(Source):
+    """Voxels that lie in the file as they are: whole rows and planes are read, with plain reads.
 
-    def __init__(self, array: NDArray[Any]) -> None:
-        z, y, x = array.shape
-        # A yz plane touches every page of the file: take a few dozen neighbours along.
-        super().__init__((z, y, x), array.dtype, (1, 1, MAPPED_COLUMNS))
-        self._array: NDArray[Any] | None = array
+    Not mapped into memory: a disk or server that fails is then an error and no crash, and what was read once does not
+    count as this program's memory.
+    """
+
+    def __init__(self, path: Path, raw: RawLayout) -> None:
+        _, y, x = raw.shape
+        # Neighbouring rows come with the same seek; for one column all rows are read anyway.
+        super().__init__(raw.shape, raw.dtype, (1, min(y, NEIGHBOUR_ROWS), x))
+        self._raw = raw
+        self._file = path.open("rb", buffering=0)
+        self._lock = threading.Lock()
 
     def read(self, box: Box) -> NDArray[Any]:
-        """Copy the box out of the file."""
-        if self._array is None:
-            raise ValueError("the file is closed")
-        return np.array(self._array[box.slices], dtype=self.dtype)
+        """Read the rows of the box, plane by plane, and cut its columns out of them."""
+        result = np.empty(box.shape, self.dtype)
+        _, first, left = box.start
+        _, last, right = box.stop
+        rows = np.empty((last - first, self.shape[2]), self._raw.dtype)
+        for number, z in enumerate(range(box.start[0], box.stop[0])):
+            self._fill(rows, self._raw.offset + z * self._raw.plane_step + first * rows.strides[0], z)
+            result[number] = rows[:, left:right]
+        return result
 
     def close(self) -> None:
-        """Drop the map; the system closes the file with it."""
-        self._array = None
+        """Close the file."""
+        self._file.close()
+
+    def _fill(self, rows: NDArray[Any], offset: int, z: int) -> None:
+        wanted = rows.view(np.uint8).reshape(-1).data
+        with self._lock:
+            self._file.seek(offset)
+            done = 0
+            while done < len(wanted):
+                count = self._file.readinto(wanted[done:])
+                if not count:
+                    raise EOFError(f"plane {z} is cut short")
+                done += count
 
 
 class ChunkedSource(Source):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import hushed, reading
-from empanada_desktop.io.volumes.sources import ChunkedSource, MappedSource, Source, Triple, luminance
+from empanada_desktop.io.volumes.sources import ChunkedSource, RawSource, Source, Triple, luminance, raw_layout
 from empanada_desktop.io.volumes.tiff_spacing import tiff_spacing
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
@@ -94,7 +94,7 @@ def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
     spacing, spacing_notes = tiff_spacing(tif, number)
     if layout.has_samples:
         notes.append(f"Colour was turned into grey ({layout.size('S')} samples a pixel).")
-    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
+    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE and series.dtype != bool:
         notes.append("The file says that 0 is white; the grey values are used as they are.")
     source = _source(tif, series, layout, path)
     return Opened(source, spacing, [*notes, *layout.notes, *spacing_notes], dataset)
@@ -149,10 +149,11 @@ def _source(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, layout: Lay
         size = path.stat().st_size
         if offset + nbytes > size:
             raise _cut_short(path, nbytes, size - offset)
-        dtype = series.dtype.newbyteorder(tif.byteorder)
-        mapped = np.memmap(path, dtype, "r", offset, tuple(series.shape))
-        tif.close()
-        return MappedSource(layout.to_zyx(mapped))
+        places = (layout.z, layout.axes.index("Y"), layout.axes.index("X"))
+        raw = raw_layout(series.shape, places, series.dtype.newbyteorder(tif.byteorder), offset)
+        if raw is not None:
+            tif.close()
+            return RawSource(path, raw)
     if series.is_truncated:
         raise _cut_short(path, series.nbytes, path.stat().st_size)
     return PagedSource(tif, series, layout)

@@ -17,8 +17,8 @@ from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import reading
 from empanada_desktop.io.volumes.sources import ByteCache, Source, Triple
 
-SLAB_BYTES = 128 << 20
-SLABS_KEPT = 3
+SLAB_BYTES = 256 << 20
+SLABS_KEPT = 2
 
 Item = int | slice | EllipsisType
 Selection = list[range]
