@@ -1,0 +1,138 @@
+"""Scoring files against files."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from numpy.typing import NDArray
+
+from empanada_desktop.core.context import QuietContext
+from empanada_desktop.errors import AppError, JobCancelled, SettingsError
+from empanada_desktop.tasks import score
+from empanada_desktop.tasks.score import Inputs, Params, ScoreResult
+
+
+@pytest.fixture
+def truth() -> NDArray[np.uint8]:
+    labels = np.zeros((6, 20, 20), np.uint8)
+    labels[0:3, 2:8, 2:8] = 1
+    labels[2:6, 2:8, 12:18] = 2
+    labels[4:6, 12:18, 2:8] = 3
+    return labels
+
+
+def tiff(path: Path, labels: NDArray[np.generic]) -> str:
+    tifffile.imwrite(path, labels, photometric="minisblack")
+    return str(path)
+
+
+def scored(prediction: str, against: str, **options: object) -> ScoreResult:
+    files = {name: options.pop(name) for name in list(options) if name in Inputs.model_fields}
+    inputs = Inputs.checked({"prediction": prediction, "truth": against, **files})
+    return score.run(inputs, Params.checked(options), QuietContext())
+
+
+def test_a_copy_is_perfect_whatever_its_ids(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    store = zarr.create_array(str(tmp_path / "p.zarr"), data=(truth.astype(np.uint32) * 1000), chunks=(2, 20, 20))
+    assert store.shape == truth.shape
+    result = scored(str(tmp_path / "p.zarr"), tiff(tmp_path / "t.tif", truth))
+    assert result.volume is not None
+    assert result.volume.iou == result.pooled.iou == 1
+    assert result.volume.strict.panoptic_quality == result.pooled.average_precision == 1
+    assert result.volume.strict.true_positives == 3
+    assert result.pooled.strict.true_positives == 3 + 4 + 2  # planes of each object
+    assert len(result.planes) == 6
+
+
+def test_a_mask_counts_by_connected_parts_and_ids_by_ids(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    joined = truth.copy()
+    joined[truth > 0] = 255
+    result = scored(tiff(tmp_path / "p.tif", truth), tiff(tmp_path / "t.tif", joined))
+    assert result.volume is not None
+    assert result.volume.strict.f1 == 1
+    assert "connected part" in result.notes[0]
+    assert "each id" in result.notes[1]
+    as_ids = scored(str(tmp_path / "p.tif"), str(tmp_path / "t.tif"), truth_objects="ids")
+    assert as_ids.volume is not None
+    # One object of 324 voxels, of which the largest prediction covers 144.
+    assert (as_ids.volume.strict.true_positives, as_ids.volume.strict.false_negatives) == (0, 1)
+    assert as_ids.volume.iou == 1
+
+
+def test_an_object_that_is_split_in_3d_is_whole_in_every_plane(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    split = truth.copy()
+    split[4:6][split[4:6] == 2] = 9
+    result = scored(tiff(tmp_path / "p.tif", split), tiff(tmp_path / "t.tif", truth))
+    assert result.pooled.strict.f1 == 1
+    assert result.volume is not None
+    assert result.volume.strict.true_positives == 2  # halves: IoU of exactly .5 is not above .5
+    assert result.volume.by_threshold[0.5].true_positives == 3
+    assert result.volume.by_threshold[0.5].false_positives == 1
+
+
+def test_other_planes_give_the_same_3d_scores(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    worse = np.roll(truth, (0, 1, 2), axis=(0, 1, 2))
+    files = tiff(tmp_path / "p.tif", worse), tiff(tmp_path / "t.tif", (truth > 0).astype(np.uint8))
+    along_z, along_x = scored(*files, plane="xy"), scored(*files, plane="yz")
+    assert along_z.volume == along_x.volume
+    assert (len(along_z.planes), len(along_x.planes)) == (6, 20)
+
+
+def test_a_single_plane_has_no_3d_score(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    result = scored(tiff(tmp_path / "p.tif", truth[4]), tiff(tmp_path / "t.tif", truth[4]))
+    assert result.volume is None
+    assert result.pooled.strict.true_positives == 2
+    assert not any("3D" in line for line in result.lines()[2:])
+
+
+def test_the_table_holds_every_plane(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    path = tiff(tmp_path / "t.tif", truth)
+    result = scored(path, path, out=str(tmp_path / "scores.csv"), thresholds=(0.5, 0.9))
+    with (tmp_path / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["what"] for row in rows[:4]] == ["3D", "2D, all planes", "2D, mean of planes", "plane 0"]
+    assert len(rows) == 3 + 6
+    assert float(rows[0]["F1 at 0.9"]) == 1
+    assert any(line.startswith("F1 at 0.9") for line in result.lines())
+    with pytest.raises(SettingsError, match="exists already"):
+        scored(path, path, out=str(tmp_path / "scores.csv"))
+    scored(path, path, out=str(tmp_path / "scores.csv"), overwrite=True)
+
+
+def test_what_cannot_be_compared_is_said(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    path = tiff(tmp_path / "t.tif", truth)
+    with pytest.raises(SettingsError, match="6 × 20 × 20"):
+        scored(tiff(tmp_path / "small.tif", truth[:4]), path)
+    with pytest.raises(SettingsError, match="not labels"):
+        scored(tiff(tmp_path / "float.tif", truth.astype(np.float32)), path)
+    with pytest.raises(SettingsError, match="ids from -1"):
+        scored(tiff(tmp_path / "negative.tif", truth.astype(np.int16) - 1), path)
+    with pytest.raises(SettingsError, match="name of a table"):
+        scored(path, path, out=str(tmp_path / "scores.txt"))
+    with pytest.raises(SettingsError, match="no folder"):
+        scored(path, path, out=str(tmp_path / "nowhere" / "scores.csv"))
+    with pytest.raises(SettingsError, match="thresholds"):
+        scored(path, path, thresholds=())
+    with pytest.raises(AppError):
+        scored(str(tmp_path / "missing.tif"), path)
+
+
+def test_empty_volumes_score_nothing(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    empty = tiff(tmp_path / "e.tif", np.zeros_like(truth))
+    result = scored(empty, empty)
+    assert "–" in "\n".join(result.lines())
+    assert scored(empty, tiff(tmp_path / "t.tif", truth)).pooled.iou == 0
+
+
+class CancelledAtOnce(QuietContext):
+    def check_cancelled(self) -> None:
+        raise JobCancelled
+
+
+def test_scoring_can_be_cancelled(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    path = tiff(tmp_path / "t.tif", truth)
+    with pytest.raises(JobCancelled):
+        score.run(Inputs(prediction=path, truth=path), Params(), CancelledAtOnce())
