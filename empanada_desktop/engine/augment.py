@@ -70,11 +70,15 @@ def draw_centre(
 
 
 def _labelled_pixel(rng: np.random.Generator, mask: NDArray[np.integer]) -> NDArray[np.float64] | None:
-    for _ in range(200):
+    # Guessing is faster than a search through the whole mask, unless labels are rare.
+    for _ in range(100):
         y, x = int(rng.integers(mask.shape[0])), int(rng.integers(mask.shape[1]))
         if mask[y, x]:
             return np.array([y, x], float)
-    return None
+    labelled = np.flatnonzero(mask)
+    if labelled.size == 0:
+        return None
+    return np.array(np.unravel_index(labelled[rng.integers(labelled.size)], mask.shape), float)
 
 
 def cut_patch(

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from empanada_desktop.errors import DatasetError
+from empanada_desktop.core.grey import BIT_DEPTHS
+from empanada_desktop.errors import DatasetError, VolumeError
+from empanada_desktop.io.volumes.faults import reading
 
 IMAGE_SUFFIXES = (".tif", ".tiff")
-GREY_BITS = (8, 10, 12, 14, 16)
 FAULTS_SHOWN = 20
 
 
@@ -56,11 +57,14 @@ def read_plane(path: Path) -> NDArray[np.generic]:
     import tifffile
 
     try:
-        plane: NDArray[np.generic] = np.squeeze(tifffile.imread(path))
-    except (OSError, ValueError, IndexError, tifffile.TiffFileError) as problem:
-        raise DatasetError(f"{path.name} cannot be read as TIFF: {problem}") from problem
+        with reading(path):
+            plane: NDArray[np.generic] = np.squeeze(tifffile.imread(path))
+    except VolumeError as problem:
+        raise DatasetError(problem.message, problem.hint) from problem
+    if plane.size == 0:
+        raise DatasetError(f"{path} cannot be read: there is no image in it.")
     if plane.ndim != 2:
-        raise DatasetError(f"{path.name} is not one grey plane: its shape is {plane.shape}")
+        raise DatasetError(f"{path} is not one grey plane: its shape is {plane.shape}")
     return plane
 
 
@@ -156,8 +160,8 @@ def _read_subset(subset: Path, check: _Check) -> list[LabelledImage]:
 
 
 def white_of(largest: int) -> int:
-    """The grey value that counts as 1: 2^b - 1, b the smallest of 8, 10, 12, 14 and 16 bits that holds `largest`."""
-    bits = next((bits for bits in GREY_BITS if largest < 2**bits), GREY_BITS[-1])
+    """The grey value that counts as 1: 2^b - 1, b the smallest usual bit depth that holds `largest`."""
+    bits = next(bits for bits in BIT_DEPTHS if largest < 2**bits)
     white: int = 2**bits - 1
     return white
 
