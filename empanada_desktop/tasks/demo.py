@@ -86,4 +86,4 @@ def _write_tiff(labels: Path, tiff: Path, result: SegmentationResult) -> None:
 
     with open_volume(labels) as volume:
         planes = (volume.read_plane(Axis.XY, index) for index in range(volume.shape[0]))
-        write_label_tiff(tiff, planes, volume.shape, volume.spacing, result.recipe, np.uint32)
+        write_label_tiff(tiff, planes, volume.shape, volume.spacing, result.recipe, np.uint32, overwrite=True)

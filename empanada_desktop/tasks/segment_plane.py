@@ -111,7 +111,7 @@ class _Segmentation:
         from empanada_desktop.io.tiff import write_label_tiff
 
         labels = self._labels(planes, context)
-        write_label_tiff(out, labels, planes.shape, planes.spacing, recipe, np.uint32)
+        write_label_tiff(out, labels, planes.shape, planes.spacing, recipe, np.uint32, overwrite=True)
 
     def _labels(self, planes: _PlaneReader, context: JobContext) -> Iterator[NDArray[np.uint32]]:
         from empanada_desktop.engine.plane import segment_plane

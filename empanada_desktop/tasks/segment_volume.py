@@ -200,7 +200,9 @@ class _VolumeWork:
                 context.report(box.stop[0], depth, "Writing planes")
 
         out = Path(self.inputs.out)
-        write_label_tiff(out, planes(), self.volume.shape, self.volume.spacing, self.recipe, np.uint32)
+        spacing = self.volume.spacing
+        # That an existing file may go was checked before the network ran.
+        write_label_tiff(out, planes(), self.volume.shape, spacing, self.recipe, np.uint32, overwrite=True)
 
     def _counts(self, ids: NDArray[np.uint32], divisor: int) -> dict[str, int]:
         classes = np.unique(ids[ids > 0]) // divisor
