@@ -47,10 +47,10 @@ def join_sets(parents: NDArray[np.int64], a: int, b: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _provisional(panoptic: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _provisional(panoptic: Labels) -> tuple[Labels, NDArray[np.int64]]:
     """Give every run of a row a number joined with the runs it touches above, corners included."""
     height, width = panoptic.shape
-    runs = np.zeros((height, width), np.int64)
+    runs = np.zeros((height, width), np.uint32)
     parents = np.zeros(1024, np.int64)
     count = 0
     for row in range(height):
@@ -58,13 +58,13 @@ def _provisional(panoptic: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]
             value = panoptic[row, column]
             if value == 0:
                 continue
-            own = 0
+            own: int | np.int64 = 0
             if column > 0 and panoptic[row, column - 1] == value:
-                own = runs[row, column - 1]
+                own = np.int64(runs[row, column - 1])
             if row > 0:
                 for above in range(max(column - 1, 0), min(column + 2, width)):
                     if panoptic[row - 1, above] == value:
-                        other = runs[row - 1, above]
+                        other = np.int64(runs[row - 1, above])
                         own = other if own == 0 or own == other else join_sets(parents, own, other)
             if own == 0:
                 count += 1
@@ -80,11 +80,10 @@ def _provisional(panoptic: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 @njit(cache=True, nogil=True)
 def _number(
-    panoptic: Labels, runs: NDArray[np.int64], parents: NDArray[np.int64], is_thing: NDArray[np.bool_], divisor: int
-) -> tuple[Labels, NDArray[np.int64]]:
-    """Number the components in the order of their first pixel; rows of the table: class, area, box."""
+    panoptic: Labels, runs: Labels, parents: NDArray[np.int64], is_thing: NDArray[np.bool_], divisor: int
+) -> NDArray[np.int64]:
+    """Number the components in the order of their first pixel, in place; rows of the table: class, area, box."""
     height, width = panoptic.shape
-    components = np.zeros((height, width), np.uint32)
     numbers = np.zeros(parents.size, np.int64)
     stuff_numbers = np.zeros(is_thing.size, np.int64)
     table = np.zeros((parents.size, 6), np.int64)
@@ -93,7 +92,7 @@ def _number(
         for column in range(width):
             if runs[row, column] == 0:
                 continue
-            root = find_root(parents, runs[row, column])
+            root = find_root(parents, np.int64(runs[row, column]))
             if numbers[root] == 0:
                 class_id = panoptic[row, column] // divisor
                 if not is_thing[class_id] and stuff_numbers[class_id]:
@@ -105,13 +104,13 @@ def _number(
                     table[count - 1, 0] = class_id
                     table[count - 1, 2:4] = row, column
             number = numbers[root]
-            components[row, column] = number
+            runs[row, column] = number
             entry = table[number - 1]
             entry[1] += 1
             entry[3] = min(entry[3], column)
             entry[4] = row + 1
             entry[5] = max(entry[5], column + 1)
-    return components, table[:count]
+    return table[:count]
 
 
 def split_components(panoptic: Labels, things: Collection[int], label_divisor: int) -> tuple[Labels, ComponentTable]:
@@ -122,8 +121,8 @@ def split_components(panoptic: Labels, things: Collection[int], label_divisor: i
     """
     n_classes = int(panoptic.max(initial=0)) // label_divisor + 1
     is_thing = np.isin(np.arange(n_classes), list(things))
-    runs, parents = _provisional(panoptic)
-    components, table = _number(panoptic, runs, parents, is_thing, label_divisor)
+    components, parents = _provisional(panoptic)
+    table = _number(panoptic, components, parents, is_thing, label_divisor)
     classes = table[:, 0].copy()
     return components, ComponentTable(classes, table[:, 1].copy(), table[:, 2:].copy(), is_thing[classes])
 

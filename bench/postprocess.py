@@ -1,0 +1,96 @@
+"""Milliseconds a plane from the network's outputs to objects, by the size of the plane and the number of objects."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import Row
+from empanada_desktop.core.components import split_components
+from empanada_desktop.core.holes import fill_holes
+from empanada_desktop.core.median import MedianQueue
+from empanada_desktop.core.tracking import StackTracker
+from empanada_desktop.engine.postprocess import classify, find_centres, group_pixels, merge_panoptic, panoptic_plane
+
+TITLE = "From the network's outputs to objects"
+CASES = ((512, 200), (1024, 1000), (2048, 1000))
+REPEATS = 7
+STACK_PLANES = 8
+MIN_DISTANCE = 7
+DIVISOR = 10_000
+
+
+def run() -> list[Row]:
+    """Time every step on planes of round objects with noisy offsets; one thread."""
+    return [row for side, count in CASES for row in _case_rows(side, count)]
+
+
+def _case_rows(side: int, count: int) -> list[Row]:
+    semantic, heatmap, offsets = round_objects(side, count)
+    classes = classify(semantic, 0.5)
+    centres = find_centres(heatmap, 0.1, MIN_DISTANCE)
+    instances = group_pixels(offsets, centres, 1, classes > 0)
+    panoptic = merge_panoptic(classes, instances, [1], DIVISOR)
+    quarter, quarter_offsets = heatmap[::4, ::4].copy(), offsets[:, ::4, ::4].copy()
+    tracker, components = StackTracker(), split_components(panoptic, [1], DIVISOR)
+    queue: MedianQueue[None] = MedianQueue(3)
+    steps: dict[str, Callable[[], object]] = {
+        "find centres": lambda: find_centres(heatmap, 0.1, MIN_DISTANCE),
+        "grouping and merging": lambda: merge_panoptic(
+            classes, group_pixels(offsets, centres, 1, classes > 0), [1], DIVISOR
+        ),
+        "whole plane, fine boundaries": lambda: panoptic_plane(
+            semantic, heatmap, offsets, things=[1], fine_boundaries=True, centre_min_distance=MIN_DISTANCE, step=1
+        ),
+        "whole plane, fine boundaries from quarter maps": lambda: panoptic_plane(
+            semantic, quarter, quarter_offsets, things=[1], fine_boundaries=True, centre_min_distance=MIN_DISTANCE
+        ),
+        "whole plane, coarse": lambda: panoptic_plane(semantic, quarter, quarter_offsets, things=[1]),
+        "fill holes": lambda: fill_holes(panoptic),
+        "components": lambda: split_components(panoptic, [1], DIVISOR),
+        "overlap with the plane before": lambda: tracker.add_plane(*components),
+        "median over 3 planes": lambda: queue.push(semantic, None),
+    }
+    note = f"{len(centres)} objects on {side} × {side}, median of {REPEATS}"
+    rows = [Row(f"{side}²: {name}", _milliseconds(step), "ms", note) for name, step in steps.items()]
+    return [*rows, Row(f"{side}²: matching there and back", _matching(panoptic), "ms", f"a plane; {note}")]
+
+
+def _milliseconds(step: Callable[[], object]) -> float:
+    """Return the median of several calls, after one that may compile."""
+    step()
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds) * 1000
+
+
+def _matching(panoptic: NDArray[np.uint32]) -> float:
+    """Return the time that the matching of a stack of shifted planes takes, for one plane."""
+    tracker = StackTracker()
+    for index in range(STACK_PLANES):
+        tracker.add_plane(*split_components(np.roll(panoptic, 3 * index, axis=0), [1], DIVISOR))
+    return _milliseconds(tracker.finish) / STACK_PLANES
+
+
+def round_objects(side: int, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return what a network would say of about `count` discs: semantic (1, H, W), heatmap (H, W), offsets (2, H, W)."""
+    draw = np.random.default_rng(0)
+    per_side = int(np.ceil(np.sqrt(count)))
+    pitch = side / per_side
+    jitter = draw.uniform(-0.15, 0.15, (2, per_side, per_side)) * pitch
+    cell = np.minimum(np.arange(side) / pitch, per_side - 1).astype(int)
+    index = np.ix_(cell, cell)
+    middles = (np.arange(per_side) + 0.5) * pitch
+    pixels = np.arange(side)
+    rows = (middles[:, None] + jitter[0])[index] - pixels[:, None]
+    columns = (middles[None, :] + jitter[1])[index] - pixels[None, :]
+    offsets = np.stack([rows, columns]).astype(np.float32)
+    distances = (offsets**2).sum(axis=0)
+    semantic = (distances < (0.38 * pitch) ** 2).astype(np.float32)[None]
+    noise = draw.normal(0, 1, offsets.shape).astype(np.float32)
+    return semantic, np.exp(-distances / 72).astype(np.float32), offsets + noise
