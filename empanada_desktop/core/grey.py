@@ -12,6 +12,7 @@ SAMPLED_PLANES = 16
 SAMPLED_PIXELS = 1 << 18
 ROBUST_PERCENT = (0.1, 99.9)
 FLOAT32_SPAN = 1e37
+LARGEST = 1e300
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class GreyRange:
 
 def _scaled(array: NDArray[Any], low: float, high: float, dtype: type[np.floating[Any]]) -> NDArray[Any]:
     values: NDArray[Any] = array.astype(dtype)
-    np.subtract(values, dtype(low), out=values)
-    np.divide(values, dtype(high - low), out=values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.subtract(values, dtype(low), out=values)
+        np.divide(values, dtype(high - low), out=values)
     return np.clip(values, 0, 1, out=values)
 
 
@@ -88,7 +90,7 @@ def _thin(plane: NDArray[Any]) -> NDArray[np.float64]:
     """Finite values of every n-th row and column, so that at most about SAMPLED_PIXELS are left; a copy."""
     step = max(1, int(np.ceil(np.sqrt(plane.size / SAMPLED_PIXELS))))
     values = plane[::step, ::step].astype(np.float64)
-    return values[np.isfinite(values)]
+    return np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
 
 
 def _robust_range(thinned: list[NDArray[np.float64]]) -> GreyRange:
