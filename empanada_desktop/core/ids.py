@@ -36,3 +36,36 @@ def number_by_class(
         check_room(int(counted[-1]), int(class_id), label_divisor, where=where)
         ids[of_class] = class_id * label_divisor + np.where(is_thing[of_class], counted, 0)
     return ids
+
+
+def wide_divisor(most_objects: int, largest_class: int, divisor: int) -> int:
+    """Return `divisor`, times ten as often as it takes to number `most_objects` within a class.
+
+    A result of hours is not thrown away because the divisor was chosen too small. Raises SettingsError when ids of
+    `largest_class` would no longer fit into uint32.
+    """
+    while most_objects >= divisor:
+        divisor *= 10
+    if largest_class * divisor + most_objects > UINT32_MAX:
+        raise SettingsError(
+            f"{most_objects} objects in class {largest_class} do not fit into 32-bit labels.",
+            "Raise min size, or segment a part of the volume.",
+        )
+    return divisor
+
+
+def number_objects(
+    classes: NDArray[np.int64], keep: NDArray[np.bool_], things: frozenset[int], divisor: int
+) -> tuple[NDArray[np.uint32], int]:
+    """Give each kept object its final id, as number_by_class does among those kept; dropped objects get 0.
+
+    classes: (n,) class of each object. Returns the (n,) ids and the divisor, wider than asked for when a class holds
+    too many objects.
+    """
+    kept = classes[keep]
+    is_thing = np.isin(kept, list(things))
+    counts = np.bincount(kept[is_thing])
+    divisor = wide_divisor(int(counts.max(initial=0)), int(classes.max(initial=1)), divisor)
+    ids = np.zeros(len(classes), np.uint32)
+    ids[keep] = number_by_class(kept, is_thing, divisor, where="This result")
+    return ids, divisor

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.components import split_components
-from empanada_desktop.core.labels import number_objects
+from empanada_desktop.core.ids import number_objects
 from empanada_desktop.engine.postprocess import panoptic_plane
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 

@@ -12,7 +12,7 @@ from empanada_desktop.core.blocks import blocks, count_blocks, grown, stacked_bl
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.filters import keep_objects
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.core.labels import number_objects
+from empanada_desktop.core.ids import number_objects
 from empanada_desktop.core.morphology import dilate_labels, erode_labels
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.tasks.inference import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from empanada_desktop.core.labels import number_objects
+from empanada_desktop.core.ids import number_objects
 from empanada_desktop.errors import SettingsError
 
 
