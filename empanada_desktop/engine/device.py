@@ -34,6 +34,11 @@ def set_threads(threads: int) -> None:
         torch.set_num_threads(threads)
 
 
+def seed_weights(seed: int) -> None:
+    """Fix the random numbers that fresh networks are filled with."""
+    torch.manual_seed(seed)
+
+
 @contextmanager
 def memory_guard(advice: str) -> Iterator[None]:
     """Turn a graphics card's running out of memory into an AppError whose hint is `advice`."""

@@ -127,15 +127,13 @@ def read_labels(text: str) -> dict[int, dict[str, str]]:
 
 
 def _network(config: "TrainingConfig", params: Params, data: TrainingData) -> "PanopticNetwork":
-    import torch
-
-    from empanada_desktop.engine.device import choose_device
+    from empanada_desktop.engine.device import choose_device, seed_weights
     from empanada_desktop.engine.networks import build_network, set_trainable
     from empanada_desktop.engine.pretrained import start_encoder_from
     from empanada_desktop.engine.priors import class_fractions, set_class_prior
 
     device = choose_device(params.use_gpu, config.threads)
-    torch.manual_seed(config.training.seed)
+    seed_weights(config.training.seed)
     network = build_network(config.network)
     set_class_prior(network, class_fractions(data.training, config.class_ids, config.label_divisor))
     if params.encoder_weights:
