@@ -7,6 +7,7 @@ A pickle is a program. This one runs its two dozen data instructions on plain va
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,12 +70,14 @@ def read_pickle(data: bytes) -> object:
     """Return what a pickle of protocol 2 holds, as plain values and the records above; WeightsError if not data."""
     machine = _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if count > MAX_INSTRUCTIONS:
-                raise WeightsError("The weights' index is too long.", _HINT)
-            machine.step(opcode.name, argument)
+        # Names with odd escapes only make Python warn.
+        with warnings.catch_warnings(action="error"):
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
+                if count > MAX_INSTRUCTIONS:
+                    raise WeightsError("The weights' index is too long.", _HINT)
+                machine.step(opcode.name, argument)
         return machine.stack.pop()
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError) as problem:
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, Warning) as problem:
         raise WeightsError("The weights' index is damaged.", _HINT) from problem
 
 
