@@ -101,7 +101,9 @@ def test_a_stack_by_another_name_is_taken_as_z(
         assert volume.notes == [f"The file calls its 24 planes {called}; they are taken as z."]
 
 
-def test_a_few_channels_of_one_plane_are_not_a_stack(tmp_path: Path, crop: NDArray[np.uint8], assert_reads: Check) -> None:
+def test_a_few_channels_of_one_plane_are_not_a_stack(
+    tmp_path: Path, crop: NDArray[np.uint8], assert_reads: Check
+) -> None:
     tifffile.imwrite(tmp_path / "a.tif", crop[:3], imagej=True, metadata={"axes": "CYX"})
     with open_volume(tmp_path / "a.tif") as volume:
         assert_reads(volume, crop[:1])
@@ -219,7 +221,13 @@ def test_voxel_sizes(tmp_path: Path, crop: NDArray[np.uint8], assert_size: SizeC
 
 
 def test_places_that_disagree_are_told(tmp_path: Path, crop: NDArray[np.uint8]) -> None:
-    metadata = {"axes": "ZYX", "PhysicalSizeX": 8, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 8, "PhysicalSizeYUnit": "nm"}
+    metadata = {
+        "axes": "ZYX",
+        "PhysicalSizeX": 8,
+        "PhysicalSizeXUnit": "nm",
+        "PhysicalSizeY": 8,
+        "PhysicalSizeYUnit": "nm",
+    }
     resolution = {"resolution": (2e6, 2e6), "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(tmp_path / "a.ome.tif", crop, metadata=metadata, **resolution)
     with open_volume(tmp_path / "a.ome.tif") as volume:

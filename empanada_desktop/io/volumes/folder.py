@@ -14,7 +14,7 @@ from empanada_desktop.io.volumes.image import FAMILIES, Picture, PicturesSource,
 from empanada_desktop.io.volumes.tiff import open_tiff, plane_spacing
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
-MOST_NAMED = 5
+MOST_NAMED = 8
 
 
 def open_folder(path: Path, dataset: str | None = None) -> Opened:
