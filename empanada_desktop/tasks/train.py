@@ -98,7 +98,7 @@ def run(inputs: TrainingInputs, params: Params, context: JobContext) -> Training
     recipe = open_run("train", inputs, params, config.model_dump(mode="json"))
     network = _network(config, params, data)
     trainer = make_trainer(network, data, rules, norms, settings, inputs, score_start=False)
-    return train_and_store(trainer, _descriptor(inputs, config, norms), recipe, data, inputs, context)
+    return train_and_store(trainer, describe(inputs.title, config, norms), recipe, data, inputs, context)
 
 
 def _config(params: Params) -> "TrainingConfig":
@@ -142,9 +142,10 @@ def _network(config: "TrainingConfig", params: Params, data: TrainingData) -> "P
     return network.to(device)
 
 
-def _descriptor(inputs: TrainingInputs, config: "TrainingConfig", norms: tuple[float, float]) -> WeightsDescriptor:
+def describe(name: str, config: "TrainingConfig", norms: tuple[float, float]) -> WeightsDescriptor:
+    """Descriptor of the weights that a configuration trains, with mean and standard deviation of their images."""
     return WeightsDescriptor(
-        name=inputs.title,
+        name=name,
         network=config.network,
         class_names={class_id: config.labels[class_id].name for class_id in config.class_ids},
         thing_list=list(config.things),

@@ -212,7 +212,7 @@ def make_trainer(
     from empanada_desktop.engine.validation import Score, score_planes
 
     def validate(scored: Any, context: JobContext) -> Score:  # noqa: ANN401 - a torch module
-        return score_planes(scored, data.validation, rules, norms, network.config.size_factor, context)
+        return score_planes(scored, data.validation, rules, norms, context)
 
     dataset = make_dataset(data.training, rules, norms, settings)
     return Trainer(network, dataset, validate, settings, Path(inputs.out), score_start)

@@ -15,9 +15,10 @@ from empanada_desktop.engine.augment import Augmentation
 from empanada_desktop.engine.data import LabelRules, PatchDataset, Sampling, batches
 from empanada_desktop.engine.losses import LossWeights
 from empanada_desktop.engine.networks import build_network, set_trainable
+from empanada_desktop.engine.plane import PLANE_DIVISOR
 from empanada_desktop.engine.schedule import OneCycle, make_optimiser
 from empanada_desktop.engine.trainer import Trainer, TrainingSettings
-from empanada_desktop.engine.validation import PLANE_DIVISOR, Score, class_ious, instance_f1, score_planes
+from empanada_desktop.engine.validation import Score, class_ious, instance_f1, score_planes
 from empanada_desktop.errors import JobCancelled, SettingsError, WeightsError
 from empanada_desktop.io.datasets import TrainingSet, read_training_set
 from empanada_desktop.io.weights import NetworkConfig
@@ -82,7 +83,7 @@ def fake_scores(*totals: float) -> "Iterator[Score]":
 
 def trainer(planes: TrainingSet, folder: Path, settings: TrainingSettings = SETTINGS) -> Trainer:
     def validate(network: nn.Module, context: JobContext) -> Score:
-        return score_planes(network, planes, MITO, NORMS, 16, context)
+        return score_planes(network, planes, MITO, NORMS, context)
 
     return Trainer(tiny_network(), patches(planes, settings), validate, settings, folder)
 
@@ -275,7 +276,7 @@ def test_multi_class_panoptic_training_learns(axons: TrainingSet, tmp_path: Path
     dataset = patches(axons, settings, AXONS)
 
     def validate(network: nn.Module, context: JobContext) -> Score:
-        return score_planes(network, axons, AXONS, NORMS, 16, context)
+        return score_planes(network, axons, AXONS, NORMS, context)
 
     run = Trainer(network, dataset, validate, settings, tmp_path)
     progress = run.run(QuietContext())
