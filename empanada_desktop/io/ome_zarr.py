@@ -278,7 +278,8 @@ def level_factors(shape: Triple, spacing: Spacing) -> list[Triple]:
         if lengths.max() <= SMALLEST_LEVEL:
             return factors
         sizes = voxel * now
-        halved = (lengths > 1) & ((sizes < ANISOTROPY * sizes.min()) | (lengths == lengths.max()))
+        finest = sizes[lengths > 1].min()
+        halved = (lengths > 1) & ((sizes < ANISOTROPY * finest) | (lengths == lengths.max()))
         z, y, x = (now * np.where(halved, LEVEL_FACTOR, 1)).tolist()
         factors.append((z, y, x))
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def write_label_tiff(
     with _whole_or_nothing(path, overwrite) as unfinished, writing(path), hushed():
         with tifffile.TiffWriter(unfinished, bigtiff=big, imagej=for_imagej, ome=not for_imagej) as writer:
             writer.write(
-                np.stack(list(checked)) if narrow else checked,
+                np.stack(list(checked)) if narrow else chain(checked),  # chained: the writer closes generators
                 shape=shape,
                 dtype=dtype,
                 photometric="minisblack",
@@ -104,9 +105,9 @@ def _whole_or_nothing(path: Path, overwrite: bool) -> Iterator[Path]:
     if path.is_dir() or (path.exists() and not overwrite):
         raise VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
     unfinished = path.with_name(f".{path.name}.unfinished")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
         with writing(path):
             unfinished.replace(path)

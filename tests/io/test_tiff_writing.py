@@ -1,0 +1,172 @@
+"""Label volumes written as TIFF, read back by ours, by tifffile, and whole or not at all."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.errors import JobCancelled, VolumeError
+from empanada_desktop.io import tiff
+from empanada_desktop.io.tiff import read_tiff_recipe, smallest_label_dtype, write_label_tiff, write_picture
+from empanada_desktop.io.volumes import open_volume
+
+RECIPE = {"task": "segment-volume", "a=b": "µ\n=", "numbers": [1, 2.5]}
+SIZES = st.one_of(st.none(), st.floats(0.5, 500).map(lambda size: round(size, 2)))
+
+
+@pytest.fixture
+def labels(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return crop // 8
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    volume=st.sampled_from(["uint8", "uint16", "uint32"]).flatmap(
+        lambda dtype: arrays(dtype, st.tuples(*[st.integers(1, 6)] * 3))
+    ),
+    sizes=st.tuples(SIZES, SIZES, SIZES),
+)
+def test_what_is_written_comes_back(
+    tmp_path: Path, volume: NDArray[Any], sizes: tuple[float | None, float | None, float | None]
+) -> None:
+    path = tmp_path / "a.tif"
+    write_label_tiff(path, iter(volume), volume.shape, Spacing(*sizes), RECIPE, volume.dtype, overwrite=True)  # type: ignore[arg-type]
+    with open_volume(path) as opened:
+        np.testing.assert_array_equal(opened[...], volume)
+        assert opened.dtype == volume.dtype
+        assert list(opened.spacing.zyx) == [size and pytest.approx(size, rel=1e-6) for size in sizes]
+        assert opened.notes == []
+    assert read_tiff_recipe(path) == RECIPE
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_small_dtypes_are_for_imagej(tmp_path: Path, labels: NDArray[np.uint8], dtype: str) -> None:
+    path = write_label_tiff(tmp_path / "a.tif", labels, labels.shape, Spacing(40, 5.9, 4.6), RECIPE, dtype)  # type: ignore[arg-type]
+    with tifffile.TiffFile(path) as tif:
+        assert tif.is_imagej
+        assert tif.imagej_metadata is not None
+        assert tif.imagej_metadata["unit"] == "um"
+        assert tif.imagej_metadata["slices"] == len(labels)
+        assert tif.imagej_metadata["spacing"] == pytest.approx(0.04)
+        numerator, denominator = tif.pages[0].tags["XResolution"].value
+        assert denominator / numerator == pytest.approx(0.0046)
+        np.testing.assert_array_equal(tif.asarray(), labels)
+
+
+@pytest.mark.parametrize(("dtype", "spacing"), [("uint32", Spacing(40, 5.9, 4.6)), ("uint8", Spacing(40, None, None))])
+def test_the_rest_is_ome(tmp_path: Path, labels: NDArray[np.uint8], dtype: str, spacing: Spacing) -> None:
+    path = write_label_tiff(tmp_path / "a.tif", labels, labels.shape, spacing, RECIPE, dtype)  # type: ignore[arg-type]
+    with tifffile.TiffFile(path) as tif:
+        assert tif.is_ome
+        assert tif.series[0].axes == "ZYX"
+        np.testing.assert_array_equal(tif.asarray(), labels)
+
+
+def test_beyond_four_gigabytes_it_is_bigtiff(
+    tmp_path: Path, labels: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiff, "CLASSIC_BYTES", labels.nbytes - 1)
+    path = write_label_tiff(tmp_path / "a.tif", labels, labels.shape, Spacing(40, 5.9, 4.6), RECIPE, "uint8")  # type: ignore[arg-type]
+    with tifffile.TiffFile(path) as tif:
+        assert tif.is_bigtiff
+        assert tif.is_ome
+    with open_volume(path) as volume:
+        np.testing.assert_array_equal(volume[...], labels)
+        assert volume.spacing.zyx == (40, 5.9, 4.6)
+
+
+def test_one_plane_at_a_time(tmp_path: Path) -> None:
+    shape = (64, 512, 512)
+
+    def planes() -> Iterator[NDArray[np.uint32]]:
+        for index in range(shape[0]):
+            yield np.full(shape[1:], index, np.uint32)
+
+    tracemalloc.start()
+    path = write_label_tiff(tmp_path / "a.tif", planes(), shape, Spacing(), {})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 16 << 20  # the volume is 64 MiB
+    with open_volume(path) as volume:
+        assert volume[:, 7, 9].tolist() == list(range(64))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda planes: planes[:-1], "end after 23 of 24"),
+        (lambda planes: np.concatenate([planes, planes[:1]]), "do not make a volume"),
+        (lambda planes: planes[:, 1:], "do not make a volume"),
+        (lambda planes: planes.astype(np.uint32) + 300, "does not fit uint8"),
+    ],
+)
+def test_planes_that_break_their_promise_leave_nothing(
+    tmp_path: Path, labels: NDArray[np.uint8], change: Any, message: str
+) -> None:
+    with pytest.raises(VolumeError, match=message):
+        write_label_tiff(tmp_path / "a.tif", change(labels), labels.shape, Spacing(), {}, "uint8")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cancelling_leaves_the_old_file(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
+    def cancelled() -> Iterator[NDArray[np.uint8]]:
+        yield labels[0]
+        raise JobCancelled
+
+    path = write_label_tiff(tmp_path / "a.tif", labels, labels.shape, Spacing(), {"run": 1}, "uint8")  # type: ignore[arg-type]
+    with pytest.raises(VolumeError, match="exists already"):
+        write_label_tiff(path, labels, labels.shape, Spacing(), {}, "uint8")  # type: ignore[arg-type]
+    with pytest.raises(JobCancelled):
+        write_label_tiff(path, cancelled(), labels.shape, Spacing(), {}, "uint8", overwrite=True)  # type: ignore[arg-type]
+    assert read_tiff_recipe(path) == {"run": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_places_that_cannot_be_written(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(VolumeError, match="cannot be written"):
+        write_label_tiff(tmp_path / "file" / "a.tif", labels, labels.shape, Spacing(), {}, "uint8")  # type: ignore[arg-type]
+    with pytest.raises(VolumeError, match="exists already"):
+        write_label_tiff(tmp_path, labels, labels.shape, Spacing(), {}, "uint8", overwrite=True)  # type: ignore[arg-type]
+
+
+def test_other_dtypes_are_no_labels(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
+    with pytest.raises(VolumeError, match="int64"):
+        write_label_tiff(tmp_path / "a.tif", labels, labels.shape, Spacing(), {}, "int64")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("largest", "dtype"), [(0, "uint8"), (255, "uint8"), (256, "uint16"), (65536, "uint32"), (2**32 - 1, "uint32")]
+)
+def test_the_smallest_dtype_that_fits(largest: int, dtype: str) -> None:
+    assert smallest_label_dtype(largest) == dtype
+
+
+def test_no_dtype_holds_more_than_32_bits() -> None:
+    with pytest.raises(VolumeError, match="32 bits"):
+        smallest_label_dtype(2**32)
+
+
+def test_files_of_others_have_no_recipe(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
+    for name, options in {"plain": {}, "imagej": {"imagej": True}, "ome": {"ome": True}}.items():
+        tifffile.imwrite(tmp_path / f"{name}.tif", labels, **options)
+        with pytest.raises(VolumeError, match="no recipe"):
+            read_tiff_recipe(tmp_path / f"{name}.tif")
+
+
+def test_pictures(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
+    picture = np.stack([labels[0], labels[1], labels[2]], axis=-1)
+    path = write_picture(tmp_path / "deep" / "a.png", picture)
+    np.testing.assert_array_equal(imagecodecs.png_decode(path.read_bytes()), picture)
+    with pytest.raises(VolumeError, match="exists already"):
+        write_picture(path, picture, overwrite=False)
