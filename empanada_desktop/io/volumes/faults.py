@@ -2,6 +2,7 @@
 
 import logging
 import struct
+import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -61,6 +62,32 @@ def writing(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {_reason(error)}.",
             "See that the disk is there and has room, or choose another.",
         ) from error
+
+
+class _Listener(logging.Handler):
+    """Keeps what a library logs in the thread that listens."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message."""
+        if record.thread == self._thread:
+            self.heard.append(record.getMessage())
+
+
+@contextmanager
+def overhearing(library: str) -> Iterator[list[str]]:
+    """Give the list that the warnings and errors which a library logs inside the block are put into."""
+    listener = _Listener()
+    logger = logging.getLogger(library)
+    logger.addHandler(listener)
+    try:
+        yield listener.heard
+    finally:
+        logger.removeHandler(listener)
 
 
 def _reason(error: BaseException) -> str:

@@ -29,6 +29,7 @@ FAMILIES = {
 }
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_SAMPLES = {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}
+JPEG_END, JPEG_TAIL = b"\xff\xd9", 4096  # the decoder fills up what is missing without a word
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 
 
@@ -156,6 +157,8 @@ def _decode(path: Path) -> NDArray[Any]:
         "bmp": imagecodecs.bmp_decode,
         "webp": imagecodecs.webp_decode,
     }
+    if data.startswith(b"\xff\xd8") and JPEG_END not in data[-JPEG_TAIL:]:
+        raise ValueError("the picture is cut short")
     kind = "png" if data.startswith(PNG_SIGNATURE) else "jpeg" if data.startswith(b"\xff\xd8") else family
     decoded = np.asarray(decoders[kind or "png"](data))
     if decoded.ndim not in (2, 3) or decoded.dtype.kind not in "buif":

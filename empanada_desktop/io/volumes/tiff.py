@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
-from empanada_desktop.io.volumes.faults import hushed, reading
+from empanada_desktop.io.volumes.faults import hushed, overhearing, reading
 from empanada_desktop.io.volumes.sources import ChunkedSource, RawSource, Source, Triple, luminance, raw_layout
 from empanada_desktop.io.volumes.tiff_spacing import tiff_spacing
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
 # A "channel" axis longer than this holds planes: ImageJ imports stacks so when it is not told otherwise.
 MOST_CHANNELS = 4
+COPY_AGAIN = "Copy it again from where it came from."
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,11 @@ def plane_spacing(path: Path) -> tuple[Spacing, list[str]]:
 
 
 def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
-    number, notes = _choose_series(tif, path, dataset)
+    with overhearing("tifffile") as complaints:
+        number, notes = _choose_series(tif, path, dataset)
     series = tif.series[number]
+    if _breaks_off(series, complaints):
+        raise VolumeError(f"{path} is cut short: the list of its planes breaks off.", COPY_AGAIN)
     if series.dtype is None or series.dtype.kind not in "buif":
         raise VolumeError(
             f"{path} holds pixels of type {series.dtype}, which are no grey values.", "Convert it to 8 or 16 bit."
@@ -98,6 +102,13 @@ def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
         notes.append("The file says that 0 is white; the grey values are used as they are.")
     source = _source(tif, series, layout, path)
     return Opened(source, spacing, [*notes, *layout.notes, *spacing_notes], dataset)
+
+
+def _breaks_off(series: tifffile.TiffPageSeries, complaints: list[str]) -> bool:
+    """True when the library fell over the list of pages, unless the first page tells where all the others are."""
+    lost = any("invalid page offset" in text for text in complaints)
+    misfit = any("failed to reshape" in text for text in complaints)
+    return lost and (misfit or series.kind not in ("imagej", "shaped") or series.dataoffset is None)
 
 
 def _choose_series(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> tuple[int, list[str]]:
@@ -154,15 +165,29 @@ def _source(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, layout: Lay
         if raw is not None:
             tif.close()
             return RawSource(path, raw)
-    if series.is_truncated:
-        raise _cut_short(path, series.nbytes, path.stat().st_size)
+    _check_last_page(series, path)
     return PagedSource(tif, series, layout)
+
+
+def _check_last_page(series: tifffile.TiffPageSeries, path: Path) -> None:
+    """See that the file reaches to the end of its last plane."""
+    try:
+        last = series[len(series) - 1]
+    except IndexError:
+        last = None
+    if series.is_truncated or (last is None and not series.is_multifile):
+        raise VolumeError(f"{path} is cut short: planes at its end are missing.", COPY_AGAIN)
+    if last is None or series.is_multifile:
+        return
+    ends = [offset + count for offset, count in zip(last.dataoffsets, last.databytecounts, strict=False)]
+    if ends and max(ends) > path.stat().st_size:
+        raise _cut_short(path, max(ends), path.stat().st_size)
 
 
 def _cut_short(path: Path, wanted: int, there: int) -> VolumeError:
     return VolumeError(
-        f"{path} is cut short: its header promises {wanted:,} bytes of image, {max(0, there):,} are there.",
-        "Copy it again from where it came from.",
+        f"{path} is cut short: {wanted:,} bytes are promised, {max(0, there):,} are there.",
+        COPY_AGAIN,
     )
 
 
