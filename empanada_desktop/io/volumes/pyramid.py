@@ -3,13 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import zarr
-
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import hushed, reading
-from empanada_desktop.io.volumes.opening import open_volume
+from empanada_desktop.io.volumes.opening import ZARR_FILES, open_volume
 from empanada_desktop.io.volumes.volume import Volume, VolumeRef
-from empanada_desktop.io.volumes.zarr_store import METADATA_FILES, ome_attributes
 
 
 def open_levels(ref: VolumeRef) -> list[Volume]:
@@ -19,7 +16,7 @@ def open_levels(ref: VolumeRef) -> list[Volume]:
     """
     volumes = [open_volume(ref.path, ref.dataset, ref.voxel_size)]
     folder = Path(ref.path)
-    if not any((folder / name).is_file() for name in METADATA_FILES):
+    if not any((folder / name).is_file() for name in ZARR_FILES):
         return volumes
     for dataset in _smaller(folder, volumes[0].ref.dataset or ""):
         try:
@@ -35,6 +32,10 @@ def open_levels(ref: VolumeRef) -> list[Volume]:
 
 def _smaller(folder: Path, dataset: str) -> Iterator[str]:
     """Paths of the levels after the first of an image group, as open_volume takes them."""
+    import zarr
+
+    from empanada_desktop.io.volumes.zarr_store import ome_attributes
+
     with reading(folder), hushed():
         root = zarr.open(str(folder), mode="r")
         node = root[dataset] if dataset and isinstance(root, zarr.Group) and dataset in root else root

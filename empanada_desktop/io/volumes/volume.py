@@ -96,6 +96,11 @@ class Volume:
         return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
     @property
+    def grain(self) -> Triple:
+        """How many neighbouring planes of each orientation come at about the price of one, z y x."""
+        return self._source.grain
+
+    @property
     def title(self) -> str:
         """A short caption: the file's name, and the dataset inside it."""
         name = Path(self.ref.path).name
