@@ -232,6 +232,27 @@ def test_mangled_pytorch_files(data: st.DataObject, pth: bytes, tmp_path: Path) 
     check_mangled(pth, ".pth", tmp_path, data)
 
 
+def check_mangled_index(content: bytes, folder: Path, data: st.DataObject) -> None:
+    """The index is mangled but the zip file's checksums are right."""
+    mangled = changed_zip(content, lambda n, d: (n, mangle(d, data) if n.endswith(".pkl") else d))
+    (folder / "mangled.pth").write_bytes(mangled)
+    with suppress(WeightsError):
+        assert sum(array.nbytes for array in read_tensors(folder / "mangled.pth").values()) < 10 * len(content)
+
+
+@given(data=st.data())
+@FEW
+def test_mangled_indices_with_right_checksums(data: st.DataObject, pth: bytes, tmp_path: Path) -> None:
+    check_mangled_index(pth, tmp_path, data)
+
+
+@pytest.mark.long
+@given(data=st.data())
+@MANY
+def test_many_mangled_indices_with_right_checksums(data: st.DataObject, pth: bytes, tmp_path: Path) -> None:
+    check_mangled_index(pth, tmp_path, data)
+
+
 @given(data=st.data())
 @FEW
 def test_mangled_safetensors(data: st.DataObject, tmp_path: Path) -> None:
