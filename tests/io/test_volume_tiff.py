@@ -149,6 +149,44 @@ def test_white_zero_is_told_and_not_turned_round(tmp_path: Path, crop: NDArray[n
         assert "0 is white" in volume.notes[0]
 
 
+def test_a_colour_table_is_told_and_not_applied(tmp_path: Path, crop: NDArray[np.uint8], assert_reads: Check) -> None:
+    table = np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", crop, photometric="palette", colormap=table, compression="zlib")
+    with open_volume(tmp_path / "a.tif") as volume:
+        assert_reads(volume, crop)
+        assert "colour table" in volume.notes[0]
+
+
+OME = (
+    '<?xml version="1.0" encoding="UTF-8"?>'
+    '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{own}">'
+    '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="80" SizeY="64" '
+    'SizeZ="3" SizeC="1" SizeT="1" PhysicalSizeZ="40" PhysicalSizeZUnit="nm"><Channel ID="Channel:0:0" '
+    'SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>'
+)
+PART = '<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{z}.ome.tif">urn:uuid:{z}</UUID></TiffData>'
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_ome_over_several_files(
+    tmp_path: Path, crop: NDArray[np.uint8], assert_reads: Check, compression: str | None
+) -> None:
+    parts = "".join(PART.format(z=z) for z in range(3))
+    for z in range(3):
+        description = OME.format(own=z, parts=parts)
+        path = tmp_path / f"{z}.ome.tif"
+        tifffile.imwrite(path, crop[z], description=description, metadata=None, compression=compression)
+    with open_volume(tmp_path / "0.ome.tif") as volume:
+        assert_reads(volume, crop[:3])
+        assert volume.spacing.z == 40
+        assert volume.notes == []
+    (tmp_path / "1.ome.tif").unlink()
+    with open_volume(tmp_path / "0.ome.tif") as volume:
+        assert volume[1].max() == 0
+        np.testing.assert_array_equal(volume[2], crop[2])
+        assert volume.notes == ["Planes whose files are missing, shown black: 1."]
+
+
 def test_complex_pixels_are_refused(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", np.ones((2, 8, 8), "complex64"))
     with pytest.raises(VolumeError, match="complex64"):

@@ -96,12 +96,25 @@ def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
         )
     layout = _layout(series.axes, tuple(int(size) for size in series.shape), path)
     spacing, spacing_notes = tiff_spacing(tif, number)
-    if layout.has_samples:
-        notes.append(f"Colour was turned into grey ({layout.size('S')} samples a pixel).")
-    if series.keyframe.photometric == tifffile.PHOTOMETRIC.MINISWHITE and series.dtype != bool:
-        notes.append("The file says that 0 is white; the grey values are used as they are.")
+    notes += _pixel_notes(series, layout)
     source = _source(tif, series, layout, path)
     return Opened(source, spacing, [*notes, *layout.notes, *spacing_notes], dataset)
+
+
+def _pixel_notes(series: tifffile.TiffPageSeries, layout: Layout) -> list[str]:
+    """What has to be known of how pixels and pages were understood."""
+    notes = []
+    photometric = series.keyframe.photometric
+    if layout.has_samples:
+        notes.append(f"Colour was turned into grey ({layout.size('S')} samples a pixel).")
+    if photometric == tifffile.PHOTOMETRIC.MINISWHITE and series.dtype != bool:
+        notes.append("The file says that 0 is white; the grey values are used as they are.")
+    if photometric == tifffile.PHOTOMETRIC.PALETTE:
+        notes.append("The file has a colour table; the numbers behind the colours are used.")
+    missing = sum(page is None for page in series) if series.is_multifile else 0
+    if missing:
+        notes.append(f"Planes whose files are missing, shown black: {missing}.")
+    return notes
 
 
 def _breaks_off(series: tifffile.TiffPageSeries, complaints: list[str]) -> bool:
