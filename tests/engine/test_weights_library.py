@@ -55,6 +55,8 @@ def test_bundled_weights_are_whole() -> None:
         assert weights.descriptor.sha256
         assert load_network(find_weights(weights.descriptor.name)).config == weights.descriptor.network
     assert [weights.origin for weights in list_weights()].count("bundled") == len(bundled)
+    if bundled:
+        assert find_weights("bundled").descriptor == list_weights()[0].descriptor
 
 
 def test_an_unknown_name_lists_what_there_is(published: Path) -> None:

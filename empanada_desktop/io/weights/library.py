@@ -18,6 +18,8 @@ from empanada_desktop.io.weights.tensors import Tensors, read_shapes, read_tenso
 from empanada_desktop.settings import resources_folder, user_folder
 
 Origin = Literal["bundled", "user", "file"]
+# Stands for the first weights that come with the program, whatever they are called.
+BUNDLED = "bundled"
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,12 @@ def list_weights() -> list[Weights]:
 def find_weights(name_or_path: str) -> Weights:
     """Find weights by their name in the library, or by the path of a .yaml, .pth, .safetensors or .empanada file.
 
-    Published weights get the hash of their file here. WeightsError says what there is, or where to get what is missing.
+    "bundled" means the first that come with the program. Published weights get the hash of their file here.
+    WeightsError says what there is, or where to get what is missing.
     """
     library = scan_library()
     for weights in library.weights:
-        if weights.descriptor.name == name_or_path:
+        if weights.descriptor.name == name_or_path or (name_or_path == BUNDLED == weights.origin):
             return _with_hash(weights)
     for entry in library.missing:
         if entry.name == name_or_path:
