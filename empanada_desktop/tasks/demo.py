@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,13 @@ from empanada_desktop.tasks.inference import SegmentationResult, volume_grey_ran
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.params import TaskInputs
 
+if TYPE_CHECKING:
+    from empanada_desktop.io.volumes import Volume
+
 TITLE = "Segment the sample volume and draw the result."
 Params = StackParams
-PICTURE_WIDTH = 1600
+PICTURE_WIDTH = 1900
+PLANES_TO_CHOOSE_FROM = 21
 
 
 class Inputs(TaskInputs):
@@ -64,7 +69,7 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> DemoResult:
 
 
 def draw_result(image: Path, labels: Path, picture: Path) -> None:
-    """Draw the middle xy, xz and yz planes of an image with the outlines of its labels, as PNG."""
+    """Draw an xy, an xz and a yz plane of an image with the outlines of its labels, as PNG."""
     from empanada_desktop.io.tiff import write_picture
     from empanada_desktop.io.volumes import open_volume
 
@@ -73,11 +78,17 @@ def draw_result(image: Path, labels: Path, picture: Path) -> None:
         zoom = max(1, PICTURE_WIDTH // (2 * grey_volume.shape[2] + grey_volume.shape[1]))
 
         def drawn(axis: Axis) -> NDArray[np.uint8]:
-            middle = grey_volume.planes(axis) // 2
-            grey = scale(grey_volume.read_plane(axis, middle))
-            return outlined_plane(grey, label_volume.read_plane(axis, middle), zoom)
+            index = _fullest_plane(label_volume, axis)
+            grey = scale(grey_volume.read_plane(axis, index))
+            return outlined_plane(grey, label_volume.read_plane(axis, index), zoom)
 
         write_picture(picture, side_by_side([drawn(axis) for axis in Axis]))
+
+
+def _fullest_plane(labels: "Volume", axis: Axis) -> int:
+    """Choose the plane with most labelled area, among evenly spaced ones."""
+    indices = np.unique(np.linspace(0, labels.planes(axis) - 1, PLANES_TO_CHOOSE_FROM).round().astype(int)).tolist()
+    return max(indices, key=lambda index: np.count_nonzero(labels.read_plane(axis, index)))
 
 
 def _write_tiff(labels: Path, tiff: Path, result: SegmentationResult) -> None:
