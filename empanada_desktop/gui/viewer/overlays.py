@@ -1,0 +1,76 @@
+"""What is painted over the pixels of a plane: crosshair, scale bar, a box being drawn."""
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
+
+from empanada_desktop.gui.theme import PLANE_COLOURS
+from empanada_desktop.gui.viewer.camera import DISPLAYED, PLANE_OF, PlaneCamera, Triple
+from empanada_desktop.gui.viewer.lengths import round_length, words
+
+LONGEST_BAR = 120
+BADGE = QColor(16, 17, 20, 215)
+BADGE_TEXT = QColor("#FFFFFF")
+MARGIN = 10
+
+
+def paint_crosshair(painter: QPainter, camera: PlaneCamera, crosshair: Triple) -> None:
+    """Draw both lines through the middle of the crosshair's voxel, each in the colour of the plane that it shows."""
+    rows, columns = DISPLAYED[camera.axis]
+    x, y = camera.point_of(crosshair[rows] + 0.5, crosshair[columns] + 0.5)
+    painter.setPen(_line(PLANE_OF[columns].value))
+    painter.drawLine(QPointF(int(x) + 0.5, 0), QPointF(int(x) + 0.5, camera.height))
+    painter.setPen(_line(PLANE_OF[rows].value))
+    painter.drawLine(QPointF(0, int(y) + 0.5), QPointF(camera.width, int(y) + 0.5))
+
+
+def _line(plane: str) -> QPen:
+    pen = QPen(QColor(PLANE_COLOURS[plane]))
+    pen.setWidth(1)
+    return pen
+
+
+def scale_bar(pixels_per_unit: float, nanometres_per_unit: float | None) -> tuple[float, str]:
+    """Length in pixels and caption of a scale bar of a round length; in voxels where their size is not known."""
+    per_pixel = (nanometres_per_unit or 1.0) / pixels_per_unit
+    length = round_length(LONGEST_BAR * per_pixel)
+    caption = words(length) if nanometres_per_unit else f"{length:g} px"
+    return length / per_pixel, caption
+
+
+def paint_scale_bar(painter: QPainter, height: int, bar: tuple[float, str], font: QFont) -> None:
+    """Draw a scale bar in the bottom left corner."""
+    length, caption = bar
+    metrics = QFontMetricsF(font)
+    width = max(length, metrics.horizontalAdvance(caption)) + 14
+    badge = QRectF(MARGIN, height - MARGIN - 30, width, 30)
+    _paint_badge(painter, badge)
+    painter.setFont(font)
+    painter.setPen(BADGE_TEXT)
+    painter.drawText(badge.adjusted(0, 3, 0, -9), Qt.AlignmentFlag.AlignCenter, caption)
+    painter.fillRect(QRectF(badge.center().x() - length / 2, badge.bottom() - 8, length, 3), BADGE_TEXT)
+
+
+def paint_badge(painter: QPainter, left: float, bottom: float, caption: str, font: QFont) -> None:
+    """Draw a short text in a dark badge whose bottom left corner is given."""
+    width = QFontMetricsF(font).horizontalAdvance(caption) + 14
+    badge = QRectF(left, bottom - 24, width, 24)
+    _paint_badge(painter, badge)
+    painter.setFont(font)
+    painter.setPen(BADGE_TEXT)
+    painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, caption)
+
+
+def paint_rubber_band(painter: QPainter, band: QRectF, caption: str, font: QFont) -> None:
+    """Draw the box that is being drawn, with its size beside it."""
+    painter.setPen(QPen(QColor("#101114"), 3))
+    painter.drawRect(band)
+    painter.setPen(QPen(BADGE_TEXT, 1))
+    painter.drawRect(band)
+    paint_badge(painter, band.left(), band.bottom() + 28, caption, font)
+
+
+def _paint_badge(painter: QPainter, badge: QRectF) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(BADGE)
+    painter.drawRoundedRect(badge, 3, 3)
+    painter.setBrush(Qt.BrushStyle.NoBrush)

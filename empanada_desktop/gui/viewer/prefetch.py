@@ -1,0 +1,58 @@
+"""Which tiles a view wishes for: those that it shows, and those that it will show if it goes on as it does."""
+
+from collections.abc import Iterator
+
+from empanada_desktop.gui.viewer.camera import PlaneCamera
+from empanada_desktop.gui.viewer.composing import DrawnLabels, DrawnLayer
+from empanada_desktop.gui.viewer.loader import Request
+from empanada_desktop.gui.viewer.tiles import TILE_SIDE, TileGrid, TileKey, best_level
+
+PLANES_AHEAD = 16
+BYTES_AHEAD = 320 << 20
+
+
+def wishes(
+    layers: list[DrawnLayer], camera: PlaneCamera, plane: int, direction: int
+) -> tuple[list[Request], list[Request]]:
+    """Return the tiles to read now (coarse ones before fine ones) and those to read ahead, most urgent first."""
+    now: list[Request] = []
+    for layer in layers:
+        best = best_level(layer.source, camera)
+        coarsest = len(layer.source.levels) - 1
+        for level in dict.fromkeys((coarsest, best)) if coarsest > best else (best,):
+            now.extend(_seen(layer, camera, plane, level))
+    return now, list(_ahead(layers, camera, plane, direction))
+
+
+def _seen(layer: DrawnLayer, camera: PlaneCamera, plane: int, level: int) -> Iterator[Request]:
+    grid = TileGrid.of(layer.source, level, camera.axis)
+    if 0 <= plane < layer.source.shape[camera.axis.normal]:
+        yield from _requests(layer, grid, grid.index(plane) // grid.thickness, grid.seen_by(camera))
+
+
+def _ahead(layers: list[DrawnLayer], camera: PlaneCamera, plane: int, direction: int) -> Iterator[Request]:
+    """Tiles of the next planes in the direction of travel, and of one plane behind."""
+    grids = [TileGrid.of(layer.source, best_level(layer.source, camera), camera.axis) for layer in layers]
+    seen = [grid.seen_by(camera) for grid in grids]
+    asked: set[tuple[int, int]] = set()
+    used = 0
+    furthest = max([PLANES_AHEAD, *(grid.thickness * grid.factor[grid.axis.normal] for grid in grids)])
+    for step in [*range(1, furthest + 1), -1]:
+        for layer, grid, places in zip(layers, grids, seen, strict=True):
+            there = plane + step * direction
+            slab = grid.index(max(0, there)) // grid.thickness
+            inside = 0 <= there < layer.source.shape[camera.axis.normal]
+            if not inside or slab == grid.index(plane) // grid.thickness or (layer.number, slab) in asked:
+                continue
+            asked.add((layer.number, slab))
+            used += len(places) * grid.thickness * TILE_SIDE**2 * layer.source.dtype.itemsize
+            yield from _requests(layer, grid, slab, places)
+        if used > BYTES_AHEAD:
+            return
+
+
+def _requests(layer: DrawnLayer, grid: TileGrid, slab: int, places: list[tuple[int, int]]) -> Iterator[Request]:
+    is_labels = isinstance(layer, DrawnLabels)
+    for row, column in places:
+        key = TileKey(layer.number, grid.level, grid.axis, slab, row, column)
+        yield Request(key, grid, layer.source, is_labels)

@@ -1,0 +1,221 @@
+"""Planes cut into tiles that lie in thin slabs: which ones a view needs, and the cache that keeps them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, Triple
+
+TILE_SIDE = 512
+TILE_BYTES = 16 << 20
+CACHE_BYTES = 1 << 30
+YZ_THICKNESS = 16
+
+
+class PlaneSource(Protocol):
+    """What the viewer asks of a layer's voxels (z y x): the document's sources, or anything like them."""
+
+    @property
+    def shape(self) -> Triple:
+        """Voxels along z, y and x at level 0."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a voxel."""
+
+    @property
+    def levels(self) -> list[Triple]:
+        """How many voxels one sample of each level spans, z y x; (1, 1, 1) first."""
+
+    @property
+    def grains(self) -> list[Triple]:
+        """How many neighbouring samples of each level are best read together, z y x."""
+
+    @property
+    def version(self) -> int:
+        """A number that grows when voxels change."""
+
+    def read(self, level: int, axis: Axis, index: int, rows: slice, columns: slice) -> NDArray[Any]:
+        """Return part of a plane of a level, as Axis.in_plane has it."""
+
+    def __getitem__(self, index: Any, /) -> Any:  # noqa: ANN401 - numpy, zarr and volumes differ
+        """Return the voxels of three slices at level 0."""
+
+
+class TileKey(NamedTuple):
+    """The address of a tile: `slab` counts slabs along the axis, `row` and `column` tiles as displayed."""
+
+    layer: int
+    level: int
+    axis: Axis
+    slab: int
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """How one level of a source is cut into tiles for one orientation."""
+
+    axis: Axis
+    level: int
+    factor: Triple
+    shape: Triple
+    thickness: int
+
+    @classmethod
+    def of(cls, source: PlaneSource, level: int, axis: Axis) -> "TileGrid":
+        """The grid of a source's level."""
+        factor = source.levels[level]
+        z, y, x = (-(-length // each) for length, each in zip(source.shape, factor, strict=True))
+        return cls(axis, level, factor, (z, y, x), _thickness(source, level, axis))
+
+    def index(self, plane: int) -> int:
+        """The level's plane in which plane `plane` of level 0 lies."""
+        return min(plane // self.factor[self.axis.normal], self.shape[self.axis.normal] - 1)
+
+    def slab_planes(self, slab: int) -> tuple[int, int]:
+        """First plane of a slab, and one past the last, in the level's planes."""
+        first = slab * self.thickness
+        return first, min(first + self.thickness, self.shape[self.axis.normal])
+
+    def extent(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """First row, one past the last, first column, one past the last, in the level's samples."""
+        rows, columns = (self.shape[axis] for axis in DISPLAYED[self.axis])
+        top, left = row * TILE_SIDE, column * TILE_SIDE
+        return top, min(top + TILE_SIDE, rows), left, min(left + TILE_SIDE, columns)
+
+    def seen_by(self, camera: PlaneCamera) -> list[tuple[int, int]]:
+        """Rows and columns of the tiles that a camera sees, nearest to its middle first."""
+        top, left = camera.place_at(0, 0)
+        bottom, right = camera.place_at(camera.width, camera.height)
+        rows = self._span(DISPLAYED[self.axis][0], top, bottom)
+        columns = self._span(DISPLAYED[self.axis][1], left, right)
+        middle = (rows.start + rows.stop - 1) / 2, (columns.start + columns.stop - 1) / 2
+        places = [(row, column) for row in rows for column in columns]
+        return sorted(places, key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2)
+
+    def _span(self, axis: int, low: float, high: float) -> range:
+        side = TILE_SIDE * self.factor[axis]
+        count = -(-self.shape[axis] // TILE_SIDE)
+        return range(max(0, int(low // side)), max(0, min(count, int(-(-high // side)))))
+
+
+def best_level(source: PlaneSource, camera: PlaneCamera) -> int:
+    """The coarsest level whose samples are no larger than a pixel and a half."""
+    rows, columns = DISPLAYED[camera.axis]
+    fitting = [
+        number
+        for number, factor in enumerate(source.levels)
+        if factor[rows] * camera.scale[0] <= 1.5 and factor[columns] * camera.scale[1] <= 1.5
+    ]
+    return fitting[-1] if fitting else 0
+
+
+def _thickness(source: PlaneSource, level: int, axis: Axis) -> int:
+    """Planes that are read together: as many as the source gives at about the price of one, within TILE_BYTES."""
+    grain = source.grains[level][axis.normal]
+    if axis is Axis.YZ:
+        grain = max(grain, YZ_THICKNESS)
+    itemsize = 4 if source.dtype.itemsize > 2 else source.dtype.itemsize
+    return int(max(1, min(grain, TILE_BYTES // (TILE_SIDE**2 * itemsize))))
+
+
+class TileCache:
+    """Tiles by key, the least recently used dropped when they take more than `budget` bytes; thread-safe."""
+
+    def __init__(self, budget: int = CACHE_BYTES) -> None:
+        self._budget = budget
+        self._bytes = 0
+        self._tiles: OrderedDict[TileKey, NDArray[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: TileKey) -> NDArray[Any] | None:
+        """Return a tile (planes, rows, columns), or None."""
+        with self._lock:
+            tile = self._tiles.get(key)
+            if tile is not None:
+                self._tiles.move_to_end(key)
+            return tile
+
+    def __contains__(self, key: TileKey) -> bool:
+        with self._lock:
+            return key in self._tiles
+
+    def put(self, key: TileKey, tile: NDArray[Any]) -> None:
+        """Keep a tile."""
+        with self._lock:
+            self._forget(key)
+            self._tiles[key] = tile
+            self._bytes += tile.nbytes
+            while self._bytes > self._budget and len(self._tiles) > 1:
+                self._forget(next(iter(self._tiles)))
+
+    def touching(self, layer: int, box: Box, grids: "GridsOf") -> Iterator[TileKey]:
+        """Keys of the tiles of a layer that hold voxels of a box (level 0)."""
+        with self._lock:
+            keys = [key for key in self._tiles if key.layer == layer]
+        yield from (key for key in keys if box_in_tile(grids(key), key, box) is not None)
+
+    def drop_layer(self, layer: int) -> None:
+        """Forget all tiles of a layer."""
+        with self._lock:
+            for key in [key for key in self._tiles if key.layer == layer]:
+                self._forget(key)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tiles."""
+        return self._bytes
+
+    def _forget(self, key: TileKey) -> None:
+        tile = self._tiles.pop(key, None)
+        if tile is not None:
+            self._bytes -= tile.nbytes
+
+
+class GridsOf(Protocol):
+    """Finds the grid that a tile belongs to."""
+
+    def __call__(self, key: TileKey, /) -> TileGrid:
+        """Return it."""
+
+
+def tile_box(grid: TileGrid, key: TileKey) -> Box:
+    """The samples of a tile's level that it holds, z y x."""
+    start, stop = [0, 0, 0], [0, 0, 0]
+    rows, columns = DISPLAYED[grid.axis]
+    start[grid.axis.normal], stop[grid.axis.normal] = grid.slab_planes(key.slab)
+    start[rows], stop[rows], start[columns], stop[columns] = grid.extent(key.row, key.column)
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
+def box_in_tile(grid: TileGrid, key: TileKey, box: Box) -> Box | None:
+    """The samples of a tile that a box of level-0 voxels touches, z y x of the tile's level; None if there are none."""
+    tile = tile_box(grid, key)
+    lows = [max(first, low // each) for first, low, each in zip(tile.start, box.start, grid.factor, strict=True)]
+    highs = [min(last, -(-high // each)) for last, high, each in zip(tile.stop, box.stop, grid.factor, strict=True)]
+    if any(low >= high for low, high in zip(lows, highs, strict=True)):
+        return None
+    return Box((lows[0], lows[1], lows[2]), (highs[0], highs[1], highs[2]))
+
+
+def read_displayed(source: PlaneSource, grid: TileGrid, box: Box) -> NDArray[Any]:
+    """Read samples of a level: planes, rows and columns as displayed, in a type that the kernels know."""
+    normal, (rows, columns) = grid.axis.normal, grid.axis.in_plane
+    if grid.level == 0:
+        planes = np.moveaxis(np.asarray(source[box.slices]), (normal, rows, columns), (0, 1, 2))
+    else:
+        wanted = range(box.start[normal], box.stop[normal])
+        cut = box.slices[rows], box.slices[columns]
+        planes = np.stack([source.read(grid.level, grid.axis, plane, *cut) for plane in wanted])
+    if DISPLAYED[grid.axis] != grid.axis.in_plane:
+        planes = planes.swapaxes(1, 2)
+    # A copy, never a view: tiles are refreshed in place when voxels change.
+    return np.array(planes, order="C")

@@ -1,0 +1,268 @@
+"""The four linked views: xy beside yz, over xz beside 3D; one crosshair, one zoom."""
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import QTabBar, QVBoxLayout, QWidget
+
+from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.document.document import Document
+from empanada_desktop.document.layers import LabelsLayer
+from empanada_desktop.document.view import ViewState
+from empanada_desktop.gui.viewer.camera import LARGEST_ZOOM, SMALLEST_ZOOM, Triple, fitting_zoom
+from empanada_desktop.gui.viewer.canvas import Look, PlaneCanvas, Tool
+from empanada_desktop.gui.viewer.composing import backend
+from empanada_desktop.gui.viewer.document_link import LayerLink, objects_under, select_at
+from empanada_desktop.gui.viewer.linked_splitters import LinkedSplitters
+from empanada_desktop.gui.viewer.loader import TileLoader
+from empanada_desktop.gui.viewer.plane_view import PlaneView, ViewFrame
+
+VIEW_3D = "3d"
+ORDER = (Axis.XY, Axis.YZ, Axis.XZ)
+NAMES = ("xy", "yz", "xz", VIEW_3D)
+
+
+class ViewGrid(QWidget):
+    """Shows a document from all sides. Crosshair, zoom, active and maximised view live in `document.view`."""
+
+    clicked = Signal(object, object)
+    """A voxel (z, y, x) that was clicked, and the keyboard modifiers; crosshair and selection have moved already."""
+    hovered = Signal(object)
+    """The voxel (z, y, x) under the cursor, or None."""
+    box_drawn = Signal(object, object)
+    """An Axis, and the Box (one plane thick) that was drawn in its view."""
+    reading_failed = Signal(str)
+    """What went wrong while voxels were read."""
+
+    # Qt sends events before __init__ is through.
+    _fit_due = False
+
+    def __init__(self, document: Document, view_3d: ViewFrame | None = None, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.loader = TileLoader(parent=self)
+        self.loader.failed.connect(self.reading_failed)
+        self.link = LayerLink(document, self.loader, self)
+        self.planes = {axis: PlaneView(axis, self.loader) for axis in ORDER}
+        self.views: dict[str, ViewFrame] = {axis.value: view for axis, view in self.planes.items()}
+        if view_3d is not None:
+            self.views[VIEW_3D] = view_3d
+        self._shape: Triple = (1, 1, 1)
+        self._spacing = Spacing()
+        self._look = Look()
+        self._splitters = LinkedSplitters([self.views.get(name, QWidget()) for name in NAMES])
+        self._tabs = QTabBar()
+        for name in self.views:
+            self._tabs.addTab("3D" if name == VIEW_3D else name)
+        self._tabs.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self._tabs)
+        column.addWidget(self._splitters, 1)
+        self._connect()
+        self._follow(document)
+        backend.warm_up()
+
+    def _connect(self) -> None:
+        self._tabs.currentChanged.connect(self._take_tab)
+        for name, view in self.views.items():
+            view.maximise_asked.connect(lambda name=name: self._toggle(name))
+            view.fit_asked.connect(self.fit)
+        for axis, plane in self.planes.items():
+            canvas = plane.canvas
+            plane.plane_asked.connect(lambda index, axis=axis: self._go_to_plane(axis, index))
+            canvas.look_changed.connect(self._take_look)
+            canvas.clicked.connect(self._take_click)
+            canvas.hovered.connect(self.hovered)
+            canvas.activated.connect(lambda name=axis.value: self.activate(name))
+            canvas.box_drawn.connect(lambda box, axis=axis: self.box_drawn.emit(axis, box))
+
+    def _follow(self, document: Document) -> None:
+        for signal in (document.layer_added, document.layer_removed, document.layers_reordered):
+            signal.connect(self._take_layers)
+        document.layer_changed.connect(self._take_layers)
+        document.selection_changed.connect(self._take_layers)
+        document.voxels_changed.connect(self.link.refresh)
+        document.view_changed.connect(self._take_view)
+        self._take_layers()
+        self._take_view(document.view, frozenset(("crosshair", "zoom", "active", "maximised")))
+
+    # What is shown
+
+    @property
+    def look(self) -> Look:
+        """The place in the middle of the views and pixels per shortest voxel side, as shown."""
+        return self._look
+
+    @property
+    def active_axis(self) -> Axis:
+        """The orientation that keys and "this plane" mean; xy when the 3D view is active."""
+        active = self.document.view.active
+        return Axis.XY if active == VIEW_3D else Axis(active)
+
+    def canvas(self, axis: Axis) -> PlaneCanvas:
+        """The picture of an orientation."""
+        return self.planes[axis].canvas
+
+    def visible_box(self, axis: Axis) -> Box | None:
+        """The voxels of an orientation's plane that can be seen now."""
+        return self.canvas(axis).visible_box()
+
+    def values_at(self, voxel: Triple) -> tuple[float | int | None, LabelsLayer | None, int]:
+        """The image's value at a voxel and the object there (layer, id; None, 0 for none), out of what is in memory."""
+        image = self.document.image
+        value = None if image is None else self.link.value_at(image, voxel)
+        layer, label_id = next(iter(objects_under(self.document, self.link, voxel)), (None, 0))
+        return value, layer, label_id
+
+    # Deeds for menus and keys
+
+    def step(self, planes: int) -> None:
+        """Go on by some planes in the active view."""
+        self.planes[self.active_axis].step(planes)
+
+    def zoom(self, factor: float) -> None:
+        """Zoom all planes so that the crosshair stays where it is."""
+        zoom = min(LARGEST_ZOOM, max(SMALLEST_ZOOM, self._look.zoom * factor))
+        shrunk = self._look.zoom / zoom
+        z, y, x = (
+            place + 0.5 + (centre - place - 0.5) * shrunk
+            for place, centre in zip(self.document.view.crosshair, self._look.centre, strict=True)
+        )
+        self._take_look(Look((z, y, x), zoom))
+
+    def zoom_to(self, zoom: float) -> None:
+        """Show the shortest side of a voxel with this many pixels; 1 is 100 %."""
+        self.zoom(zoom / self._look.zoom)
+
+    def fit(self) -> None:
+        """Show the whole volume in every view, as soon as the views have their size."""
+        shown = [plane.canvas for plane in self.planes.values() if plane.canvas.isVisible()]
+        self._fit_due = not shown or not self.document.layers
+        if not self._fit_due:
+            zooms = [fitting_zoom(self._shape, self._spacing, one.axis, one.width(), one.height()) for one in shown]
+            z, y, x = (length / 2 for length in self._shape)
+            self._take_look(Look((z, y, x), min(zooms)))
+
+    def show_place(self, voxel: Triple, zoom: float | None = None) -> None:
+        """Jump: put the crosshair there, and that place in the middle of the views."""
+        self.document.change_view(crosshair=voxel)
+        z, y, x = (place + 0.5 for place in self.document.view.crosshair)
+        self._take_look(Look((z, y, x), zoom or self._look.zoom))
+
+    def activate(self, name: str) -> None:
+        """Make a view ("xy", "xz", "yz", "3d") the active one."""
+        self.document.change_view(active=name)
+
+    def maximise(self, name: str | None) -> None:
+        """Give one view all the room; None shows all four."""
+        self.document.change_view(maximised=name, active=name or self.document.view.active)
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """In a narrow window: one view, and tabs for the others."""
+        if is_narrow != self._tabs.isVisibleTo(self):
+            self._tabs.setVisible(is_narrow)
+            self.maximise(self.document.view.active if is_narrow else None)
+
+    def reset_edges(self) -> None:
+        """Make the four views equally large."""
+        self._splitters.reset()
+
+    def set_tool(self, tool: Tool) -> None:
+        """Choose what the left button does in the planes."""
+        for plane in self.planes.values():
+            plane.canvas.set_tool(tool)
+
+    def set_wheel(self, zooms: bool) -> None:
+        """Whether the wheel zooms and Ctrl+wheel goes through the planes (napari), or the other way round."""
+        for plane in self.planes.values():
+            plane.canvas.wheel_zooms = zooms
+
+    def close_views(self) -> None:
+        """End the reading threads; the grid shows nothing new afterwards."""
+        self.loader.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """A grid that is a window of its own ends its threads."""
+        self.close_views()
+        super().closeEvent(event)
+
+    # What the mouse asks for
+
+    def _go_to_plane(self, axis: Axis, index: int) -> None:
+        voxel = list(self.document.view.crosshair)
+        voxel[axis.normal] = index
+        self.document.change_view(crosshair=tuple(voxel), active=axis.value)
+
+    def _take_click(self, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:
+        self.document.change_view(crosshair=voxel)
+        select_at(self.document, self.link, voxel, modifiers)
+        self.clicked.emit(voxel, modifiers)
+
+    def _take_look(self, look: Look) -> None:
+        self.document.change_view(centre=look.centre, zoom=look.zoom)
+
+    def _take_tab(self, number: int) -> None:
+        if self._tabs.isVisible():
+            self.maximise(list(self.views)[number])
+
+    def _toggle(self, name: str) -> None:
+        is_single = self._tabs.isVisibleTo(self) or self.document.view.maximised != name
+        self.maximise(name if is_single else None)
+
+    # What the document says
+
+    def _take_layers(self, *_what: object) -> None:
+        document = self.document
+        if (document.shape, document.spacing) != (self._shape, self._spacing):
+            self._shape, self._spacing = document.shape, document.spacing
+            for plane in self.planes.values():
+                plane.set_volume(self._shape, self._spacing)
+            self._take_view(document.view, frozenset(("crosshair", "zoom")))
+        drawn = self.link.drawn()
+        for plane in self.planes.values():
+            plane.canvas.set_layers(drawn)
+
+    def _take_view(self, view: ViewState, names: frozenset[str]) -> None:
+        if names & {"crosshair", "shows_crosshair"}:
+            for plane in self.planes.values():
+                plane.set_crosshair(view.crosshair, view.shows_crosshair)
+        if names & {"zoom", "centre"}:
+            self._show_look(view)
+        if "active" in names:
+            self._show_active(view.active)
+        if "maximised" in names:
+            self._show_maximised(view.maximised)
+
+    def _show_look(self, view: ViewState) -> None:
+        if view.zoom <= 0:
+            self._fit_due = True
+            QTimer.singleShot(0, self, self._fit_if_due)
+            return
+        self._fit_due = False
+        z, y, x = view.centre or [length / 2 for length in self._shape]
+        self._look = Look((z, y, x), view.zoom)
+        for plane in self.planes.values():
+            plane.canvas.set_look(self._look)
+
+    def _show_active(self, name: str) -> None:
+        for other, view in self.views.items():
+            view.set_active(other == name)
+        if name in self.views:
+            self._tabs.setCurrentIndex(list(self.views).index(name))
+
+    def _show_maximised(self, name: str | None) -> None:
+        self._splitters.show_only(self.views.get(name) if name else None)
+        for other, view in self.views.items():
+            view.header.show_maximised(other == name)
+
+    def event(self, event: QEvent) -> bool:
+        """Fit when the views have got their size."""
+        done = super().event(event)
+        if self._fit_due and event.type() in (QEvent.Type.Show, QEvent.Type.Resize, QEvent.Type.LayoutRequest):
+            QTimer.singleShot(0, self, self._fit_if_due)
+        return done
+
+    def _fit_if_due(self) -> None:
+        if self._fit_due:
+            self.fit()
