@@ -220,7 +220,7 @@ def test_a_damaged_plane_is_an_error_at_once_and_leaves_nothing(crop: NDArray[np
     content = bytearray(path.read_bytes())
     content[offset : offset + length] = bytes(length)
     path.write_bytes(content)
-    with pytest.raises(VolumeError, match="volume.tif"):
+    with pytest.raises(VolumeError, match=r"volume\.tif"):
         segment(str(path), tmp_path / "result.zarr")
     assert [left.name for left in tmp_path.iterdir()] == ["volume.tif"]
 
