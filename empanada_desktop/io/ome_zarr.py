@@ -8,11 +8,10 @@
 Replacing a result keeps the old one beside the new as X.zarr.previous until the new one is complete.
 """
 
-import json
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import pairwise, product
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,54 +20,27 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import ZstdCodec
 
+from empanada_desktop.core.blocks import blocks
 from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.ome_metadata import (
+    OWN_KEY,
+    ResultHeader,
+    is_complete,
+    level_factors,
+    multiscales,
+    read_header,
+    read_recipe,
+)
 from empanada_desktop.io.volumes.faults import hushed, reading, writing
-from empanada_desktop.io.volumes.zarr_store import OWN_KEY
+
+__all__ = ["ResultStore", "is_complete", "read_header", "read_recipe"]
 
 SCRATCH = "unfinished"
-SMALLEST_LEVEL = 256
-LEVEL_FACTOR = 2
-ANISOTROPY = 2.0
 
 Triple = tuple[int, int, int]
 Array = zarr.Array[Any]
-
-
-@dataclass(frozen=True)
-class ResultHeader:
-    """What every result says about itself in its root's attributes."""
-
-    shape: Triple
-    spacing: Spacing
-    chunk: Triple
-    recipe: dict[str, Any]
-    is_complete: bool = False
-
-    def to_attributes(self) -> dict[str, Any]:
-        """The header as JSON."""
-        return {
-            "state": "complete" if self.is_complete else "unfinished",
-            "shape": list(self.shape),
-            "voxel_size_nm": list(self.spacing.zyx),
-            "voxel_size_source": self.spacing.source,
-            "chunk": list(self.chunk),
-            "recipe": json.loads(json.dumps(self.recipe, default=str)),
-        }
-
-    @classmethod
-    def from_attributes(cls, values: Mapping[str, Any]) -> Self:
-        """Read what to_attributes wrote."""
-        z, y, x = values["voxel_size_nm"]
-        shape, chunk = (tuple(int(size) for size in values[key]) for key in ("shape", "chunk"))
-        return cls(
-            shape,  # type: ignore[arg-type]
-            Spacing(z, y, x, str(values["voxel_size_source"])),
-            chunk,  # type: ignore[arg-type]
-            dict(values["recipe"]),
-            values["state"] == "complete",
-        )
 
 
 class ResultStore:
@@ -95,12 +67,16 @@ class ResultStore:
         by anything else, or may not be written.
         """
         path = Path(path)
+        z, y, x = (chunk,) * 3 if isinstance(chunk, int) else chunk
+        clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
         with writing(path), hushed():
-            _make_room(path, overwrite)
-            z, y, x = (chunk,) * 3 if isinstance(chunk, int) else chunk
-            clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
-            header = ResultHeader(shape, spacing, clipped, recipe)
-            root = zarr.create_group(str(path), attributes={OWN_KEY: header.to_attributes()}, zarr_format=3)
+            replaces = _make_room(path, overwrite)
+            header = ResultHeader(shape, spacing, clipped, recipe, replaces=replaces)
+            try:
+                root = zarr.create_group(str(path), attributes={OWN_KEY: header.to_attributes()}, zarr_format=3)
+            except BaseException:
+                _clear(path, replaces)
+                raise
         return cls(path, root, header)
 
     @classmethod
@@ -159,22 +135,17 @@ class ResultStore:
             for number, group in enumerate(groups):
                 context.report(number, len(groups), f"writing smaller copies of {group}")
                 self._write_pyramid(group, context)
-            for parent in {group.rpartition("/")[0] for group in groups}:
-                names = sorted(group.rpartition("/")[2] for group in groups if group.rpartition("/")[0] == parent)
-                if parent == "labels":
-                    self._root[parent].attrs.update({"ome": {"version": "0.5", "labels": names}})
+            self._point_to_labels([group.removeprefix("labels/") for group in groups if group.startswith("labels/")])
             shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
-            self._point_to_labels(groups)
             self._write_header(self.header.recipe if recipe is None else recipe, is_complete=True)
-            shutil.rmtree(_previous(self.path), ignore_errors=True)
+            if self.header.replaces:
+                shutil.rmtree(_previous(self.path), ignore_errors=True)
         return self.path
 
     def discard(self) -> None:
         """Remove the unfinished result; a complete one that it was to replace comes back."""
         with writing(self.path):
-            shutil.rmtree(self.path)
-            if _previous(self.path).exists():
-                _previous(self.path).rename(self.path)
+            _clear(self.path, self.header.replaces)
 
     def _array(self, path: str) -> Array:
         node = self._root[path]
@@ -223,93 +194,19 @@ class ResultStore:
         }
         node.attrs.update({"ome": ome})
 
-    def _point_to_labels(self, groups: list[str]) -> None:
-        """Describe the label pyramids at the root too: readers that look nowhere else then find them."""
-        factors = level_factors(self.header.shape, self.header.spacing)
-        entries = [
-            multiscales(group.removeprefix("labels/"), self.header.spacing, factors, f"{group}/")
-            for group in groups
-            if group.startswith("labels/")
-        ]
-        ome: dict[str, Any] = {"version": "0.5", "multiscales": entries} if entries else {"version": "0.5"}
+    def _point_to_labels(self, names: list[str]) -> None:
+        """List the labels, and describe their pyramids at the root too: some readers look nowhere else."""
+        ome: dict[str, Any] = {"version": "0.5"}
+        if names:
+            self._root["labels"].attrs.update({"ome": {**ome, "labels": names}})
+            factors = level_factors(self.header.shape, self.header.spacing)
+            ome["multiscales"] = [multiscales(name, self.header.spacing, factors, f"labels/{name}/") for name in names]
         self._root.attrs.update({"ome": ome})
 
     def _write_header(self, recipe: dict[str, Any], is_complete: bool) -> None:
-        header = self.header
-        self.header = ResultHeader(header.shape, header.spacing, header.chunk, recipe, is_complete)
+        self.header = replace(self.header, recipe=recipe, is_complete=is_complete)
         with hushed():
             self._root.attrs.update({OWN_KEY: self.header.to_attributes()})
-
-
-def is_complete(path: str | Path) -> bool:
-    """True when `path` is one of our results and all of it was written."""
-    header = read_header(path)
-    return header is not None and header.is_complete
-
-
-def read_recipe(path: str | Path) -> dict[str, Any]:
-    """Return the recipe that a result was made with; VolumeError where `path` is none of our results."""
-    header = read_header(path)
-    if header is None:
-        raise VolumeError(f"{path} carries no recipe of this program.", "Choose a result that this program wrote.")
-    return header.recipe
-
-
-def read_header(path: str | Path) -> ResultHeader | None:
-    """Return what a result says about itself, finished or not; None where `path` is none of our results."""
-    metadata = Path(path) / "zarr.json"
-    if not metadata.is_file():
-        return None
-    with reading(metadata):
-        attributes = json.loads(metadata.read_text(encoding="utf-8")).get("attributes", {})
-        return ResultHeader.from_attributes(attributes[OWN_KEY]) if OWN_KEY in attributes else None
-
-
-def level_factors(shape: Triple, spacing: Spacing) -> list[Triple]:
-    """How much coarser than level 0 each level of a pyramid is, z y x, until the longest side is SMALLEST_LEVEL.
-
-    Each level halves the axes; one whose voxels are already ANISOTROPY times as long as the shortest ones waits.
-    """
-    voxel = np.array(spacing.zyx if spacing.is_known else (1.0, 1.0, 1.0), dtype=float)
-    factors = [(1, 1, 1)]
-    while True:
-        now = np.array(factors[-1])
-        lengths = -(-np.array(shape) // now)
-        if lengths.max() <= SMALLEST_LEVEL:
-            return factors
-        sizes = voxel * now
-        finest = sizes[lengths > 1].min()
-        halved = (lengths > 1) & ((sizes < ANISOTROPY * finest) | (lengths == lengths.max()))
-        z, y, x = (now * np.where(halved, LEVEL_FACTOR, 1)).tolist()
-        factors.append((z, y, x))
-
-
-def multiscales(name: str, spacing: Spacing, factors: list[Triple], folder: str = "") -> dict[str, Any]:
-    """One entry of OME-Zarr 0.5 "multiscales": an axis has a unit where its voxel size is known, scale 1 where not."""
-    sizes = [1.0 if size is None else size for size in spacing.zyx]
-    units = [{} if size is None else {"unit": "nanometer"} for size in spacing.zyx]
-    return {
-        "name": name,
-        "axes": [{"name": axis, "type": "space", **unit} for axis, unit in zip("zyx", units, strict=True)],
-        "datasets": [
-            {
-                "path": f"{folder}{number}",
-                "coordinateTransformations": [
-                    {"type": "scale", "scale": [size * each for size, each in zip(sizes, factor, strict=True)]}
-                ],
-            }
-            for number, factor in enumerate(factors)
-        ],
-        # Every second voxel is kept as it is, so the voxel at the origin stays where it was: no translation.
-        "type": "decimation",
-    }
-
-
-def blocks(shape: Triple, chunks: Triple) -> Iterator[Box]:
-    """Boxes of the size of a chunk that cover a shape, in z y x order, clipped at the ends."""
-    for start in product(*(range(0, length, size) for length, size in zip(shape, chunks, strict=True))):
-        z, y, x = (min(first + size, length) for first, size, length in zip(start, chunks, shape, strict=True))
-        yield Box(start, (z, y, x))  # type: ignore[arg-type]
 
 
 def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:
@@ -334,22 +231,40 @@ def _previous(path: Path) -> Path:
     return path.with_name(f"{path.name}.previous")
 
 
-def _make_room(path: Path, overwrite: bool) -> None:
-    """See that nothing is at `path`: refuse, or move one of our complete results aside."""
+def _clear(path: Path, replaces: bool) -> None:
+    """Remove an unfinished result, and give its place back to the one that it was to replace."""
+    if path.exists():
+        shutil.rmtree(path)
+    if replaces and _previous(path).exists():
+        _previous(path).rename(path)
+
+
+def _make_room(path: Path, overwrite: bool) -> bool:
+    """See that nothing is at `path`: refuse, or move one of our complete results aside; True if one is kept there."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        return
+        return False
     if not overwrite:
         raise VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
+    if path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+        return False
+    header = _own_result(path)
+    if not header.is_complete:
+        shutil.rmtree(path)
+        return header.replaces and _previous(path).exists()
+    if _previous(path).exists():
+        _own_result(_previous(path))
+        shutil.rmtree(_previous(path))
+    path.rename(_previous(path))
+    return True
+
+
+def _own_result(path: Path) -> ResultHeader:
     header = read_header(path) if path.is_dir() else None
-    if header is None and not (path.is_dir() and not any(path.iterdir())):
+    if header is None:
         raise VolumeError(
             f"{path} exists and is no result of this program, so it is not replaced.",
             "Choose another path, or remove it yourself.",
         )
-    if header is None or not header.is_complete:
-        shutil.rmtree(path)
-        return
-    if _previous(path).exists():
-        shutil.rmtree(_previous(path))
-    path.rename(_previous(path))
+    return header

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import JobCancelled, VolumeError
+from empanada_desktop.io.ome_metadata import SMALLEST_LEVEL, level_factors
 from empanada_desktop.io.ome_zarr import (
-    SMALLEST_LEVEL,
     ResultStore,
-    blocks,
     is_complete,
-    level_factors,
     read_header,
     read_recipe,
 )
@@ -221,6 +219,19 @@ def test_the_old_result_stays_until_the_new_one_is_complete(tmp_path: Path, labe
     assert not (tmp_path / "X.zarr.previous").exists()
 
 
+def test_a_neighbour_that_this_run_did_not_move_stays(tmp_path: Path, labels: NDArray[np.uint32]) -> None:
+    kept = write_result(tmp_path / "X.zarr.previous", labels).finish({"run": 1})
+    write_result(tmp_path / "X.zarr", labels).finish({"run": 2})
+    assert read_recipe(kept) == {"run": 1}
+    write_result(tmp_path / "Y.zarr", labels).finish()
+    (tmp_path / "Y.zarr.previous").mkdir()
+    (tmp_path / "Y.zarr.previous" / "precious.txt").write_text("data")
+    with pytest.raises(VolumeError, match="no result of this program"):
+        write_result(tmp_path / "Y.zarr", labels, overwrite=True)
+    assert is_complete(tmp_path / "Y.zarr")
+    assert (tmp_path / "Y.zarr.previous" / "precious.txt").exists()
+
+
 def test_discarding_leaves_nothing(tmp_path: Path, labels: NDArray[np.uint32]) -> None:
     write_result(tmp_path / "X.zarr", labels).discard()
     assert list(tmp_path.iterdir()) == []
@@ -275,13 +286,6 @@ def test_coarse_axes_wait() -> None:
         (1, 4, 4),
         (2, 8, 8),
     ]
-
-
-def test_blocks_cover_a_shape_once() -> None:
-    covered = np.zeros((7, 9, 11), int)
-    for box in blocks((7, 9, 11), (3, 4, 5)):
-        covered[box.slices] += 1
-    assert covered.min() == covered.max() == 1
 
 
 def test_pyramids_take_no_more_memory_for_a_deeper_volume(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """TIFF volumes: pages, ImageJ hyperstacks, OME, tiles, BigTIFF, whatever compression; read by strip, tile or map."""
 
 import threading
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,49 +13,11 @@ from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import hushed, overhearing, reading
 from empanada_desktop.io.volumes.sources import ChunkedSource, RawSource, Source, Triple, luminance, raw_layout
+from empanada_desktop.io.volumes.tiff_layout import Layout, tiff_layout
 from empanada_desktop.io.volumes.tiff_spacing import tiff_spacing
 from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
-# A "channel" axis longer than this holds planes: ImageJ imports stacks so when it is not told otherwise.
-MOST_CHANNELS = 4
 COPY_AGAIN = "Copy it again from where it came from."
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a TIFF series becomes z y x: which of its axes are z, y, x and samples, and what was left out."""
-
-    axes: str
-    shape: tuple[int, ...]
-    z: int | None
-    notes: tuple[str, ...]
-
-    @property
-    def has_samples(self) -> bool:
-        """True when pixels have several samples (colour, alpha)."""
-        return "S" in self.axes
-
-    @property
-    def depth(self) -> int:
-        """Number of planes."""
-        return 1 if self.z is None else self.shape[self.z]
-
-    def size(self, axis: str) -> int:
-        """Length of a named axis."""
-        return self.shape[self.axes.index(axis)]
-
-    def to_zyx(self, array: NDArray[Any]) -> NDArray[Any]:
-        """A view of the whole series as z y x, or z y x sample."""
-        index = tuple(
-            slice(None) if position == self.z or axis in "YXS" else 0 for position, axis in enumerate(self.axes)
-        )
-        kept = [
-            ("Z" if position == self.z else axis) for position, axis in enumerate(self.axes) if index[position] != 0
-        ]
-        view = array[index]
-        if "Z" not in kept:
-            view, kept = view[np.newaxis], ["Z", *kept]
-        return view.transpose([kept.index(axis) for axis in "ZYXS" if axis in kept])
 
 
 def open_tiff(path: Path, dataset: str | None = None) -> Opened:
@@ -94,7 +55,7 @@ def _open(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> Opened:
         raise VolumeError(
             f"{path} holds pixels of type {series.dtype}, which are no grey values.", "Convert it to 8 or 16 bit."
         )
-    layout = _layout(series.axes, tuple(int(size) for size in series.shape), path)
+    layout = tiff_layout(series.axes, tuple(int(size) for size in series.shape), path)
     spacing, spacing_notes = tiff_spacing(tif, number)
     notes += _pixel_notes(series, layout)
     source = _source(tif, series, layout, path)
@@ -141,29 +102,6 @@ def _choose_series(tif: tifffile.TiffFile, path: Path, dataset: str | None) -> t
     return number, [
         f"The file holds {count} images of different kinds ({shapes}); number {number}, the largest, is open."
     ]
-
-
-def _layout(axes: str, shape: tuple[int, ...], path: Path) -> Layout:
-    """Name the z axis, and say which others were cut down to their first element."""
-    if "Y" not in axes or "X" not in axes or 0 in shape:
-        raise VolumeError(f"{path} holds no image: its axes are {axes} {shape}.", "Choose another file.")
-    others = [position for position, axis in enumerate(axes) if axis not in "YXS" and shape[position] > 1]
-    notes = []
-    z = next((position for position in others if axes[position] in "ZR"), None)
-    if z is None:
-        # Unnamed axes, time points and long rows of channels hold the planes of a stack that nobody described.
-        stacks = [p for p in others if axes[p] != "C" or (len(others) == 1 and shape[p] > MOST_CHANNELS)]
-        z = max(stacks, key=lambda position: shape[position], default=None)
-        if z is not None and axes[z] in "TC":
-            notes.append(f"The file calls its {shape[z]} planes {_AXIS_NAMES[axes[z]]}; they are taken as z.")
-    for position in others:
-        if position != z:
-            name = _AXIS_NAMES.get(axes[position], "images")
-            notes.append(f"The file holds {shape[position]} {name}; the first is open.")
-    return Layout(axes, shape, z, tuple(notes))
-
-
-_AXIS_NAMES = {"C": "channels", "T": "time points"}
 
 
 def _source(tif: tifffile.TiffFile, series: tifffile.TiffPageSeries, layout: Layout, path: Path) -> Source:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.ome_metadata import OWN_KEY
 from empanada_desktop.io.volumes.axes import Picked, pick_axes
 from empanada_desktop.io.volumes.faults import hushed, reading
 from empanada_desktop.io.volumes.sources import ChunkedSource, Triple, grown
@@ -19,7 +20,6 @@ from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
 METADATA_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 MOST_LISTED = 12
-OWN_KEY = "empanada_desktop"
 
 Node = zarr.Array[Any] | zarr.Group
 
