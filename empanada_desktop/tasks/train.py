@@ -58,8 +58,8 @@ class Params(TrainingParams):
         description="resnet18, 34, 50 or 101, or a RegNet.",
         json_schema_extra=ui("Network"),
     )
-    encoder_weights: str = Field(
-        "",
+    encoder_weights: str | None = Field(
+        None,
         title="Pretrained encoder",
         description="Start the encoder from these: a .pth with CEM pretrained weights, or weights of the library. "
         "Much faster and more robust than random ones.",

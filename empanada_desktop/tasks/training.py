@@ -51,8 +51,8 @@ class TrainingParams(TaskParams):
         description="The same seed, data and machine give the same result.",
         json_schema_extra=ui("Training"),
     )
-    config: str = Field(
-        "",
+    config: str | None = Field(
+        None,
         title="Configuration",
         description="YAML file with advanced settings (network, training, labels, about); it may build on another one "
         "with BASE. Parameters that are not at their default go before it.",
