@@ -28,13 +28,9 @@ SAMPLES = ("training_sample1", "training_sample2", "validation_crop200")
 
 
 def tell(title: str, scores: list[tuple[float, float]]) -> None:
-    """Print the mean and the range over planes."""
-    ious, f1s = np.array(scores).T
-    print(  # noqa: T201
-        f"{title:<34} planes {len(scores):3d}   IoU {ious.mean():.3f} ({ious.min():.3f} to {ious.max():.3f})"
-        f"   F1 {f1s.mean():.3f} ({f1s.min():.3f} to {f1s.max():.3f})",
-        flush=True,
-    )
+    """Print the mean and the range over planes, as a row of a Markdown table."""
+    cells = [f"{figures.mean():.3f} ({figures.min():.3f}–{figures.max():.3f})" for figures in np.array(scores).T]
+    print(f"| {title} | {len(scores)} | {cells[0]} | {cells[1]} |", flush=True)  # noqa: T201
 
 
 def score(found: NDArray[np.uint32], mask: NDArray[np.int64]) -> tuple[float, float]:
@@ -104,6 +100,7 @@ def main() -> None:
     options = parser.parse_args()
     predictor = Predictor.from_weights(find_weights(options.weights), use_gpu=False, threads=options.threads)
     pictures: list[tuple[str, NDArray, NDArray, NDArray]] = []
+    print("| planes of | number | IoU, mean (range) | F1 at IoU .5, mean (range) |\n|---|---|---|---|")  # noqa: T201
     for part in options.parts:
         score_blocks(predictor, options.set / part, pictures)
     if options.flyem:
