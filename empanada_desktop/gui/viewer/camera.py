@@ -54,11 +54,13 @@ class PlaneCamera:
 
     def rows_of(self, first: int, last: int) -> NDArray[np.float64]:
         """Places (voxels) of the middles of pixel rows first to last - 1."""
-        return self.centre[0] + (np.arange(first, last) + 0.5 - self.height / 2) / self.scale[0]
+        return _places(
+            self.centre[0], np.arange(first, last, dtype=np.float64) + (0.5 - self.height / 2), self.scale[0]
+        )
 
     def columns_of(self, first: int, last: int) -> NDArray[np.float64]:
         """Places (voxels) of the middles of pixel columns first to last - 1."""
-        return self.centre[1] + (np.arange(first, last) + 0.5 - self.width / 2) / self.scale[1]
+        return _places(self.centre[1], np.arange(first, last, dtype=np.float64) + (0.5 - self.width / 2), self.scale[1])
 
     def pixel_rows(self, low: float, high: float, within: tuple[int, int]) -> tuple[int, int]:
         """Pixel rows, of those `within` first and one past the last, whose middles lie in the places low to high."""
@@ -114,6 +116,11 @@ def _fitted(first: NDArray[np.int32], weights: NDArray[np.float32], length: int)
     fitted = np.zeros((len(first), count), np.float32)
     np.add.at(fitted, (np.arange(len(first))[:, None], places), weights)
     return Taps(clipped, fitted)
+
+
+def _places(centre: float, from_middle: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
+    places: NDArray[np.float64] = centre + from_middle / scale
+    return places
 
 
 def _pixels(low: float, high: float, size: int, within: tuple[int, int]) -> tuple[int, int]:

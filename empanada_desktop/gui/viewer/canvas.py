@@ -177,7 +177,7 @@ class PlaneCanvas(QWidget):
 
     def _compose(self, exposed: QRect, camera: PlaneCamera) -> None:
         stale = self._stale.intersected(exposed)
-        for rect in stale:
+        for rect in list(stale):  # type: ignore[call-overload]  # the stubs do not know that regions are iterated
             edges = (rect.top(), rect.bottom() + 1, rect.left(), rect.right() + 1)
             self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
         self._stale = self._stale.subtracted(stale)

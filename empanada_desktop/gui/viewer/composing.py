@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.gui.viewer import drawing
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, nearest, taps
 from empanada_desktop.gui.viewer.drawing import MARGIN
-from empanada_desktop.gui.viewer.tiles import PlaneSource, TileCache, TileGrid, TileKey, best_level
+from empanada_desktop.gui.viewer.tiles import TileCache, TileGrid, TileKey, best_level
 
 CANVAS = np.uint32(0xFF101114)
 Rect = tuple[int, int, int, int]

@@ -86,4 +86,3 @@ def select_at(document: Document, link: LayerLink, voxel: Triple, modifiers: Qt.
     elif not adding:
         for layer in document.of_kind(LabelsLayer):
             document.select(layer, ())
-

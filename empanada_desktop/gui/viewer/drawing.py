@@ -97,4 +97,5 @@ def _mixed(below: NDArray[np.uint32], above: NDArray[np.uint32], opacity: NDArra
     mask_rb, mask_g = np.uint32(0xFF00FF), np.uint32(0x00FF00)
     red_blue = ((below & mask_rb) * rest + (above & mask_rb) * share) >> np.uint32(8)
     green = ((below & mask_g) * rest + (above & mask_g) * share) >> np.uint32(8)
-    return OPAQUE | (red_blue & mask_rb) | (green & mask_g)
+    mixed: NDArray[np.uint32] = OPAQUE | (red_blue & mask_rb) | (green & mask_g)
+    return mixed

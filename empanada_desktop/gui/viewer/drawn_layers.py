@@ -73,7 +73,8 @@ def _drawn_labels(layer: LabelsLayer, number: int) -> DrawnLabels:
 def packed(colours: NDArray[np.uint8]) -> NDArray[np.uint32]:
     """Colours (n, 3) as 0xffRRGGBB."""
     red, green, blue = colours.astype(np.uint32).T
-    return (np.uint32(0xFF000000) | (red << np.uint32(16)) | (green << np.uint32(8)) | blue).astype(np.uint32)
+    pixels: NDArray[np.uint32] = np.uint32(0xFF000000) | (red << np.uint32(16)) | (green << np.uint32(8)) | blue
+    return pixels
 
 
 def inferno_colours() -> NDArray[np.uint32]:

@@ -63,6 +63,7 @@ class ViewHeader(QFrame):
         button.setToolTip(tip)
         button.setAccessibleName(tip)
         button.setFixedSize(26, 24)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         show_icon(button, icon.removeprefix("ph."), "second")
         self._row.insertWidget(self._row.indexOf(self.words) + 1, button)
         return button
@@ -94,8 +95,10 @@ class PlaneHeader(ViewHeader):
         self.slider.setFixedWidth(110)
         self.slider.setAccessibleName(f"{name} plane")
         self.number = QSpinBox()
-        self.number.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        # Not NoButtons: with a style sheet, Qt 6.11 then leaves the number one pixel of room.
+        self.number.setStyleSheet("QSpinBox::up-button, QSpinBox::down-button { width: 0; height: 0; border: none; }")
         self.number.setFixedSize(58, 24)
+        self.number.lineEdit().setTextMargins(5, 0, 0, 0)
         self.number.setKeyboardTracking(False)
         self.number.setAccessibleName(f"number of the {name} plane")
         self.insert(self.slider)

@@ -18,7 +18,7 @@ COMPILED = {"cache": True, "nogil": True}
 def _place(label_id: np.uint32, table: NDArray[np.uint8], seed: int) -> int:
     if label_id < table.shape[0]:
         return int(table[label_id])
-    return hashed_place(label_id, seed)
+    return int(hashed_place(label_id, seed))
 
 
 @numba.njit(**COMPILED)

@@ -11,6 +11,7 @@ class LinkedSplitters(QWidget):
 
     def __init__(self, widgets: list[QWidget]) -> None:
         super().__init__()
+        self._widgets = widgets
         self._rows = QSplitter(Qt.Orientation.Vertical)
         self._columns = [QSplitter(Qt.Orientation.Horizontal) for _ in range(2)]
         for number, splitter in enumerate(self._columns):
@@ -35,11 +36,10 @@ class LinkedSplitters(QWidget):
 
     def show_only(self, widget: QWidget | None) -> None:
         """Give all the room to one of the widgets, or let all of them be seen again."""
-        for splitter in self._columns:
-            views = [splitter.widget(number) for number in range(splitter.count())]
-            for view in views:
-                view.setVisible(widget is None or view is widget)
-            splitter.setVisible(widget is None or widget in views)
+        for one in self._widgets:
+            one.setVisible(widget is None or one is widget)
+        for number, splitter in enumerate(self._columns):
+            splitter.setVisible(widget is None or widget in self._widgets[2 * number : 2 * number + 2])
 
     def _align(self) -> None:
         moved = self.sender()

@@ -10,42 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, Triple
 
 TILE_SIDE = 512
 TILE_BYTES = 16 << 20
 CACHE_BYTES = 1 << 30
 YZ_THICKNESS = 16
-
-
-class PlaneSource(Protocol):
-    """What the viewer asks of a layer's voxels (z y x): the document's sources, or anything like them."""
-
-    @property
-    def shape(self) -> Triple:
-        """Voxels along z, y and x at level 0."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-
-    @property
-    def levels(self) -> list[Triple]:
-        """How many voxels one sample of each level spans, z y x; (1, 1, 1) first."""
-
-    @property
-    def grains(self) -> list[Triple]:
-        """How many neighbouring samples of each level are best read together, z y x."""
-
-    @property
-    def version(self) -> int:
-        """A number that grows when voxels change."""
-
-    def read(self, level: int, axis: Axis, index: int, rows: slice, columns: slice) -> NDArray[Any]:
-        """Return part of a plane of a level, as Axis.in_plane has it."""
-
-    def __getitem__(self, index: Any, /) -> Any:  # noqa: ANN401 - numpy, zarr and volumes differ
-        """Return the voxels of three slices at level 0."""
 
 
 class TileKey(NamedTuple):
