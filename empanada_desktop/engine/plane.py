@@ -62,7 +62,12 @@ def segment_plane(
 
     Every connected region is an object of its own, numbered from 1 within its class.
     """
-    panoptic = panoptic_from(predict_plane(predictor, plane, settings), settings)
+    return labels_from(predict_plane(predictor, plane, settings), settings, label_divisor)
+
+
+def labels_from(outputs: PlaneOutputs, settings: PlaneSettings, label_divisor: int) -> tuple[NDArray[np.uint32], int]:
+    """Return the labels of a plane and their divisor, as segment_plane does, from outputs that are there already."""
+    panoptic = panoptic_from(outputs, settings)
     components, table = split_components(panoptic, settings.things, PLANE_DIVISOR)
     keep = np.ones(len(table.classes), np.bool_)
     ids, divisor = number_objects(table.classes, keep, settings.things, label_divisor)

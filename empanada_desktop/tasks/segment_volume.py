@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from empanada_desktop.core.blocks import blocks, count_blocks, grown, stacked_block
-from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.context import JobContext, Partial, offer_partial
 from empanada_desktop.core.filters import keep_objects
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import number_objects
@@ -163,6 +163,7 @@ class _VolumeWork:
 
         def write_components(index: int, components: NDArray[np.uint32]) -> None:
             scratch[index] = components
+            offer_partial(context, Partial(str(store.path), scratch.path, self.axis, index + 1))
 
         settings = StackSettings(plane_settings(self.params, self.descriptor), self.params.median_filter_size)
         tracks = segment_stack(read_plane, n_planes, self.axis, predictor, settings, write_components, context)
