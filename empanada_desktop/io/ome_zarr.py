@@ -33,7 +33,7 @@ from empanada_desktop.io.ome_metadata import (
     read_header,
     read_recipe,
 )
-from empanada_desktop.io.volumes.faults import hushed, reading, writing
+from empanada_desktop.io.volumes.faults import reading, writing
 
 __all__ = ["ResultStore", "is_complete", "read_header", "read_recipe"]
 
@@ -69,7 +69,7 @@ class ResultStore:
         path = Path(path)
         z, y, x = (chunk,) * 3 if isinstance(chunk, int) else chunk
         clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
-        with writing(path), hushed():
+        with writing(path):
             replaces = _make_room(path, overwrite)
             header = ResultHeader(shape, spacing, clipped, recipe, replaces=replaces)
             try:
@@ -86,7 +86,7 @@ class ResultStore:
         header = read_header(path)
         if header is None or header.is_complete:
             raise VolumeError(f"{path} is no unfinished result.", "Choose another path.")
-        with reading(path), hushed():
+        with reading(path):
             return cls(path, zarr.open_group(str(path), mode="r+"), header)
 
     def label_array(self, group: str, class_id: int, class_name: str, divisor: int) -> Array:
@@ -95,11 +95,10 @@ class ResultStore:
         Write whole chunks where you can: a plane written into a thick chunk decodes and encodes all of it.
         """
         own: dict[str, Any] = {"class_id": class_id, "class_name": class_name, "label_divisor": divisor}
-        with hushed():
-            if f"{group}/0" in self._root:
-                return self._array(f"{group}/0")
-            self._root.require_group(group).attrs.update({OWN_KEY: own})
-            return self._level_array(f"{group}/0", self.header.shape)
+        if f"{group}/0" in self._root:
+            return self._array(f"{group}/0")
+        self._root.require_group(group).attrs.update({OWN_KEY: own})
+        return self._level_array(f"{group}/0", self.header.shape)
 
     def scratch_array(self, name: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: DTypeLike) -> Array:
         """Return a working array under unfinished/, made when it is not there; finish() and discard() remove it.
@@ -110,18 +109,17 @@ class ResultStore:
         path = f"{SCRATCH}/{name}"
         inner = tuple(max(1, min(size, length)) for size, length in zip(chunks, shape, strict=True))
         whole = tuple(-(-length // size) * size for size, length in zip(inner, shape, strict=True))
-        with hushed():
-            if path in self._root:
-                return self._array(path)
-            return self._root.create_array(
-                path,
-                shape=shape,
-                dtype=np.dtype(dtype),
-                chunks=(1, *inner[1:]),
-                shards=(1, *whole[1:]),
-                compressors=ZstdCodec(level=1),
-                fill_value=0,
-            )
+        if path in self._root:
+            return self._array(path)
+        return self._root.create_array(
+            path,
+            shape=shape,
+            dtype=np.dtype(dtype),
+            chunks=(1, *inner[1:]),
+            shards=(1, *whole[1:]),
+            compressors=ZstdCodec(level=1),
+            fill_value=0,
+        )
 
     def update_recipe(self, recipe: dict[str, Any]) -> None:
         """Replace the recipe while the work goes on."""
@@ -130,7 +128,7 @@ class ResultStore:
     def finish(self, recipe: dict[str, Any] | None = None, context: JobContext | None = None) -> Path:
         """Build the pyramids block by block, write the metadata, drop the scratch, and mark the result complete."""
         context = context or QuietContext()
-        with writing(self.path), hushed():
+        with writing(self.path):
             groups = sorted(self._label_groups())
             for number, group in enumerate(groups):
                 context.report(number, len(groups), f"writing smaller copies of {group}")
@@ -205,8 +203,7 @@ class ResultStore:
 
     def _write_header(self, recipe: dict[str, Any], is_complete: bool) -> None:
         self.header = replace(self.header, recipe=recipe, is_complete=is_complete)
-        with hushed():
-            self._root.attrs.update({OWN_KEY: self.header.to_attributes()})
+        self._root.attrs.update({OWN_KEY: self.header.to_attributes()})
 
 
 def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:

@@ -49,7 +49,7 @@ def write_label_tiff(
     for_imagej = not big and not narrow and dtype.itemsize < 4 and _fits_imagej(spacing)
     options = _imagej_options(spacing, recipe) if for_imagej else _ome_options(spacing, recipe)
     checked = _checked(planes, shape, dtype, path)
-    with _whole_or_nothing(path, overwrite) as unfinished, writing(path), hushed():
+    with _whole_or_nothing(path, overwrite) as unfinished, writing(path):
         with tifffile.TiffWriter(unfinished, bigtiff=big, imagej=for_imagej, ome=not for_imagej) as writer:
             writer.write(
                 np.stack(list(checked)) if narrow else chain(checked),  # chained: the writer closes generators

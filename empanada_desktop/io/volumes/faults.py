@@ -29,6 +29,8 @@ READER_FAULTS = (
     zlib.error,
 )
 
+_hushing = threading.RLock()
+
 for _chatty in ("tifffile", "ome_zarr", "zarr"):
     # Their remarks go to stderr when nobody listens; ours are notes and errors.
     logging.getLogger(_chatty).addHandler(logging.NullHandler())
@@ -96,7 +98,10 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keep third-party warnings about a file's oddities off the screen; what matters is told in notes."""
-    with warnings.catch_warnings():
+    """Keep third-party warnings about a file's oddities off the screen while it is opened; notes tell what matters.
+
+    Python keeps the filters for all threads together, so only one thread may change them at a time: keep it short.
+    """
+    with _hushing, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

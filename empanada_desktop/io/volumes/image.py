@@ -78,7 +78,7 @@ def read_picture_header(path: Path) -> Picture:
 
 def read_grey(path: Path) -> NDArray[Any]:
     """Decode a picture as grey values, rows by columns."""
-    with reading(path), hushed():
+    with reading(path):
         pixels = _decode(path)
         return luminance(pixels) if pixels.ndim == 3 else pixels
 

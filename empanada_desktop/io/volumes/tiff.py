@@ -1,6 +1,8 @@
 """TIFF volumes: pages, ImageJ hyperstacks, OME, tiles, BigTIFF, whatever compression; read by strip, tile or map."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -176,7 +178,7 @@ class PagedSource(ChunkedSource):
     @cached_property
     def _everything(self) -> NDArray[Any]:
         """The whole series: for the few files whose pages are volumes themselves."""
-        with self._lock, hushed():
+        with self._lock:
             array = self._layout.to_zyx(self._series.asarray(maxworkers=1))
         return luminance(array) if self._layout.has_samples else array
 
@@ -188,14 +190,14 @@ class PagedSource(ChunkedSource):
                 break
             if axis not in self._series.keyframe.axes.replace("I", ""):
                 stride *= self._layout.shape[position]
-        with self._lock, hushed():
+        with self._lock:
             return self._series[z * stride]
 
     def _whole_plane(self, z: int) -> NDArray[Any]:
         page = self._page(z)
         if page is None:
             return np.zeros(self.shape[1:], self.dtype)
-        with self._lock, hushed():
+        with self._lock, _opened(page.parent.filehandle):
             plane: NDArray[Any] = page.asarray(maxworkers=1)
         if not self._layout.has_samples:
             return plane.reshape(self.shape[1:])
@@ -214,8 +216,7 @@ class PagedSource(ChunkedSource):
         tables = {}
         if keyframe.compression in {6, 7, 34892, 33007}:
             tables = {"jpegtables": page.jpegtables, "jpegheader": keyframe.jpegheader}
-        with hushed():
-            segment, _, shape = keyframe.decode(data, number, _fullsize=keyframe.is_tiled, **tables)
+        segment, _, shape = keyframe.decode(data, number, _fullsize=keyframe.is_tiled, **tables)
         if segment is None:
             return np.full(self.chunks, keyframe.nodata or 0, self.dtype)
         pixels: NDArray[Any] = segment.reshape(shape)[..., 0]  # depth 1, length, width, 1 sample
@@ -231,3 +232,16 @@ class PagedSource(ChunkedSource):
         if len(data) < count:
             raise ValueError(f"plane {z} is cut short")
         return bytes(data)
+
+
+@contextmanager
+def _opened(handle: tifffile.FileHandle) -> Iterator[None]:
+    """Open a file of a multi-file set, which the library closed after reading its header, for as long as it is read."""
+    was_closed = handle.closed
+    if was_closed:
+        handle.open()
+    try:
+        yield
+    finally:
+        if was_closed:
+            handle.close()

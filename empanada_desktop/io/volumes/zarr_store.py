@@ -220,5 +220,4 @@ class ZarrSource(ChunkedSource):
 
     def read_chunk(self, index: Triple) -> NDArray[Any]:
         """Decode one chunk, or the few small ones that are read together."""
-        with hushed():
-            return self._picked.read(self._array, self.chunk_box(index).slices).astype(self.dtype, copy=False)
+        return self._picked.read(self._array, self.chunk_box(index).slices).astype(self.dtype, copy=False)
