@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = {".tif", ".tiff", ".png", ".jpg", ".mrc", ".h5", ".hdf5", ".npz", ".npy", ".zarr"}
@@ -19,7 +20,7 @@ def tracked() -> list[Path]:
         listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return [path for folder in ("resources", "tests") for path in (ROOT / folder).rglob("*") if path.is_file()]
-    return [ROOT / name for name in listing.split("\0") if name]
+    return [ROOT / name for name in listing.split("\0") if name and (ROOT / name).exists()]
 
 
 def has_notice(folder: Path) -> bool:
@@ -35,10 +36,18 @@ def test_no_file_of_the_non_commercial_data_is_here() -> None:
     assert offenders == []
 
 
-def test_every_folder_of_pictures_or_weights_names_its_source() -> None:
+def test_every_folder_of_pictures_names_its_source() -> None:
     kept = [path for path in tracked() if path.is_relative_to(ROOT / "resources") or "data" in path.parts]
-    folders = {path.parent for path in kept if path.suffix in PICTURES | WEIGHTS}
+    folders = {path.parent for path in kept if path.suffix in PICTURES}
     assert sorted(folder for folder in folders if not has_notice(folder)) == []
+
+
+def test_all_weights_carry_licence_and_citation() -> None:
+    for path in (path for path in tracked() if path.suffix in WEIGHTS):
+        descriptor = yaml.safe_load(path.with_suffix(".yaml").read_text(encoding="utf-8"))
+        assert descriptor["file"] == path.name
+        assert descriptor["licence"]
+        assert descriptor["citation"]
 
 
 def test_the_sample_carries_licence_and_credit() -> None:
