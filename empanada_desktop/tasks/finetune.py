@@ -11,9 +11,6 @@ from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.params import ui
 from empanada_desktop.tasks.training import (
     TrainingData,
-    TrainingInputs,
-    TrainingParams,
-    TrainingResult,
     check_count,
     check_name_free,
     check_patch,
@@ -23,6 +20,7 @@ from empanada_desktop.tasks.training import (
     open_run,
     train_and_store,
 )
+from empanada_desktop.tasks.training_params import TrainingInputs, TrainingParams, TrainingResult
 
 if TYPE_CHECKING:
     from empanada_desktop.engine.data import LabelRules
