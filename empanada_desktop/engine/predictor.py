@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from empanada_desktop.engine.device import choose_device
+from empanada_desktop.engine.device import choose_device, memory_guard
 from empanada_desktop.engine.export import load_network
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.io.weights import Weights
@@ -69,8 +69,9 @@ class Predictor:
         extra_steps = math.log2(image_downsampling)
         if not extra_steps.is_integer():
             raise SettingsError(f"Image downsampling {image_downsampling} is not a power of two.", "Use 1, 2, 4 … 64.")
-        image = self._prepare(plane, image_downsampling)
-        outputs = self.network.predict(image, 2 + int(extra_steps), fine_boundaries)
+        with memory_guard("Raise image downsampling, or use the processor (--no-use-gpu)."):
+            image = self._prepare(plane, image_downsampling)
+            outputs = self.network.predict(image, 2 + int(extra_steps), fine_boundaries)
         logits = outputs["semantic_logits"][0, :, :height, :width].float()
         semantic = torch.sigmoid(logits) if logits.shape[0] == 1 else torch.softmax(logits, dim=0)
         return PlaneOutputs(

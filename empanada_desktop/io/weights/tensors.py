@@ -49,12 +49,11 @@ def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
 
 def write_safetensors(path: Path, tensors: Tensors, notes: dict[str, str]) -> None:
     """Write named arrays with a few words about them, complete or not at all."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
+    content = save({name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}, metadata=notes)
     unfinished = path.with_name(path.name + ".part")
-    save_file(
-        {name: np.require(tensor, requirements="C") for name, tensor in tensors.items()}, unfinished, metadata=notes
-    )
+    unfinished.write_bytes(content)  # save_file would make a file that only its owner may read
     unfinished.replace(path)
 
 
