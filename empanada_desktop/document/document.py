@@ -122,16 +122,25 @@ class Document:
         return edit
 
     def add_layer(self, layer: Layer, place: int | None = None, title: str = "") -> None:
-        """Add a layer (on top unless `place` says how many lie below it) and make it the active one."""
+        """Add a layer (on top unless `place` says how many lie below it) and make it the active one.
+
+        A preview is shown on top of everything, and is no deed in the history.
+        """
         before = self._layers
+        if layer.is_preview:
+            self.replace_layers((*before, layer))
+            return
         at = len(before) if place is None else place
         after = (*before[:at], layer, *before[at:])
         self.apply(LayerEdit(title or f"Add {layer.title}", before, after))
         self.active = layer
 
     def remove_layer(self, layer: Layer) -> None:
-        """Take a layer away; undo brings it back."""
+        """Take a layer away; undo brings it back, unless it was a preview."""
         after = tuple(other for other in self._layers if other is not layer)
+        if layer.is_preview:
+            self.replace_layers(after)
+            return
         self.apply(LayerEdit(f"Delete {layer.title}", self._layers, after))
 
     def move_layer(self, layer: Layer, place: int) -> None:

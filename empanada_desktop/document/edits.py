@@ -47,11 +47,11 @@ class LayerEdit:
 
     def apply(self, document: "Document") -> None:
         """Put the new list in place."""
-        document.replace_layers(self.after)
+        _put(document, self.after)
 
     def revert(self, document: "Document") -> None:
         """Put the old list back."""
-        document.replace_layers(self.before)
+        _put(document, self.before)
 
 
 @dataclass(frozen=True)
@@ -131,3 +131,9 @@ class Edits:
         """Take the changes back in reverse order."""
         for part in reversed(self.parts):
             part.revert(document)
+
+
+def _put(document: "Document", layers: tuple[Layer, ...]) -> None:
+    """Put a list of layers in place; previews are no part of the history: those that are there stay on top."""
+    previews = [layer for layer in document.layers if layer.is_preview]
+    document.replace_layers((*(layer for layer in layers if not layer.is_preview), *previews))

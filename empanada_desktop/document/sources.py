@@ -44,6 +44,9 @@ class PlaneSource(Protocol):
         index, rows and columns count samples of that level.
         """
 
+    def __getitem__(self, index: Any, /) -> NDArray[Any]:  # noqa: ANN401 - three slices
+        """Return a box of level 0."""
+
 
 class ArraySource:
     """An array that can be written to: numpy in memory, or zarr in the session's folder."""
@@ -237,11 +240,11 @@ class PlaneLabels:
         common = intersection(wanted, held)
         if common is not None:
             voxels = np.expand_dims(labels, own_axis.normal)
-            result[_within(common, wanted)] = voxels[_within(common, held)]
+            result[within(common, wanted)] = voxels[within(common, held)]
         return result.squeeze(axis.normal)
 
     def __getitem__(self, index: Any) -> NDArray[np.uint32]:  # noqa: ANN401 - three slices
-        box = _box_of(index, self._shape)
+        box = box_of(index, self._shape)
         return np.stack(
             [self.read(0, Axis.XY, z, box.slices[1], box.slices[2]) for z in range(box.start[0], box.stop[0])]
         )
@@ -261,6 +264,13 @@ def cut(axis: Axis, index: int | slice, rows: slice, columns: slice) -> tuple[in
     return items[0], items[1], items[2]
 
 
+def box_of(index: Any, shape: Triple) -> Box:  # noqa: ANN401 - slices as numpy takes them
+    """Return the box that three slices cut out of a volume."""
+    ranges = [item.indices(length) for item, length in zip(index, shape, strict=True)]
+    start, stop = [first for first, _, _ in ranges], [last for _, last, _ in ranges]
+    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+
 def plane_box(axis: Axis, index: int, origin: tuple[int, int], shape: tuple[int, ...]) -> Box:
     """Return the voxels of a part of a plane that begins at `origin` (row, column) and has `shape`."""
     start, stop = [index] * 3, [index + 1] * 3
@@ -278,6 +288,14 @@ def intersection(one: Box, other: Box) -> Box | None:
     return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
 
+def within(box: Box, outer: Box) -> tuple[slice, slice, slice]:
+    """Return the place of a box inside an outer one, as an index into the outer one's array."""
+    z, y, x = (
+        slice(low - first, high - first) for low, high, first in zip(box.start, box.stop, outer.start, strict=True)
+    )
+    return z, y, x
+
+
 def whole_box(shape: Triple) -> Box:
     """Return all voxels of a volume."""
     return Box((0, 0, 0), shape)
@@ -290,20 +308,7 @@ def check_labels_type(dtype: np.dtype[Any], title: str) -> None:
 
 
 def _to_box(axis: Axis, index: int, rows: slice, columns: slice, shape: Triple) -> Box:
-    return _box_of(cut(axis, slice(index, index + 1), rows, columns), shape)
-
-
-def _box_of(index: Any, shape: Triple) -> Box:  # noqa: ANN401 - slices as numpy takes them
-    ranges = [item.indices(length) for item, length in zip(index, shape, strict=True)]
-    start, stop = [first for first, _, _ in ranges], [last for _, last, _ in ranges]
-    return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-
-
-def _within(box: Box, outer: Box) -> tuple[slice, slice, slice]:
-    z, y, x = (
-        slice(low - first, high - first) for low, high, first in zip(box.start, box.stop, outer.start, strict=True)
-    )
-    return z, y, x
+    return box_of(cut(axis, slice(index, index + 1), rows, columns), shape)
 
 
 def _is_whole(part: slice, length: int) -> bool:

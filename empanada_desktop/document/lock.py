@@ -1,0 +1,71 @@
+"""One window per session: the process that has it open holds a lock on a file, which the system drops with it."""
+
+import os
+from pathlib import Path
+from typing import IO, Self
+
+from empanada_desktop.errors import SettingsError
+
+LOCK_FILE = "lock"
+
+
+class SessionLock:
+    """Holds a session's folder. A lock of a process that died counts for nothing: the system lets go of it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock; SettingsError when another window has it, or the folder cannot be made."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file: IO[str] | None = (folder / LOCK_FILE).open("a+", encoding="utf-8")
+        except OSError as error:
+            raise SettingsError(f"{folder} cannot be written to: {error}", "Free space, or ask its owner.") from error
+        if not _take(self._file):
+            self._file.close()
+            raise SettingsError(
+                "This session is open in another window.", "Continue it there, or close that window first."
+            )
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Let go of the session."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    @staticmethod
+    def is_held(folder: Path) -> bool:
+        """Whether some window has the session open."""
+        path = folder / LOCK_FILE
+        if not path.is_file():
+            return False
+        try:
+            with path.open("a+", encoding="utf-8") as file:
+                return not _take(file)
+        except OSError:
+            return True
+
+
+def _take(file: IO[str]) -> bool:
+    """Lock an open file; False when another has it."""
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

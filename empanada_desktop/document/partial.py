@@ -1,0 +1,128 @@
+"""The labels of a job that still runs: the planes that it has finished, with ids carried on from plane to plane."""
+
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.context import Partial
+from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document.sources import Triple, box_of, cut
+
+
+class PartialSource:
+    """What a running segment-volume has found so far; empty where it has not been yet. Ids are for the eyes only.
+
+    An object keeps the id of the one in the plane before that it covers most; the job itself matches more carefully.
+    Reading is safe from several threads; the first read of a plane looks at those before it.
+    """
+
+    def __init__(self, partial: Partial, array: Any = None) -> None:  # noqa: ANN401 - zarr or numpy
+        self.axis = partial.axis
+        self._array = _open(partial) if array is None else array
+        self._done = partial.done
+        self._tables: list[NDArray[np.uint32]] = []
+        self._last = np.zeros(0, np.uint32)
+        self._next_id = 1
+        self._lock = threading.Lock()
+
+    @property
+    def order(self) -> Triple:
+        """Volume axes that the array's axes (planes, rows, columns) lie along."""
+        return self.axis.normal, *self.axis.in_plane
+
+    @property
+    def shape(self) -> Triple:
+        """Voxels of the volume along z, y and x."""
+        z, y, x = (self._array.shape[self.order.index(axis)] for axis in range(3))
+        return z, y, x
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Labels are uint32."""
+        return np.dtype(np.uint32)
+
+    @property
+    def levels(self) -> list[Triple]:
+        """Level 0 only."""
+        return [(1, 1, 1)]
+
+    @property
+    def grains(self) -> list[Triple]:
+        """Single planes."""
+        return [(1, 1, 1)]
+
+    @property
+    def version(self) -> int:
+        """Grows with every finished plane."""
+        return self._done
+
+    @property
+    def done(self) -> int:
+        """How many planes are finished."""
+        return self._done
+
+    def advance(self, done: int) -> Box | None:
+        """Take note of finished planes; returns the voxels that came with them, None where there are no new ones."""
+        before, self._done = self._done, max(done, self._done)
+        if self._done == before:
+            return None
+        start, stop = [0, 0, 0], list(self.shape)
+        start[self.axis.normal], stop[self.axis.normal] = before, self._done
+        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+
+    def read(self, level: int, axis: Axis, index: int, rows: slice, columns: slice) -> NDArray[np.uint32]:
+        """Return part of a plane."""
+        return self[cut(axis, slice(index, index + 1), rows, columns)].squeeze(axis.normal)
+
+    def __getitem__(self, index: Any, /) -> NDArray[np.uint32]:  # noqa: ANN401 - three slices
+        box = box_of(index, self.shape)
+        planes, rows, columns = (box.slices[axis] for axis in self.order)
+        last = min(planes.stop, self._done)
+        result = np.zeros([part.stop - part.start for part in (planes, rows, columns)], np.uint32)
+        tables = self._tables_up_to(last)
+        for place, plane in enumerate(range(planes.start, last)):
+            components = np.asarray(self._array[plane, rows, columns])
+            result[place] = tables[plane][np.minimum(components, len(tables[plane]) - 1)]
+        return np.ascontiguousarray(np.moveaxis(result, (0, 1, 2), self.order))
+
+    def _tables_up_to(self, stop: int) -> list[NDArray[np.uint32]]:
+        with self._lock:
+            while len(self._tables) < stop:
+                self._carry_on(np.asarray(self._array[len(self._tables)]))
+            return self._tables
+
+    def _carry_on(self, components: NDArray[np.uint32]) -> None:
+        """Give the components of the next plane their ids."""
+        count = int(components.max(initial=0))
+        table = np.zeros(count + 1, np.uint32)
+        if self._last.shape == components.shape:
+            _inherit(table, components, self._last)
+        new = np.flatnonzero(table[1:] == 0) + 1
+        table[new] = np.arange(self._next_id, self._next_id + len(new), dtype=np.uint32)
+        self._next_id += len(new)
+        self._tables.append(table)
+        self._last = table[components]
+
+
+def _inherit(table: NDArray[np.uint32], components: NDArray[np.uint32], before: NDArray[np.uint32]) -> None:
+    """Fill a table with the id of the plane before that each component covers most, each id once."""
+    both = (components > 0) & (before > 0)
+    if not both.any():
+        return
+    pairs, counts = np.unique(
+        components[both].astype(np.uint64) << np.uint64(32) | before[both].astype(np.uint64), return_counts=True
+    )
+    taken: set[int] = set()
+    for pair in pairs[np.argsort(-counts, kind="stable")]:
+        component, label_id = int(pair >> np.uint64(32)), int(pair & np.uint64(0xFFFFFFFF))
+        if table[component] == 0 and label_id not in taken:
+            table[component] = label_id
+            taken.add(label_id)
+
+
+def _open(partial: Partial) -> Any:  # noqa: ANN401 - zarr keeps the type apart
+    import zarr
+
+    return zarr.open_array(f"{partial.path}/{partial.array}", mode="r")

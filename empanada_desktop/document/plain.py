@@ -1,0 +1,170 @@
+"""Layers as plain values that JSON holds, and back; voxels of the session's own labels go into Zarr beside it."""
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from empanada_desktop.core.edits import box_blocks
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.grey import GreyRange
+from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer, PointsLayer, Shape, ShapesLayer
+from empanada_desktop.document.placed import PlacedSource
+from empanada_desktop.document.sources import ArraySource, PlaneSource, VolumeSource, open_source, whole_box
+from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.volumes import VolumeRef
+
+IN_MEMORY_BYTES = 1 << 30
+CHUNK = 64
+Written = dict[str, tuple[int, str]]
+COMMON = ("title", "id", "visible", "opacity", "locked", "note")
+LOOKS = {
+    "image": ("colormap",),
+    "labels": ("style", "shows_selected_only", "seed", "label_divisor"),
+    "points": ("size", "colour"),
+    "shapes": ("colour",),
+}
+TYPES: dict[str, Any] = {
+    "opacity": (int, float),
+    "size": (int, float),
+    **dict.fromkeys(("visible", "locked", "shows_selected_only"), bool),
+    **dict.fromkeys(("seed", "label_divisor"), int),
+    **dict.fromkeys(("title", "id", "note", "colormap", "style", "colour"), str),
+}
+
+
+def layer_to_plain(layer: Layer, folder: Path, written: Written) -> dict[str, Any]:
+    """Return a layer as plain values; writes voxels that are in no file into `folder` when they changed since.
+
+    written: version and place of what was written before, by layer id; kept up to date here. OSError on a full disk.
+    """
+    plain: dict[str, Any] = {"kind": layer.kind}
+    plain |= {name: getattr(layer, name) for name in (*COMMON, *LOOKS[layer.kind])}
+    if isinstance(layer, PointsLayer):
+        plain["points"] = layer.points.tolist()
+    if isinstance(layer, ShapesLayer):
+        plain["shapes"] = [_shape_to_plain(shape) for shape in layer.shapes]
+    if isinstance(layer, ImageLayer | LabelsLayer):
+        plain["source"] = _source_to_plain(layer, folder, written)
+        plain["spacing"] = [*layer.spacing.zyx, layer.spacing.source]
+    if isinstance(layer, ImageLayer):
+        plain["contrast"] = list(layer.contrast)
+        plain["grey"] = layer.grey.to_dict() if layer.grey is not None else None
+    if isinstance(layer, LabelsLayer):
+        plain["class_names"] = {str(number): title for number, title in layer.class_names.items()}
+        plain["selected"] = sorted(layer.selected)
+        plain["colour_table"] = layer.colour_table.tobytes().hex()
+    return plain
+
+
+def layer_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> Layer:
+    """Return the layer that plain values tell of; AppError where its file is gone, ValueError if mangled."""
+    kind = plain["kind"]
+    values = {name: plain[name] for name in (*COMMON, *LOOKS[kind]) if isinstance(plain.get(name), TYPES[name])}
+    if kind == "points":
+        return PointsLayer(**values, points=np.array(plain["points"], np.float64).reshape(-1, 3))
+    if kind == "shapes":
+        return ShapesLayer(**values, shapes=tuple(_shape_from_plain(shape) for shape in plain["shapes"]))
+    source = _source_from_plain(plain, folder, written)
+    z, y, x, origin = plain["spacing"]
+    values |= {"source": source, "spacing": Spacing(z, y, x, str(origin))}
+    if kind == "image":
+        low, high = plain["contrast"]
+        grey = GreyRange.from_dict(plain["grey"]) if plain.get("grey") else None
+        return ImageLayer(**values, contrast=(float(low), float(high)), grey=grey)
+    return LabelsLayer(
+        **values,
+        class_names={int(number): str(title) for number, title in plain.get("class_names", {}).items()},
+        selected=frozenset(int(label_id) for label_id in plain.get("selected", ())),
+        colour_table=np.frombuffer(bytes.fromhex(plain.get("colour_table", "")), np.uint8).copy(),
+    )
+
+
+def _source_to_plain(layer: ImageLayer | LabelsLayer, folder: Path, written: Written) -> dict[str, Any]:
+    source = layer.source
+    if isinstance(source, VolumeSource):
+        return {"kind": "file", **_address(source.ref)}
+    if isinstance(source, PlacedSource):
+        place = {"shape": list(source.shape), "axis": str(source.axis), "start": list(source.box.start)}
+        return {"kind": "planes", **_address(source.planes.ref), **place}
+    version, store = written.get(layer.id, (-1, ""))
+    if version != source.version or not (folder / store).is_dir():
+        store = f"labels/{layer.id}-{uuid.uuid4().hex[:8]}.zarr"
+        write_voxels(source, folder / store)
+        written[layer.id] = (source.version, store)
+    return {"kind": "own", "store": store}
+
+
+def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> PlaneSource:
+    values = plain["source"]
+    if values["kind"] == "own":
+        source = read_voxels(folder / str(values["store"]))
+        written[str(plain["id"])] = (source.version, str(values["store"]))
+        return source
+    size = values.get("voxel_size")
+    volume = open_source(VolumeRef(values["path"], values.get("dataset"), tuple(size) if size else None))
+    if values["kind"] == "file":
+        return volume
+    z, y, x = values["shape"]
+    axis = Axis(values["axis"])
+    start = values["start"]
+    return PlacedSource(volume, (z, y, x), axis, start[axis.normal], (start[axis.in_plane[0]], start[axis.in_plane[1]]))
+
+
+def write_voxels(source: PlaneSource, path: Path) -> None:
+    """Write the voxels of a source as a Zarr array, block by block; complete or not there. OSError on a full disk."""
+    import zarr
+    from zarr.codecs import ZstdCodec
+
+    unfinished = path.with_name(f"{path.name}.part")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    array = zarr.create_array(
+        str(unfinished),
+        shape=source.shape,
+        dtype=source.dtype,
+        chunks=tuple(min(CHUNK, length) for length in source.shape),
+        compressors=ZstdCodec(level=1),
+        fill_value=0,
+    )
+    for box in box_blocks(whole_box(source.shape), (CHUNK, 8 * CHUNK, 8 * CHUNK)):
+        array[box.slices] = source[box.slices]
+    shutil.rmtree(path, ignore_errors=True)
+    unfinished.rename(path)
+
+
+def read_voxels(path: Path) -> ArraySource:
+    """Read what write_voxels wrote into memory; VolumeError where it is gone, damaged or too large for the memory."""
+    import zarr
+
+    try:
+        array = zarr.open_array(str(path), mode="r")
+        if array.nbytes > IN_MEMORY_BYTES:
+            return ArraySource(zarr.open_array(str(path), mode="r+"))
+        return ArraySource(np.asarray(array[:]))
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise VolumeError("its voxels are missing or damaged.", "Open the file that they were saved to.") from error
+
+
+def _address(ref: VolumeRef) -> dict[str, Any]:
+    return {
+        "path": str(Path(ref.path).absolute()),
+        "dataset": ref.dataset,
+        "voxel_size": list(ref.voxel_size) if ref.voxel_size else None,
+    }
+
+
+def _shape_to_plain(shape: Shape) -> dict[str, Any]:
+    return {
+        "kind": shape.kind,
+        "axis": str(shape.axis),
+        "index": shape.index,
+        "vertices": [list(vertex) for vertex in shape.vertices],
+    }
+
+
+def _shape_from_plain(plain: dict[str, Any]) -> Shape:
+    vertices = tuple((float(row), float(column)) for row, column in plain["vertices"])
+    return Shape(plain["kind"], Axis(plain["axis"]), int(plain["index"]), vertices)

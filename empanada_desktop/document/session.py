@@ -1,0 +1,187 @@
+"""A session on the disk: open files, layers, view, parameters, and the labels that are in no file of the user's yet.
+
+sessions/<id>/session.json      what is open and how it looks; written whole or not at all
+sessions/<id>/labels/<layer>.zarr   voxels of the session's own label layers, a new folder per version
+sessions/<id>/lock              the process that has the session open
+"""
+
+import datetime
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from empanada_desktop.document.document import Document
+from empanada_desktop.document.layers import Layer
+from empanada_desktop.document.lock import SessionLock
+from empanada_desktop.document.plain import layer_from_plain, layer_to_plain
+from empanada_desktop.document.view import ViewState
+from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.settings import read_json, user_folder, write_json
+
+VERSION = 1
+SESSION_FILE = "session.json"
+KEPT_SESSIONS = 10
+
+
+@dataclass
+class Opened:
+    """What a session gave back, and what it could not (in plain sentences)."""
+
+    title: str = ""
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+
+class Session:
+    """The folder of one session, locked for as long as it is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._lock = SessionLock(folder)
+        self._written: dict[str, tuple[int, str]] = {}
+
+    @classmethod
+    def create(cls) -> Self:
+        """Begin a session in a folder of its own; old ones beyond KEPT_SESSIONS go. SettingsError on a full disk."""
+        _forget_oldest()
+        return cls(sessions_folder() / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}")
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    def save(self, document: Document, parameters: dict[str, dict[str, Any]] | None = None, title: str = "") -> None:
+        """Write everything that is open; labels only where they changed since. SettingsError where the disk is full.
+
+        parameters: values of the forms, by task.
+        """
+        try:
+            layers = [self._plain(layer) for layer in document.layers if not layer.is_preview]
+            active = document.active.id if document.active is not None else None
+            values = {
+                "version": VERSION,
+                "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "title": title or next((str(layer["title"]) for layer in layers), ""),
+                "layers": layers,
+                "active": active,
+                "view": document.view.to_plain(),
+                "parameters": parameters or {},
+            }
+            write_json(self.folder / SESSION_FILE, values)
+            self._drop_unused(layers)
+        except OSError as error:
+            raise SettingsError(
+                f"The session cannot be kept in {self.folder}: {error.strerror or error}.",
+                "Free space on the disk. Everything is still open.",
+            ) from error
+        document.history.mark_saved()
+
+    def load(self, document: Document) -> Opened:
+        """Open everything that was open into an empty document; reads files, so expect it to take a moment.
+
+        What is gone or damaged is left out and named in the faults.
+        """
+        values = read_json(self.folder / SESSION_FILE)
+        opened = Opened(str(values.get("title", "")), _parameters(values.get("parameters")))
+        if not values:
+            opened.faults.append(f"The session in {self.folder} is damaged; nothing of it could be read.")
+        if values.get("version", VERSION) > VERSION:
+            opened.faults.append("The session was kept by a newer version of this program; some of it may be missing.")
+        layers = [layer for plain in _list(values.get("layers")) if (layer := self._layer(plain, opened)) is not None]
+        document.clear()
+        document.replace_layers(tuple(layers))
+        document.active = next((layer for layer in layers if layer.id == values.get("active")), None)
+        view = values.get("view")
+        if isinstance(view, dict):
+            plain = ViewState.from_plain(view)
+            document.change_view(**{name: getattr(plain, name) for name in ViewState.__dataclass_fields__})
+        document.history.mark_saved()
+        return opened
+
+    def close(self) -> None:
+        """Let go of the session; it stays on the disk to be continued."""
+        self._lock.release()
+        if not (self.folder / SESSION_FILE).exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove the session from the disk."""
+        self._lock.release()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _plain(self, layer: Layer) -> dict[str, Any]:
+        return layer_to_plain(layer, self.folder, self._written)
+
+    def _layer(self, plain: Any, opened: Opened) -> Layer | None:  # noqa: ANN401 - whatever the file holds
+        try:
+            return layer_from_plain(plain, self.folder, self._written)
+        except AppError as error:
+            title = plain.get("title", "a layer") if isinstance(plain, dict) else "a layer"
+            opened.faults.append(f"{title} could not be opened: {error.message}")
+        except (KeyError, TypeError, ValueError):
+            opened.faults.append("One layer of the session is damaged and was left out.")
+        return None
+
+    def _drop_unused(self, layers: list[dict[str, Any]]) -> None:
+        """Remove voxels of layers that are gone, and older versions of those that are there."""
+        used = {str(layer.get("source", {}).get("store")) for layer in layers}
+        for store in (self.folder / "labels").glob("*.zarr"):
+            if f"labels/{store.name}" not in used:
+                shutil.rmtree(store, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class KeptSession:
+    """A session that can be continued."""
+
+    folder: Path
+    title: str
+    saved: datetime.datetime
+    n_layers: int
+    is_open: bool
+
+
+def sessions_folder() -> Path:
+    """Where sessions are kept."""
+    return user_folder() / "sessions"
+
+
+def kept_sessions() -> list[KeptSession]:
+    """The sessions that can be continued, the newest first; those that are open elsewhere are marked."""
+    found = [_kept(path.parent) for path in sessions_folder().glob(f"*/{SESSION_FILE}")]
+    return sorted((session for session in found if session is not None), key=lambda session: session.saved)[::-1]
+
+
+def latest() -> KeptSession | None:
+    """The session that was kept last and is not open elsewhere."""
+    return next((session for session in kept_sessions() if session.n_layers and not session.is_open), None)
+
+
+def _kept(folder: Path) -> KeptSession | None:
+    values = read_json(folder / SESSION_FILE)
+    try:
+        saved = datetime.datetime.fromisoformat(str(values["saved"]))
+    except (KeyError, ValueError):
+        return None
+    if saved.tzinfo is None:
+        saved = saved.replace(tzinfo=datetime.UTC)
+    layers = _list(values.get("layers"))
+    return KeptSession(folder, str(values.get("title", "")), saved, len(layers), SessionLock.is_held(folder))
+
+
+def _forget_oldest() -> None:
+    for session in kept_sessions()[KEPT_SESSIONS - 1 :]:
+        if not session.is_open:
+            shutil.rmtree(session.folder, ignore_errors=True)
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _parameters(value: object) -> dict[str, dict[str, Any]]:
+    items = value.items() if isinstance(value, dict) else ()
+    return {str(task): values for task, values in items if isinstance(values, dict)}
