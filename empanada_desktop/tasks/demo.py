@@ -10,6 +10,7 @@ from pydantic import Field
 
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.grey import sampled_planes
 from empanada_desktop.core.picture import outlined_plane, side_by_side
 from empanada_desktop.errors import AppError
 from empanada_desktop.settings import resources_folder
@@ -87,7 +88,7 @@ def draw_result(image: Path, labels: Path, picture: Path) -> None:
 
 def _fullest_plane(labels: "Volume", axis: Axis) -> int:
     """Choose the plane with most labelled area, among evenly spaced ones."""
-    indices = np.unique(np.linspace(0, labels.planes(axis) - 1, PLANES_TO_CHOOSE_FROM).round().astype(int)).tolist()
+    indices = sampled_planes(labels.planes(axis), PLANES_TO_CHOOSE_FROM)
     return max(indices, key=lambda index: np.count_nonzero(labels.read_plane(axis, index)))
 
 

@@ -151,6 +151,7 @@ class _VolumeWork:
         """Run the network over the stack; returns the scratch array of components and the tables of objects."""
         from empanada_desktop.engine.predictor import Predictor
         from empanada_desktop.engine.stack import StackSettings, segment_stack
+        from empanada_desktop.io.volumes.faults import writing
 
         predictor = Predictor.from_weights(self.weights, use_gpu=self.params.use_gpu, threads=self.params.threads)
         order = (self.axis.normal, *self.axis.in_plane)
@@ -162,7 +163,8 @@ class _VolumeWork:
             return self.grey.scale(self.volume.read_plane(self.axis, index))
 
         def write_components(index: int, components: NDArray[np.uint32]) -> None:
-            scratch[index] = components
+            with writing(store.path):
+                scratch[index] = components
             offer_partial(context, Partial(str(store.path), scratch.path, self.axis, index + 1))
 
         settings = StackSettings(plane_settings(self.params, self.descriptor), self.params.median_filter_size)
@@ -170,6 +172,8 @@ class _VolumeWork:
         return scratch, tracks
 
     def _write(self, store: "ResultStore", result: "_ResultBlocks", context: JobContext) -> None:
+        from empanada_desktop.io.volumes.faults import writing
+
         if self._is_tiff:
             self._write_tiff(result, context)
             return
@@ -184,8 +188,9 @@ class _VolumeWork:
         for done, box in enumerate(blocks(self.volume.shape, side), 1):
             context.check_cancelled()
             ids = result.read(box)
-            for class_id, array in arrays:
-                array[box.slices] = result.of_class(ids, class_id)
+            with writing(store.path):
+                for class_id, array in arrays:
+                    array[box.slices] = result.of_class(ids, class_id)
             context.report(done, total, "Writing blocks")
 
     def _write_tiff(self, result: "_ResultBlocks", context: JobContext) -> None:

@@ -1,5 +1,7 @@
 """Segmenting a real volume in 3D, from the file to the result, with the bundled weights."""
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -222,6 +224,19 @@ def test_a_damaged_plane_is_an_error_at_once_and_leaves_nothing(crop: NDArray[np
     path.write_bytes(content)
     with pytest.raises(VolumeError, match=r"volume\.tif"):
         segment(str(path), tmp_path / "result.zarr")
+    assert [left.name for left in tmp_path.iterdir()] == ["volume.tif"]
+
+
+def test_a_full_disk_is_said_plainly_and_leaves_nothing(
+    crop: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(zarr.Array, "__setitem__", no_room)
+    with pytest.raises(VolumeError, match="No space left") as error:
+        segment(save(tmp_path, crop[:4]), tmp_path / "result.zarr")
+    assert "room" in error.value.hint
     assert [left.name for left in tmp_path.iterdir()] == ["volume.tif"]
 
 
