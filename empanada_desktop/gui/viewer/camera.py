@@ -54,13 +54,11 @@ class PlaneCamera:
 
     def rows_of(self, first: int, last: int) -> NDArray[np.float64]:
         """Places (voxels) of the middles of pixel rows first to last - 1."""
-        return _places(
-            self.centre[0], np.arange(first, last, dtype=np.float64) + (0.5 - self.height / 2), self.scale[0]
-        )
+        return _places(self.centre[0], self.scale[0], first - self.height / 2, last - first)
 
     def columns_of(self, first: int, last: int) -> NDArray[np.float64]:
         """Places (voxels) of the middles of pixel columns first to last - 1."""
-        return _places(self.centre[1], np.arange(first, last, dtype=np.float64) + (0.5 - self.width / 2), self.scale[1])
+        return _places(self.centre[1], self.scale[1], first - self.width / 2, last - first)
 
     def pixel_rows(self, low: float, high: float, within: tuple[int, int]) -> tuple[int, int]:
         """Pixel rows, of those `within` first and one past the last, whose middles lie in the places low to high."""
@@ -118,8 +116,9 @@ def _fitted(first: NDArray[np.int32], weights: NDArray[np.float32], length: int)
     return Taps(clipped, fitted)
 
 
-def _places(centre: float, from_middle: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
-    places: NDArray[np.float64] = centre + from_middle / scale
+def _places(centre: float, scale: float, first: float, count: int) -> NDArray[np.float64]:
+    """Places of the middles of `count` pixels, the first of which begins `first` pixels from the view's middle."""
+    places: NDArray[np.float64] = centre + (np.arange(count, dtype=np.float64) + first + 0.5) / scale
     return places
 
 

@@ -7,13 +7,14 @@ from math import floor
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QHideEvent,
     QImage,
     QKeyEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QRegion,
     QResizeEvent,
+    QShowEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
@@ -85,7 +86,7 @@ class PlaneCanvas(QWidget):
         self._crosshair: Triple | None = None
         self._plane, self._before, self._direction = 0, 0, 1
         self._pixels = np.zeros((1, 1), np.uint32)
-        self._stale = QRegion()
+        self._stale = QRect()
         self._is_complete = True
         self._pressed: QPointF | None = None
         self._dragged_from: Look | None = None
@@ -108,6 +109,11 @@ class PlaneCanvas(QWidget):
     def is_complete(self) -> bool:
         """True when the last painting had every voxel of its plane at the level that suits it."""
         return self._is_complete
+
+    @property
+    def painted_plane(self) -> int:
+        """The plane that was last painted with all its voxels."""
+        return self._before
 
     def camera(self) -> PlaneCamera:
         """Where voxels lie on the canvas, in logical pixels."""
@@ -177,14 +183,15 @@ class PlaneCanvas(QWidget):
 
     def _compose(self, exposed: QRect, camera: PlaneCamera) -> None:
         stale = self._stale.intersected(exposed)
-        for rect in list(stale):  # type: ignore[call-overload]  # the stubs do not know that regions are iterated
-            edges = (rect.top(), rect.bottom() + 1, rect.left(), rect.right() + 1)
-            self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
-        self._stale = self._stale.subtracted(stale)
-        if not stale.isEmpty():
-            self._is_complete = self._composer.is_complete(camera, self._plane, self._layers)
-            if self._is_complete:
-                self._before = self._plane
+        if stale.isEmpty():
+            return
+        edges = (stale.top(), stale.bottom() + 1, stale.left(), stale.right() + 1)
+        self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
+        if stale == self._stale:
+            self._stale = QRect()
+        self._is_complete = self._composer.is_complete(camera, self._plane, self._layers)
+        if self._is_complete:
+            self._before = self._plane
 
     def _paint_overlays(self, painter: QPainter) -> None:
         camera = self.camera()
@@ -204,7 +211,7 @@ class PlaneCanvas(QWidget):
         shape = (max(1, round(self.height() * ratio)), max(1, round(self.width() * ratio)))
         if shape != self._pixels.shape:
             self._pixels = np.zeros(shape, np.uint32)
-            self._stale = QRegion(0, 0, shape[1], shape[0])
+            self._stale = QRect(0, 0, shape[1], shape[0])
 
     def _camera(self, ratio: float) -> PlaneCamera:
         rows, columns = DISPLAYED[self.axis]
@@ -221,7 +228,7 @@ class PlaneCanvas(QWidget):
     # News
 
     def _redraw(self) -> None:
-        self._stale = QRegion(0, 0, self._pixels.shape[1], self._pixels.shape[0])
+        self._stale = QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0])
         self._wish()
         self.update()
 
@@ -235,7 +242,7 @@ class PlaneCanvas(QWidget):
     def _on_arrived(self) -> None:
         self._loader.acknowledge()
         if not self._is_complete:
-            self._stale = QRegion(0, 0, self._pixels.shape[1], self._pixels.shape[0])
+            self._stale = QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0])
             self.update()
 
     def _on_refreshed(self, request: Request, part: Box) -> None:
@@ -260,11 +267,15 @@ class PlaneCanvas(QWidget):
         super().resizeEvent(event)
         self._wish()
 
-    def event(self, event: QEvent) -> bool:
-        """See what comes into and goes out of sight: hidden views read nothing."""
-        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide):
-            self._wish()
-        return super().event(event)
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """A view in sight reads."""
+        super().showEvent(event)
+        self._wish()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
+        """A hidden view reads nothing."""
+        super().hideEvent(event)
+        self._loader.want(self, ())
 
     # Mouse and wheel
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.core.geometry import Box
-from empanada_desktop.errors import AppError
 from empanada_desktop.document.sources import PlaneSource
+from empanada_desktop.errors import AppError
 from empanada_desktop.gui.viewer.camera import DISPLAYED
 from empanada_desktop.gui.viewer.tiles import (
     TileCache,

@@ -1,7 +1,7 @@
 """The four linked views: xy beside yz, over xz beside 3D; one crosshair, one zoom."""
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QImage, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QTabBar, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
@@ -15,6 +15,7 @@ from empanada_desktop.gui.viewer.document_link import LayerLink, objects_under, 
 from empanada_desktop.gui.viewer.linked_splitters import LinkedSplitters
 from empanada_desktop.gui.viewer.loader import TileLoader
 from empanada_desktop.gui.viewer.plane_view import PlaneView, ViewFrame
+from empanada_desktop.gui.viewer.volume_view import VolumeView
 
 VIEW_3D = "3d"
 ORDER = (Axis.XY, Axis.YZ, Axis.XZ)
@@ -33,10 +34,10 @@ class ViewGrid(QWidget):
     reading_failed = Signal(str)
     """What went wrong while voxels were read."""
 
-    # Qt sends events before __init__ is through.
-    _fit_due = False
+    picture_taken = Signal(QImage)
+    """A picture of the 3D view, asked for with its camera button."""
 
-    def __init__(self, document: Document, view_3d: ViewFrame | None = None, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Document, with_3d: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.document = document
         self.loader = TileLoader(parent=self)
@@ -44,11 +45,15 @@ class ViewGrid(QWidget):
         self.link = LayerLink(document, self.loader, self)
         self.planes = {axis: PlaneView(axis, self.loader) for axis in ORDER}
         self.views: dict[str, ViewFrame] = {axis.value: view for axis, view in self.planes.items()}
-        if view_3d is not None:
-            self.views[VIEW_3D] = view_3d
+        self.volume_view = VolumeView(document) if with_3d else None
+        if self.volume_view is not None:
+            self.views[VIEW_3D] = self.volume_view
+            self.volume_view.picture_taken.connect(self.picture_taken)
+            self.volume_view.activated.connect(lambda: self.activate(VIEW_3D))
         self._shape: Triple = (1, 1, 1)
         self._spacing = Spacing()
         self._look = Look()
+        self._fit_due = False
         self._splitters = LinkedSplitters([self.views.get(name, QWidget()) for name in NAMES])
         self._tabs = QTabBar()
         for name in self.views:
@@ -67,9 +72,9 @@ class ViewGrid(QWidget):
         self._tabs.currentChanged.connect(self._take_tab)
         for name, view in self.views.items():
             view.maximise_asked.connect(lambda name=name: self._toggle(name))
-            view.fit_asked.connect(self.fit)
         for axis, plane in self.planes.items():
             canvas = plane.canvas
+            plane.fit_asked.connect(self.fit)
             plane.plane_asked.connect(lambda index, axis=axis: self._go_to_plane(axis, index))
             canvas.look_changed.connect(self._take_look)
             canvas.clicked.connect(self._take_click)
@@ -181,6 +186,15 @@ class ViewGrid(QWidget):
     def close_views(self) -> None:
         """End the reading threads; the grid shows nothing new afterwards."""
         self.loader.close()
+        if self.volume_view is not None:
+            self.volume_view.close_views()
+
+    @property
+    def is_complete(self) -> bool:
+        """True when everything in sight is read, built and painted."""
+        planes = [plane.canvas for plane in self.planes.values() if plane.canvas.isVisible()]
+        solid = self.volume_view is None or not self.volume_view.isVisible() or self.volume_view.is_complete
+        return solid and self.loader.is_idle() and all(canvas.is_complete for canvas in planes)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """A grid that is a window of its own ends its threads."""
@@ -256,12 +270,15 @@ class ViewGrid(QWidget):
         for other, view in self.views.items():
             view.header.show_maximised(other == name)
 
-    def event(self, event: QEvent) -> bool:
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Fit when the views have got their size."""
-        done = super().event(event)
-        if self._fit_due and event.type() in (QEvent.Type.Show, QEvent.Type.Resize, QEvent.Type.LayoutRequest):
-            QTimer.singleShot(0, self, self._fit_if_due)
-        return done
+        super().showEvent(event)
+        QTimer.singleShot(0, self, self._fit_if_due)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit what waited for a size."""
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._fit_if_due)
 
     def _fit_if_due(self) -> None:
         if self._fit_due:

@@ -1,0 +1,276 @@
+"""The 3D picture in OpenGL: surfaces of objects, pictures on the far walls of the volume's box, the crosshair.
+
+Imports pyqtgraph's OpenGL part (half a second): only `volume_view` imports it, after the first paint.
+World coordinates are x, -y, -z in units of the shortest voxel side, so that z planes lie below one another.
+"""
+
+import numpy as np
+import pyqtgraph as pg
+import pyqtgraph.opengl as gl
+from numpy.typing import NDArray
+from pyqtgraph.opengl import shaders
+from PySide6.QtCore import QPointF, Qt, Signal
+from PySide6.QtGui import QColor, QMatrix4x4, QMouseEvent, QVector3D, QVector4D, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.meshes import nearest_hit
+from empanada_desktop.gui.theme import PLANE_COLOURS
+from empanada_desktop.gui.viewer.camera import PLANE_OF, Triple
+from empanada_desktop.gui.viewer.mesh_builder import Scene
+
+FIELD_OF_VIEW = 45.0
+CANVAS = (16, 17, 20, 255)
+WALL_LIGHT = 0.9
+CLICK = 4
+
+VERTEX = """
+    uniform mat4 u_mvp;
+    uniform mat3 u_normal;
+    attribute vec4 a_position;
+    attribute vec3 a_normal;
+    attribute vec4 a_color;
+    varying vec4 v_color;
+    varying vec3 v_normal;
+    void main() {
+        v_normal = u_normal * a_normal;
+        v_color = a_color;
+        gl_Position = u_mvp * a_position;
+    }
+"""
+FRAGMENT = """
+    #ifdef GL_ES
+    precision mediump float;
+    #endif
+    varying vec4 v_color;
+    varying vec3 v_normal;
+    void main() {
+        vec3 normal = normalize(v_normal);
+        vec3 light = normalize(vec3(-0.35, 0.55, 0.75));
+        float diffuse = max(dot(normal, light), 0.0);
+        float gleam = pow(max(dot(normal, normalize(light + vec3(0.0, 0.0, 1.0))), 0.0), 24.0);
+        gl_FragColor = vec4(v_color.rgb * (0.32 + 0.74 * diffuse) + vec3(0.16 * gleam), v_color.a);
+    }
+"""
+
+
+class SceneView(gl.GLViewWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """Draws a scene; left drag turns, middle or Ctrl+drag moves, the wheel zooms, a click picks."""
+
+    picked = Signal(object, object)
+    """The id of the object that was clicked (0: none), and the keyboard modifiers."""
+    camera_moved = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setBackgroundColor(CANVAS)
+        self.opts["fov"] = FIELD_OF_VIEW
+        self._shape: Triple = (1, 1, 1)
+        self._unit: tuple[float, float, float] = (1.0, 1.0, 1.0)
+        self._scene = Scene()
+        self._is_shown = np.zeros(0, np.bool_)
+        self._world = np.zeros((0, 3), np.float32)
+        self._pressed: QPointF | None = None
+        self._pictures: dict[tuple[Axis, int], NDArray[np.uint8]] = {}
+        self._walls: dict[Axis, gl.GLImageItem] = {}
+        self._shown_walls: dict[Axis, int] = {}
+        self._mesh = gl.GLMeshItem(smooth=True, shader=_phong(), glOptions="opaque")
+        self._mesh.setVisible(False)
+        self._edges = gl.GLLinePlotItem(mode="lines", color=(0.6, 0.63, 0.68, 0.5), antialias=True)
+        self._cross = [gl.GLLinePlotItem(mode="lines", color=_line_colour(axis), width=1) for axis in range(3)]
+        for item in (self._edges, *self._cross, self._mesh):
+            self.addItem(item)
+
+    # What it shows
+
+    def set_volume(self, shape: Triple, unit: tuple[float, float, float]) -> None:
+        """Show another volume: its shape, and the length of its voxels in units of the shortest side."""
+        self._shape, self._unit = shape, unit
+        self._pictures.clear()
+        self._shown_walls.clear()
+        for wall in self._walls.values():
+            self.removeItem(wall)
+        self._walls.clear()
+        corners = [(a, b) for a in range(8) for b in range(8) if bin(a ^ b).count("1") == 1 and a < b]
+        ends = np.array([[(corner >> 2) & 1, (corner >> 1) & 1, corner & 1] for pair in corners for corner in pair])
+        self._edges.setData(pos=self.to_world(ends * np.array(shape)))
+
+    def set_crosshair(self, voxel: Triple) -> None:
+        """Move the three lines."""
+        middle = np.array(voxel, float) + 0.5
+        for axis, line in enumerate(self._cross):
+            ends = np.stack([middle, middle])
+            ends[0, axis], ends[1, axis] = 0, self._shape[axis]
+            line.setData(pos=self.to_world(ends))
+
+    def set_scene(self, scene: Scene) -> None:
+        """Show other surfaces."""
+        self._scene = scene
+        self._world = self.to_world(scene.vertices)
+        normals = scene.normals / np.array(self._unit, np.float32)
+        self._normals = np.stack([normals[:, 2], -normals[:, 1], -normals[:, 0]], axis=1).astype(np.float32)
+
+    def set_colours(self, colours: NDArray[np.uint8], is_shown: NDArray[np.bool_]) -> None:
+        """Colour the objects of the scene, (n, 3) in its order, and say which are seen."""
+        self._is_shown = is_shown
+        scene = self._scene
+        faces = scene.faces[np.repeat(is_shown, np.diff(scene.face_ends, prepend=0))]
+        self._mesh.setVisible(len(faces) > 0)
+        if len(faces) == 0:
+            return
+        opaque = np.concatenate([colours, np.full((len(colours), 1), 255, np.uint8)], axis=1)
+        data = gl.MeshData(vertexes=self._world, faces=faces)
+        data.setVertexColors(np.repeat(opaque, np.diff(scene.vertex_ends, prepend=0), axis=0))
+        # pyqtgraph would compute normals from faces, one vertex after the other in Python.
+        data._vertexNormals = self._normals
+        self._mesh.setMeshData(meshdata=data)
+
+    def put_wall(self, axis: Axis, index: int, picture: NDArray[np.uint8]) -> None:
+        """Keep the picture (rows, columns as Axis.in_plane) of a wall or of a plane."""
+        self._pictures[axis, index] = picture
+        self._shown_walls.pop(axis, None)
+        self.arrange_walls()
+
+    def wanted_walls(self) -> list[tuple[Axis, int]]:
+        """The walls behind the objects as the camera sees them now."""
+        place = self.camera_place()
+        return [
+            (axis, 0 if place[axis.normal] > self._shape[axis.normal] / 2 else self._shape[axis.normal] - 1)
+            for axis in Axis
+        ]
+
+    def has_wall(self, axis: Axis, index: int) -> bool:
+        """Whether the picture of a wall is there."""
+        return (axis, index) in self._pictures
+
+    def arrange_walls(self) -> None:
+        """Put the pictures that are there on the walls that face the camera from behind."""
+        for axis, index in self.wanted_walls():
+            picture = self._pictures.get((axis, index))
+            if picture is None or self._shown_walls.get(axis) == index:
+                continue
+            self._shown_walls[axis] = index
+            if axis in self._walls:
+                self.removeItem(self._walls[axis])
+            self._walls[axis] = self._wall(axis, index, picture)
+            self.addItem(self._walls[axis])
+
+    @property
+    def n_walls(self) -> int:
+        """Pictures that are shown."""
+        return len(self._walls)
+
+    def _wall(self, axis: Axis, index: int, picture: NDArray[np.uint8]) -> gl.GLImageItem:
+        dimmed = (picture.T * WALL_LIGHT).astype(np.uint8)
+        colours = np.stack([dimmed, dimmed, dimmed, np.full_like(dimmed, 255)], axis=-1)
+        item = gl.GLImageItem(np.ascontiguousarray(colours), smooth=True, glOptions="opaque")
+        rows, columns = axis.in_plane
+        origin, along, down = (np.zeros(3) for _ in range(3))
+        origin[axis.normal] = 0 if index == 0 else self._shape[axis.normal]
+        along[columns] = self._shape[columns] / picture.shape[1]
+        down[rows] = self._shape[rows] / picture.shape[0]
+        first, right, below = self.to_world(np.stack([origin, along, down]))
+        matrix = np.eye(4)
+        matrix[:3, 0], matrix[:3, 1], matrix[:3, 3] = right, below, first
+        item.setTransform(pg.Transform3D(*matrix.ravel().tolist()))
+        return item
+
+    def to_world(self, places: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Places (n, 3) z y x in voxels as x, y, z of the world."""
+        scaled = np.asarray(places, np.float32) * np.array(self._unit, np.float32)
+        return np.stack([scaled[:, 2], -scaled[:, 1], -scaled[:, 0]], axis=1)
+
+    def to_voxels(self, place: QVector3D) -> NDArray[np.float64]:
+        """A place in the world as z y x in voxels."""
+        zyx: NDArray[np.float64] = np.array([-place.z(), -place.y(), place.x()]) / np.array(self._unit)
+        return zyx
+
+    # Camera
+
+    def look_from(
+        self, azimuth: float, elevation: float, distance: float, target: tuple[float, float, float] | None
+    ) -> None:
+        """Set the camera: degrees, distance in shortest voxel sides (0 fits the volume), target z y x in voxels."""
+        middle = np.array([target if target else [length / 2 for length in self._shape]])
+        x, y, z = self.to_world(middle)[0].tolist()
+        self.setCameraPosition(
+            pos=pg.Vector(x, y, z), distance=distance or self.fitting_distance(), elevation=elevation, azimuth=azimuth
+        )
+        self.arrange_walls()
+
+    def fitting_distance(self) -> float:
+        """The distance from which the whole box is seen."""
+        radius = float(np.linalg.norm(np.array(self._shape) * np.array(self._unit))) / 2
+        narrow = min(1.0, self.height() / max(1, self.width()))
+        return float(radius / np.sin(np.radians(FIELD_OF_VIEW / 2)) / max(narrow, 0.2) * 0.84)
+
+    def camera_place(self) -> NDArray[np.float64]:
+        """Where the camera is, z y x in voxels."""
+        return self.to_voxels(self.cameraPosition())
+
+    def object_at(self, position: QPointF) -> int:
+        """The id of the object that is seen at a position of the widget; 0 for none."""
+        shown = np.repeat(self._is_shown, np.diff(self._scene.face_ends, prepend=0))
+        faces = np.flatnonzero(shown)
+        origin, direction = self._ray(position)
+        face, _ = nearest_hit(origin, direction, self._world, self._scene.faces[faces])
+        return 0 if face < 0 else self._scene.object_of_face(int(faces[face]))
+
+    def position_of(self, voxel: tuple[float, float, float]) -> QPointF:
+        """Where on the widget a place (z y x, voxels) is seen."""
+        x, y, z = self.to_world(np.array([voxel]))[0].tolist()
+        seen = self._to_clip().map(QVector4D(x, y, z, 1))
+        return QPointF((seen.x() / seen.w() + 1) / 2 * self.width(), (1 - seen.y() / seen.w()) / 2 * self.height())
+
+    def _to_clip(self) -> QMatrix4x4:
+        viewport = (0, 0, self.deviceWidth(), self.deviceHeight())
+        projection: QMatrix4x4 = self.projectionMatrix(viewport, viewport)
+        clip: QMatrix4x4 = projection * self.viewMatrix()
+        return clip
+
+    def _ray(self, position: QPointF) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        inverse, _ = self._to_clip().inverted()
+        x, y = position.x() / self.width() * 2 - 1, 1 - position.y() / self.height() * 2
+        near, far = (inverse.map(QVector3D(x, y, depth)) for depth in (-1.0, 1.0))
+        origin = np.array([near.x(), near.y(), near.z()])
+        return origin, np.array([far.x(), far.y(), far.z()]) - origin
+
+    # Mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Begin a click or a drag."""
+        super().mousePressEvent(event)
+        self._pressed = event.position()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Turn or move, once it is more than a click that trembles."""
+        still = self._pressed is not None and (event.position() - self._pressed).manhattanLength() < CLICK
+        if event.buttons() != Qt.MouseButton.NoButton and not still:
+            super().mouseMoveEvent(event)
+            self.arrange_walls()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """End a drag, or pick."""
+        super().mouseReleaseEvent(event)
+        pressed, self._pressed = self._pressed, None
+        if pressed is None:
+            return
+        if (event.position() - pressed).manhattanLength() >= CLICK:
+            self.camera_moved.emit()
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self.picked.emit(self.object_at(event.position()), event.modifiers())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
+        """Zoom."""
+        super().wheelEvent(event)
+        self.camera_moved.emit()
+
+
+def _phong() -> shaders.ShaderProgram:
+    return shaders.ShaderProgram(None, [shaders.VertexShader(VERTEX), shaders.FragmentShader(FRAGMENT)])
+
+
+def _line_colour(axis: int) -> tuple[float, float, float, float]:
+    """A line along an axis is where the two other planes meet; it has the axis's own colour."""
+    colour = QColor(PLANE_COLOURS[PLANE_OF[axis].value])
+    return colour.redF(), colour.greenF(), colour.blueF(), 0.7

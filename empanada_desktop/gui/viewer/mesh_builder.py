@@ -1,0 +1,207 @@
+"""Builds the surfaces of visible objects, and pictures for the walls of the 3D view, in a thread of its own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.document.layers import ImageLayer, LabelsLayer
+from empanada_desktop.document.sources import PlaneSource
+from empanada_desktop.errors import AppError
+
+MOST_SAMPLES = 1 << 24
+MOST_FACES = 400_000
+MOST_OBJECT_VOXELS = 1 << 20
+WALL_SIDE = 512
+SLAB = 16
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The surfaces of the objects of one layer. vertices: (n, 3) z y x in voxels of level 0; objects in order.
+
+    Object i owns the vertices from vertex_ends[i - 1] to vertex_ends[i], and faces likewise.
+    """
+
+    layer_id: str = ""
+    ids: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    vertices: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    normals: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    faces: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
+    vertex_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    face_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    def object_of_face(self, face: int) -> int:
+        """The id of the object that a face belongs to."""
+        return int(self.ids[np.searchsorted(self.face_ends, face, side="right")])
+
+
+class _Superseded(Exception):  # noqa: N818 - an event, not an error
+    """Something newer is to be built."""
+
+
+class SceneBuilder(QObject):
+    """One thread with the newest wish of each kind; an older one that is still being built is given up."""
+
+    built = Signal(object)
+    """A Scene."""
+    wall_read = Signal(object, int, object)
+    """An Axis, a plane's index, and its picture: (rows, columns) uint8 in 0..255, rows × columns as Axis.in_plane."""
+    progressed = Signal(int, int)
+    """Objects done, and of how many."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs: dict[object, Callable[[], None]] = {}
+        self._lock = threading.Condition()
+        self._closed = False
+        self._busy = False
+        self._thread = threading.Thread(target=self._run, name="surfaces", daemon=True)
+        self._thread.start()
+
+    def build(self, layer: LabelsLayer | None) -> None:
+        """Mesh all objects of a layer; None is an empty scene."""
+        if layer is None:
+            self._put("scene", lambda: self.built.emit(Scene()))
+        else:
+            source, layer_id = layer.source, layer.id
+            self._put("scene", lambda: self._build(source, layer_id))
+
+    def read_wall(self, place: object, layer: ImageLayer, axis: Axis, index: int) -> None:
+        """Read a plane, thinned to at most WALL_SIDE samples a side; `place` says which older wish this replaces."""
+        source, contrast = layer.source, layer.contrast
+        self._put(place, lambda: self.wall_read.emit(axis, index, wall_picture(source, contrast, axis, index)))
+
+    def is_idle(self) -> bool:
+        """True when nothing is to be built."""
+        with self._lock:
+            return not self._busy and not self._jobs
+
+    def close(self) -> None:
+        """End the thread; what it does is given up."""
+        with self._lock:
+            self._closed = True
+            self._jobs.clear()
+            self._lock.notify_all()
+        self._thread.join()
+
+    def _put(self, place: object, job: Callable[[], None]) -> None:
+        with self._lock:
+            self._jobs.pop(place, None)
+            self._jobs[place] = job
+            self._lock.notify_all()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._busy = False
+                while not self._jobs and not self._closed:
+                    self._lock.wait()
+                if self._closed:
+                    return
+                # Pictures of the walls come quickly, surfaces do not.
+                place = next((place for place in self._jobs if place != "scene"), "scene")
+                job, self._busy = self._jobs.pop(place), True
+            try:
+                job()
+            except (_Superseded, AppError, OSError, EOFError):
+                continue
+
+    def _build(self, source: PlaneSource, layer_id: str) -> None:
+        from empanada_desktop.core.meshes import object_boxes, object_mesh
+
+        labels, factor = self._read(source)
+        boxes = object_boxes(labels)
+        meshes = []
+        most = max(4096, min(MOST_OBJECT_VOXELS, MOST_OBJECT_VOXELS * 64 // max(1, len(boxes.ids))))
+        order = np.argsort(-boxes.counts)
+        for number, place in enumerate(order):
+            self._check()
+            meshes.append(object_mesh(labels, int(boxes.ids[place]), boxes.starts[place], boxes.stops[place], most))
+            if number % 16 == 0:
+                self.progressed.emit(number, len(order))
+            if sum(len(mesh.faces) for mesh in meshes[-1:]) > MOST_FACES:
+                most = max(4096, most // 4)
+        self.built.emit(_joined(meshes, layer_id, factor))
+
+    def _read(self, source: PlaneSource) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+        """The whole label volume, thinned to at most MOST_SAMPLES, and how many voxels a sample spans."""
+        level, step = _thinning(source)
+        if level == 0:
+            parts = []
+            for z in range(0, source.shape[0], SLAB * step):
+                self._check()
+                end = min(z + SLAB * step, source.shape[0])
+                slab = np.asarray(source[slice(z, end), slice(0, source.shape[1]), slice(0, source.shape[2])])
+                parts.append(slab[::step, ::step, ::step].astype(np.uint32))
+            return np.concatenate(parts), np.full(3, step, np.float32)
+        return np.stack(list(self._planes(source, level))), np.array(source.levels[level], np.float32)
+
+    def _planes(self, source: PlaneSource, level: int) -> Iterator[NDArray[np.uint32]]:
+        factor = source.levels[level]
+        depth, height, width = (-(-length // each) for length, each in zip(source.shape, factor, strict=True))
+        for z in range(depth):
+            self._check()
+            yield source.read(level, Axis.XY, z, slice(0, height), slice(0, width)).astype(np.uint32)
+
+    def _check(self) -> None:
+        with self._lock:
+            if self._closed or "scene" in self._jobs:
+                raise _Superseded
+
+
+def _thinning(source: PlaneSource) -> tuple[int, int]:
+    """The level to read, and the step to thin level 0 by where no level is small enough."""
+    voxels = float(np.prod(source.shape, dtype=float))
+    for level, factor in enumerate(source.levels):
+        if voxels / float(np.prod(factor)) <= MOST_SAMPLES:
+            return level, 1
+    step = 1
+    while voxels / step**3 > MOST_SAMPLES:
+        step += 1
+    return 0, step
+
+
+def _joined(meshes: list[Any], layer_id: str, factor: NDArray[np.float32]) -> Scene:
+    if not meshes:
+        return Scene(layer_id)
+    vertex_ends = np.cumsum([len(mesh.vertices) for mesh in meshes])
+    face_ends = np.cumsum([len(mesh.faces) for mesh in meshes])
+    offsets = np.concatenate([[0], vertex_ends[:-1]])
+    faces = [mesh.faces + np.int32(offset) for mesh, offset in zip(meshes, offsets, strict=True)]
+    normals = np.concatenate([mesh.normals for mesh in meshes]) / factor
+    return Scene(
+        layer_id,
+        np.array([mesh.label_id for mesh in meshes], np.uint32),
+        np.concatenate([mesh.vertices for mesh in meshes]) * factor,
+        normals.astype(np.float32),
+        np.concatenate(faces).astype(np.int32),
+        vertex_ends,
+        face_ends,
+    )
+
+
+def wall_picture(source: PlaneSource, contrast: tuple[float, float], axis: Axis, index: int) -> NDArray[np.uint8]:
+    """Return a plane of an image as grey values 0 to 255, thinned to at most WALL_SIDE samples a side."""
+    level = next(
+        (
+            number
+            for number, factor in enumerate(source.levels)
+            if max(source.shape[along] / factor[along] for along in axis.in_plane) <= WALL_SIDE
+        ),
+        len(source.levels) - 1,
+    )
+    factor = source.levels[level]
+    rows, columns = (-(-source.shape[along] // factor[along]) for along in axis.in_plane)
+    last = -(-source.shape[axis.normal] // factor[axis.normal]) - 1
+    plane = source.read(level, axis, min(index // factor[axis.normal], last), slice(0, rows), slice(0, columns))
+    step = max(1, -(-max(plane.shape) // WALL_SIDE))
+    low, high = contrast
+    grey = (plane[::step, ::step].astype(np.float32) - low) / max(high - low, 1e-12)
+    picture: NDArray[np.uint8] = (np.clip(np.nan_to_num(grey), 0, 1) * 255).astype(np.uint8)
+    return picture

@@ -1,0 +1,279 @@
+"""The 3D view: header over an OpenGL picture, built after the first paint; a plain sentence where OpenGL is missing."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QImage, QOffscreenSurface, QOpenGLContext, QShowEvent
+from PySide6.QtWidgets import QLabel, QStackedWidget
+
+from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.document.colours import colours_of
+from empanada_desktop.document.document import Document
+from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document.view import Camera, ViewState
+from empanada_desktop.gui.viewer.camera import Triple, proportions
+from empanada_desktop.gui.viewer.document_link import ADDING
+from empanada_desktop.gui.viewer.header import ViewHeader
+from empanada_desktop.gui.viewer.lengths import words
+from empanada_desktop.gui.viewer.mesh_builder import Scene, SceneBuilder
+from empanada_desktop.gui.viewer.plane_view import ViewFrame
+
+if TYPE_CHECKING:
+    from empanada_desktop.gui.viewer.gl_scene import SceneView
+
+NO_OPENGL = "No 3D here: this display offers no OpenGL. The planes work without it."
+FIRST_PAINT_MS, REST_MS, REBUILD_MS = 250, 150, 500
+BRIGHTER = 0.4
+
+
+class VolumeView(ViewFrame):
+    """Surfaces of the visible objects in their colours. What is picked here is selected everywhere, and the reverse."""
+
+    picture_taken = Signal(QImage)
+    """A picture of the 3D view, when the camera button is pressed."""
+    activated = Signal()
+
+    def __init__(self, document: Document) -> None:
+        self._stack = QStackedWidget()
+        self._sentence = QLabel("")
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._sentence.setWordWrap(True)
+        self._sentence.setStyleSheet("background: #101114; color: #AEB4BC; padding: 24px;")
+        self._stack.addWidget(self._sentence)
+        self._own_header = ViewHeader("3D", "second")
+        super().__init__(self._own_header, self._stack)
+        self._own_header.add_button("camera", "Take a picture of the 3D view").clicked.connect(self._take_picture)
+        self._own_header.add_button("cube", "Look from the corner again").clicked.connect(self._reset_camera)
+        self.document = document
+        self.gl: SceneView | None = None
+        self._builder: SceneBuilder | None = None
+        self._scene = Scene()
+        self._shape: Triple = (0, 0, 0)
+        self._spacing = Spacing()
+        self._asked: set[tuple[Axis, int]] = set()
+        self._timers = {ms: self._timer(ms, slot) for ms, slot in self._slots().items()}
+        self.fit_asked.connect(self._reset_camera)
+        self._follow(document)
+
+    def _slots(self) -> dict[int, object]:
+        return {FIRST_PAINT_MS: self._start, REST_MS: self._show_rest, REBUILD_MS: self._rebuild}
+
+    def _timer(self, ms: int, slot: object) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(ms)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _follow(self, document: Document) -> None:
+        for signal in (document.layer_added, document.layer_removed, document.layers_reordered, document.layer_changed):
+            signal.connect(self._take_layers)
+        document.selection_changed.connect(self._colour)
+        document.voxels_changed.connect(self._take_voxels)
+        document.view_changed.connect(self._take_view)
+
+    @property
+    def is_complete(self) -> bool:
+        """True when everything that can be shown is shown."""
+        waiting = any(timer.isActive() for timer in self._timers.values())
+        return not waiting and (self._builder is None or self._builder.is_idle())
+
+    @property
+    def words(self) -> str:
+        """What the header says."""
+        return self._own_header.words.text()
+
+    def close_views(self) -> None:
+        """End the thread."""
+        if self._builder is not None:
+            self._builder.close()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """The first time that it is seen, OpenGL is loaded; later what changed meanwhile is shown."""
+        super().showEvent(event)
+        if self.gl is None:
+            self._timers[FIRST_PAINT_MS].start()
+        else:
+            self._take_layers()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
+        """Nothing is built for nobody."""
+        super().hideEvent(event)
+        for timer in self._timers.values():
+            timer.stop()
+
+    # Building
+
+    def _start(self) -> None:
+        if self.gl is not None or self._sentence.text():
+            return
+        if not has_opengl():
+            self._sentence.setText(NO_OPENGL)
+            return
+        from empanada_desktop.gui.viewer.gl_scene import SceneView
+
+        self.gl = SceneView()
+        self.gl.picked.connect(self._take_pick)
+        self.gl.camera_moved.connect(self._take_camera)
+        self._builder = SceneBuilder(self)
+        self._builder.built.connect(self._take_scene)
+        self._builder.wall_read.connect(self._take_wall)
+        self._builder.progressed.connect(self._tell_progress)
+        self._badge = QLabel("", self.gl)
+        self._badge.setStyleSheet(
+            "background: rgba(16, 17, 20, 215); color: white; border-radius: 3px; padding: 4px 7px;"
+        )
+        self._stack.addWidget(self.gl)
+        self._stack.setCurrentWidget(self.gl)
+        self._take_layers()
+
+    def _take_layers(self, layer: Layer | None = None, names: object = frozenset()) -> None:
+        """Show other layers; only what the change touches is built again."""
+        if self.gl is None or not self.isVisible():
+            return
+        if (self.document.shape, self.document.spacing) != (self._shape, self._spacing):
+            self._take_volume()
+        looks = frozenset(("opacity", "seed", "colour_table", "shows_selected_only", "style", "title", "locked"))
+        if isinstance(layer, LabelsLayer) and isinstance(names, frozenset) and names and names <= looks:
+            self._colour()
+        else:
+            self._timers[REBUILD_MS].start()
+
+    def _take_volume(self) -> None:
+        if self.gl is None:
+            return
+        self._shape, self._spacing = self.document.shape, self.document.spacing
+        self._asked.clear()
+        self.gl.set_volume(self._shape, proportions(self._spacing))
+        longest = max(length * (size or 1) for length, size in zip(self._shape, self._spacing.zyx, strict=True))
+        self._badge.setText(f"{words(longest)} box" if self._spacing.is_known else f"{longest:g} px box")
+        self._badge.adjustSize()
+        self._show_camera(self.document.view.camera)
+        self._show_rest()
+
+    def _take_voxels(self, layer: Layer, _box: Box) -> None:
+        if self.gl is not None and self.isVisible() and layer is self._labels():
+            self._timers[REBUILD_MS].start()
+
+    def _labels(self) -> LabelsLayer | None:
+        """The layer whose objects are shown: the active one if it is seen, otherwise the topmost that is."""
+        seen = [layer for layer in self.document.of_kind(LabelsLayer) if layer.visible and not layer.is_preview]
+        return next((layer for layer in seen if layer is self.document.active), seen[-1] if seen else None)
+
+    def _rebuild(self) -> None:
+        if self._builder is not None:
+            self._asked.clear()
+            self._builder.build(self._labels())
+            self._ask_walls()
+
+    def _take_scene(self, scene: Scene) -> None:
+        self._scene = scene
+        if self.gl is not None:
+            self.gl.set_scene(scene)
+            self._colour()
+            self._tell()
+
+    def _colour(self, *_what: object) -> None:
+        """Colour what is there: labels' colours, selected ones brighter, hidden ones not at all."""
+        layer = self._layer_shown()
+        if self.gl is None or layer is None:
+            if self.gl is not None:
+                self.gl.set_colours(np.zeros((len(self._scene.ids), 3), np.uint8), np.zeros(len(self._scene.ids), bool))
+            return
+        ids = self._scene.ids
+        is_selected: NDArray[np.bool_] = np.isin(ids, np.array(sorted(layer.selected), np.uint32))
+        colours = colours_of(ids, layer.colour_table, layer.seed).astype(np.float32)
+        colours[is_selected] += (255 - colours[is_selected]) * BRIGHTER
+        shown = is_selected if layer.shows_selected_only else np.ones(len(ids), np.bool_)
+        self.gl.set_colours(colours.astype(np.uint8), shown)
+
+    def _layer_shown(self) -> LabelsLayer | None:
+        layers = self.document.of_kind(LabelsLayer)
+        return next((layer for layer in layers if layer.id == self._scene.layer_id and layer.visible), None)
+
+    # Walls and crosshair
+
+    def _ask_walls(self) -> None:
+        image = next((one for one in self.document.of_kind(ImageLayer) if one.visible), None)
+        if self.gl is None or self._builder is None or image is None:
+            return
+        for axis, index in self.gl.wanted_walls():
+            if (axis, index) not in self._asked:
+                self._asked.add((axis, index))
+                self._builder.read_wall((axis, index), image, axis, index)
+
+    def _take_wall(self, axis: Axis, index: int, picture: NDArray[np.uint8]) -> None:
+        if self.gl is not None:
+            self.gl.put_wall(axis, index, picture)
+            self._tell()
+
+    def _show_rest(self) -> None:
+        """What may wait until scrolling rests: OpenGL without a graphics card takes 0.1 s a picture."""
+        if self.gl is not None:
+            self.gl.set_crosshair(self.document.view.crosshair)
+
+    # Camera
+
+    def _take_view(self, view: ViewState, names: frozenset[str]) -> None:
+        if self.gl is None:
+            return
+        if "crosshair" in names and self.isVisible():
+            self._timers[REST_MS].start()
+        if "camera" in names:
+            self._show_camera(view.camera)
+
+    def _show_camera(self, camera: Camera) -> None:
+        if self.gl is not None:
+            self.gl.look_from(camera.azimuth, camera.elevation, camera.distance, camera.target)
+            self._ask_walls()
+
+    def _take_camera(self) -> None:
+        if self.gl is None:
+            return
+        options = self.gl.opts
+        z, y, x = self.gl.to_voxels(options["center"]).tolist()
+        camera = Camera(options["azimuth"], options["elevation"], options["distance"], (z, y, x))
+        self.document.change_view(camera=camera)
+
+    def _reset_camera(self) -> None:
+        self.document.change_view(camera=Camera())
+
+    # Picking and words
+
+    def _take_pick(self, label_id: int, modifiers: Qt.KeyboardModifier) -> None:
+        self.activated.emit()
+        layer = self._layer_shown()
+        if layer is None:
+            return
+        adding = bool(modifiers & ADDING)
+        if label_id:
+            self.document.select(layer, layer.selected ^ {label_id} if adding else {label_id})
+        elif not adding:
+            self.document.select(layer, ())
+
+    def _tell(self) -> None:
+        planes = f"{self.gl.n_walls} planes" if self.gl is not None and self.gl.n_walls else ""
+        number = len(self._scene.ids)
+        objects = f"{number} object{'' if number == 1 else 's'}" if self._layer_shown() else "no labels yet"
+        self._own_header.words.setText(", ".join(part for part in (objects, planes) if part))
+
+    def _tell_progress(self, done: int, total: int) -> None:
+        self._own_header.words.setText(f"surfaces, {done} of {total}")
+
+    def _take_picture(self) -> None:
+        if self.gl is not None:
+            self.picture_taken.emit(self.gl.grabFramebuffer())
+
+
+def has_opengl() -> bool:
+    """Whether this display can draw with OpenGL."""
+    if QGuiApplication.platformName() in ("offscreen", "minimal", "linuxfb", "vnc"):
+        return False
+    surface, context = QOffscreenSurface(), QOpenGLContext()
+    surface.create()
+    works = context.create() and surface.isValid() and context.makeCurrent(surface)
+    if works:
+        context.doneCurrent()
+    return works
