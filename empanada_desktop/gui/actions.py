@@ -1,0 +1,336 @@
+"""Every deed of the window as one row of a table; menus, toolbar, keys and the command palette come from it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+
+from empanada_desktop.gui.icons import show_icon
+
+PRESETS = {"napari": "napari", "webknossos": "WEBKNOSSOS", "itksnap": "ITK-SNAP"}
+MENUS = ("File", "Edit", "View", "Layer", "Segment", "Window", "Help")
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ActionRow:
+    """One deed: its name, place in the menus, icon, keys (napari's; the others where they differ), and when it works.
+
+    `needs` names what has to be there: "volume", "labels" (a label layer), "undo", "redo", "jobs".
+    """
+
+    id: str
+    title: str
+    menu: str
+    tip: str
+    icon: str = ""
+    keys: Keys = ()
+    webknossos: Keys | None = None
+    itksnap: Keys | None = None
+    needs: str = ""
+    checkable: bool = False
+    ends_group: bool = False
+
+    def keys_of(self, preset: str) -> Keys:
+        """The keys in one of PRESETS."""
+        own = {"webknossos": self.webknossos, "itksnap": self.itksnap}.get(preset)
+        return self.keys if own is None else own
+
+
+ROWS: tuple[ActionRow, ...] = (
+    ActionRow("open_file", "Open file…", "File", "Open a volume or an image.", "folder-open", ("Ctrl+O",)),
+    ActionRow(
+        "open_folder",
+        "Open folder…",
+        "File",
+        "Open a folder of planes, or an OME-Zarr folder.",
+        "stack",
+        ("Ctrl+Shift+O",),
+    ),
+    ActionRow("open_sample", "Open the sample", "File", "Fly brain with mitochondria to find.", "play"),
+    ActionRow("continue", "Continue", "File", "Bring back what was open last time.", "arrow-right", ends_group=True),
+    ActionRow(
+        "save_labels",
+        "Save labels…",
+        "File",
+        "Write the active label layer as OME-Zarr or TIFF.",
+        "floppy-disk",
+        ("Ctrl+S",),
+        needs="labels",
+    ),
+    ActionRow(
+        "save_picture",
+        "Save a picture of the views…",
+        "File",
+        "Write what the views show as PNG.",
+        "export",
+        ("Alt+S",),
+        needs="volume",
+        ends_group=True,
+    ),
+    ActionRow("close_volume", "Close the volume", "File", "Back to the start page.", "x", ("Ctrl+W",), needs="volume"),
+    ActionRow("quit", "Quit", "File", "End the program; what is open comes back with Continue.", keys=("Ctrl+Q",)),
+    ActionRow("undo", "Undo", "Edit", "Take the last change back.", "arrow-u-up-left", ("Ctrl+Z",), needs="undo"),
+    ActionRow(
+        "redo",
+        "Redo",
+        "Edit",
+        "Do again what was undone.",
+        "arrow-u-up-right",
+        ("Ctrl+Shift+Z", "Ctrl+Y"),
+        needs="redo",
+        ends_group=True,
+    ),
+    ActionRow(
+        "palette",
+        "Find an action…",
+        "Edit",
+        "Type a few letters of what you want to do.",
+        "magnifying-glass",
+        ("Ctrl+Shift+P",),
+        webknossos=("Ctrl+P", "Ctrl+Shift+P"),
+    ),
+    ActionRow("keys", "Keys…", "Edit", "See and change the keys.", "keyboard"),
+    ActionRow(
+        "plane_next",
+        "Next plane",
+        "View",
+        "Go one plane on in the active view.",
+        keys=("Right",),
+        webknossos=("F", "Right"),
+        itksnap=("PgUp", "Right"),
+        needs="volume",
+    ),
+    ActionRow(
+        "plane_previous",
+        "Previous plane",
+        "View",
+        "Go one plane back in the active view.",
+        keys=("Left",),
+        webknossos=("D", "Left"),
+        itksnap=("PgDown", "Left"),
+        needs="volume",
+    ),
+    ActionRow(
+        "zoom_in",
+        "Zoom in",
+        "View",
+        "Twice the size, around the crosshair.",
+        keys=("Ctrl++", "Ctrl+="),
+        webknossos=("I", "Ctrl++"),
+        needs="volume",
+    ),
+    ActionRow(
+        "zoom_out",
+        "Zoom out",
+        "View",
+        "Half the size, around the crosshair.",
+        keys=("Ctrl+-",),
+        webknossos=("O", "Ctrl+-"),
+        needs="volume",
+    ),
+    ActionRow("fit", "Fit to the views", "View", "Show the whole volume.", "frame-corners", ("Home",), needs="volume"),
+    ActionRow(
+        "labels_shown",
+        "Labels on or off",
+        "View",
+        "Hide the active label layer, or show it again.",
+        "eye",
+        ("V",),
+        webknossos=("3",),
+        itksnap=("S",),
+        needs="labels",
+        ends_group=True,
+    ),
+    ActionRow("view_all", "Four views", "View", "Show xy, yz, xz and 3D.", "columns", ("Alt+0",), needs="volume"),
+    ActionRow("view_xy", "Only xy", "View", "Maximise the xy view.", keys=("Alt+1",), needs="volume"),
+    ActionRow("view_xz", "Only xz", "View", "Maximise the xz view.", keys=("Alt+2",), needs="volume"),
+    ActionRow("view_yz", "Only yz", "View", "Maximise the yz view.", keys=("Alt+3",), needs="volume"),
+    ActionRow(
+        "view_3d", "Only 3D", "View", "Maximise the 3D view.", "cube", ("Alt+4",), needs="volume", ends_group=True
+    ),
+    ActionRow("theme_dark", "Dark", "View", "Dark colours.", "moon", checkable=True),
+    ActionRow("theme_light", "Light", "View", "Light colours.", "sun", checkable=True),
+    ActionRow(
+        "layer_rename",
+        "Rename layer…",
+        "Layer",
+        "Give the active layer another name.",
+        "pencil-simple",
+        ("F2",),
+        needs="volume",
+    ),
+    ActionRow(
+        "layer_duplicate", "Duplicate layer", "Layer", "Make a copy of the active layer.", "copy", needs="volume"
+    ),
+    ActionRow(
+        "layer_delete",
+        "Delete layer",
+        "Layer",
+        "Take the active layer out; Undo brings it back.",
+        "trash",
+        needs="volume",
+    ),
+    ActionRow(
+        "layer_up",
+        "Layer up",
+        "Layer",
+        "Draw the active layer over the one above.",
+        "arrow-up",
+        ("Ctrl+PgUp",),
+        needs="volume",
+    ),
+    ActionRow(
+        "layer_down",
+        "Layer down",
+        "Layer",
+        "Draw the active layer under the one below.",
+        "arrow-down",
+        ("Ctrl+PgDown",),
+        needs="volume",
+        ends_group=True,
+    ),
+    ActionRow(
+        "colours_shuffle", "Shuffle colours", "Layer", "Give the objects other colours.", "shuffle", needs="labels"
+    ),
+    ActionRow(
+        "contrast_auto",
+        "Automatic contrast",
+        "Layer",
+        "Stretch the image's contrast to its histogram.",
+        "sliders-horizontal",
+        needs="volume",
+    ),
+    ActionRow(
+        "panel_plane",
+        "Segment a plane",
+        "Segment",
+        "Tune on the plane of the active view, live.",
+        "magic-wand",
+        ("Ctrl+1",),
+        needs="volume",
+    ),
+    ActionRow(
+        "panel_volume",
+        "Segment a volume",
+        "Segment",
+        "Set up and start segmenting in 3D.",
+        "magic-wand",
+        ("Ctrl+2",),
+        needs="volume",
+        ends_group=True,
+    ),
+    ActionRow(
+        "scale_finder",
+        "Scale finder",
+        "Segment",
+        "The plane at four scales, side by side.",
+        "columns",
+        needs="volume",
+    ),
+    ActionRow(
+        "plane_finder",
+        "Plane finder",
+        "Segment",
+        "xy, xz and yz through the crosshair, side by side.",
+        "stack",
+        needs="volume",
+    ),
+    ActionRow(
+        "box_hint",
+        "Smallest object from a box",
+        "Segment",
+        "Draw a box; min size and min extent follow.",
+        "bounding-box",
+        needs="volume",
+    ),
+    ActionRow("jobs_list", "List of jobs", "Window", "Jobs with their logs.", "list-bullets", checkable=True),
+    ActionRow("dock_layers", "Layers", "Window", "Show or hide the layers.", checkable=True, needs="volume"),
+    ActionRow(
+        "dock_form", "Task form", "Window", "Show or hide the form.", checkable=True, needs="volume", ends_group=True
+    ),
+    ActionRow("reset_window", "Reset", "Window", "Put every part of the window back.", "arrow-counter-clockwise"),
+    ActionRow("keys_help", "Keys", "Help", "The list of keys.", "keyboard", ("F1",)),
+    ActionRow("open_log", "Open the log folder", "Help", "Where the program writes what happened.", "terminal"),
+    ActionRow("about", "About empanada", "Help", "Version, licences, credits.", "info"),
+)
+ROW_BY_ID = {row.id: row for row in ROWS}
+
+
+class Actions(QObject):
+    """The QActions of the table, their keys, and when they are enabled."""
+
+    def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
+        self.preset = "napari"
+        self.custom: dict[str, Keys] = {}
+        self._by_id = {row.id: self._make(row, window) for row in ROWS}
+        self.use_keys(self.preset, self.custom)
+
+    def __getitem__(self, name: str) -> QAction:
+        return self._by_id[name]
+
+    def connect_all(self, deeds: Mapping[str, Callable[[], object]]) -> None:
+        """Connect every row to its deed; KeyError when one of them has none."""
+        for name, action in self._by_id.items():
+            action.triggered.connect(_without_argument(deeds[name]))
+
+    def use_keys(self, preset: str, custom: Mapping[str, Keys]) -> None:
+        """Take the keys of a preset, changed where the user chose others."""
+        self.preset, self.custom = preset, dict(custom)
+        for row in ROWS:
+            keys = self.keys_of(row.id)
+            self._by_id[row.id].setShortcuts([QKeySequence(key) for key in keys])
+            name = row.title.rstrip("…")
+            shown = QKeySequence(keys[0]).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
+            self._by_id[row.id].setToolTip(f"{name} ({shown})\n{row.tip}" if shown else f"{name}\n{row.tip}")
+
+    def keys_of(self, name: str) -> Keys:
+        """The keys of a row as they are now."""
+        return self.custom.get(name, ROW_BY_ID[name].keys_of(self.preset))
+
+    def enable(self, there: Mapping[str, bool]) -> None:
+        """Enable what can work now; `there` says of each need whether it is met."""
+        for row in ROWS:
+            if row.needs:
+                self._by_id[row.id].setEnabled(there.get(row.needs, False))
+
+    def fill_menus(self, bar: QMenuBar) -> dict[str, QMenu]:
+        """Make the menus of the table."""
+        menus = {name: bar.addMenu(name) for name in MENUS}
+        for row in ROWS:
+            menus[row.menu].addAction(self._by_id[row.id])
+            if row.ends_group:
+                menus[row.menu].addSeparator()
+        return menus
+
+    def _make(self, row: ActionRow, window: QWidget) -> QAction:
+        action = QAction(row.title, window)
+        action.setCheckable(row.checkable)
+        action.setStatusTip(row.tip)
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setMenuRole(QAction.MenuRole.NoRole)
+        if row.icon:
+            show_icon(action, row.icon)
+        window.addAction(action)
+        return action
+
+
+def _without_argument(deed: Callable[[], object]) -> Callable[[], None]:
+    """Drop the "checked" that Qt hands over."""
+
+    def call() -> None:
+        deed()
+
+    return call
+
+
+def conflicts(keys: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Find keys that several actions have: key -> ids."""
+    users: dict[str, list[str]] = {}
+    for name, own in keys.items():
+        for key in own:
+            users.setdefault(QKeySequence(key).toString(), []).append(name)
+    return {key: names for key, names in users.items() if len(names) > 1}

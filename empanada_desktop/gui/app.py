@@ -1,0 +1,44 @@
+"""Starts the window: only what the first paint needs is imported before it, the rest at named points after it."""
+
+import sys
+from collections.abc import Sequence
+
+from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtWidgets import QApplication
+
+from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.notify import start_log
+from empanada_desktop.gui.theme import choose_font, theme
+
+
+def make_application(arguments: Sequence[str] = ()) -> QApplication:
+    """Make the one QApplication, or take the one that is there, in our style and type."""
+    there = QCoreApplication.instance()
+    if there is None:
+        QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontShowIconsInMenus, False)
+        QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_ShareOpenGLContexts)
+    application = there if isinstance(there, QApplication) else QApplication(["empanada", *arguments])
+    application.setApplicationName("empanada-desktop")
+    application.setApplicationDisplayName("empanada")
+    application.setStyle("Fusion")
+    choose_font(application)
+    return application
+
+
+def main(path: str | None = None, is_sample: bool = False) -> int:
+    """Open the window, with a volume or with the start page; returns the exit code when it is closed."""
+    application = make_application()
+    start_log()
+    window = MainWindow()
+    theme.use(window.settings.theme)
+    window.notifier.install()
+    window.show()
+    if is_sample:
+        window.open_sample()
+    elif path is not None:
+        window.open_path(path)
+    return application.exec()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

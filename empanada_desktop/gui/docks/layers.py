@@ -1,0 +1,320 @@
+"""The left dock: layers, how the active one looks, the active object, and the image's contrast."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document.colours import LABEL_COLOURS, colour_places
+from empanada_desktop.gui.actions import Actions
+from empanada_desktop.gui.controls import (
+    Column,
+    IconButton,
+    Row,
+    Section,
+    Segmented,
+    SliderField,
+    Swatch,
+    rule,
+    text_label,
+    whole_box,
+)
+from empanada_desktop.gui.docks.histogram import Histogram, count_greys
+from empanada_desktop.gui.docks.layers_list import LayersList
+from empanada_desktop.gui.icons import show_icon
+from empanada_desktop.gui.qt_runner import Background
+from empanada_desktop.gui.shell import LEFT_WIDTH, dock_header
+
+LABEL_WIDTH = 60
+LIST_HEIGHT = 216
+MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "save_labels")
+
+
+class LayersDock(QWidget):
+    """Shows and changes what the document's layers look like."""
+
+    def __init__(self, document: Document, actions: Actions, background: Background) -> None:
+        super().__init__()
+        self.setProperty("role", "panel")
+        self.setMinimumWidth(LEFT_WIDTH)
+        self._document, self._background = document, background
+        self.list = LayersList(document)
+        self.list.setFixedHeight(LIST_HEIGHT)
+        self.look = LabelsLook(document, actions)
+        self.plain_look = ImageLook(document)
+        self.object = ActiveObject(document)
+        self.contrast = Contrast(document, actions)
+        self.look_section = Section("Layer", _stacked(self.look, self.plain_look))
+        self.object_section = Section("Active object", self.object)
+        self.contrast_section = Section("Image contrast", self.contrast)
+        self._arrange(actions)
+        self._listen()
+
+    def _arrange(self, actions: Actions) -> None:
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for part in (self.look_section, self.object_section, self.contrast_section):
+            column.addWidget(part)
+        column.addStretch(1)
+        inside = QWidget()
+        inside.setProperty("role", "panel")
+        inside.setLayout(column)
+        scroll = QScrollArea()
+        scroll.setProperty("role", "panel")
+        scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        add = IconButton("plus", "Open a file as a layer", actions["open_file"].trigger)
+        self.header = dock_header("Layers", (add, _more(actions)))
+        self.setLayout(Column(self.list, rule(), scroll))
+
+    def _listen(self) -> None:
+        document = self._document
+        for signal in (document.layer_added, document.layer_removed, document.layers_reordered):
+            signal.connect(self._layers_changed)
+        document.layer_changed.connect(self._layer_changed)
+        document.active_changed.connect(self._active_changed)
+        document.selection_changed.connect(lambda _layer: self.object.refresh())
+        self._layers_changed()
+
+    def _layers_changed(self, *_: object) -> None:
+        self.list.refresh()
+        self._active_changed(self._document.active)
+
+    def _layer_changed(self, layer: Layer, names: frozenset[str]) -> None:
+        if names & {"title", "note", "is_preview"}:
+            self.list.refresh()
+        self.list.viewport().update()
+        if layer is self._document.active:
+            self._show_look(layer)
+        if layer is self._document.image and "contrast" in names:
+            self.contrast.refresh()
+
+    def _active_changed(self, layer: Layer | None) -> None:
+        self.list.refresh()
+        self._show_look(layer)
+        self.object.refresh()
+        self.object_section.setVisible(isinstance(layer, LabelsLayer))
+        image = self._document.image
+        self.contrast_section.setVisible(image is not None)
+        if image is not None and self.contrast.show_layer(image):
+            self._background.run(lambda: _greys(image), lambda found: self.contrast.show_greys(image, *found))
+
+    def _show_look(self, layer: Layer | None) -> None:
+        self.look_section.setVisible(layer is not None)
+        self.look.setVisible(isinstance(layer, LabelsLayer))
+        self.plain_look.setVisible(layer is not None and not isinstance(layer, LabelsLayer))
+        if layer is not None:
+            self.look_section.set_title(f"Layer: {layer.title}"[:30])
+        self.look.refresh()
+        self.plain_look.refresh()
+
+
+def _greys(layer: ImageLayer) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    depth = layer.shape[0]
+    step = max(1, max(layer.shape[1:]) // 512)
+    places = sorted({depth // 4, depth // 2, 3 * depth // 4})
+    whole = slice(None)
+    return count_greys([layer.source.read(0, Axis.XY, place, whole, whole)[::step, ::step] for place in places])
+
+
+def _stacked(*widgets: QWidget) -> QWidget:
+    holder = QWidget()
+    holder.setLayout(Column(*widgets))
+    return holder
+
+
+def _more(actions: Actions) -> QToolButton:
+    button = QToolButton()
+    button.setProperty("role", "icon")
+    button.setIconSize(QSize(16, 16))
+    button.setToolTip("What can be done with the active layer")
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    show_icon(button, "dots-three-vertical", "second")
+    menu = QMenu(button)
+    for name in MENU:
+        menu.addAction(actions[name])
+    button.setMenu(menu)
+    return button
+
+
+def look_row(title: str, *widgets: QWidget | QHBoxLayout | int) -> QWidget:
+    """A row of the dock: title left, the rest right."""
+    label = text_label(title, "second")
+    label.setFixedWidth(LABEL_WIDTH)
+    line = Row(label, *widgets, spacing=6)
+    line.setContentsMargins(14, 3, 10, 3)
+    holder = QWidget()
+    holder.setLayout(line)
+    return holder
+
+
+class ImageLook(QWidget):
+    """Opacity of an image."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__()
+        self._document = document
+        self.opacity = _opacity(self._set_opacity)
+        self.setLayout(Column(look_row("Opacity", self.opacity)))
+
+    def refresh(self) -> None:
+        """Show the active layer."""
+        layer = self._document.active
+        if layer is not None and not isinstance(layer, LabelsLayer):
+            _show(self.opacity, layer.opacity * 100)
+
+    def _set_opacity(self, percent: float) -> None:
+        layer = self._document.active
+        if layer is not None and not isinstance(layer, LabelsLayer):
+            self._document.change_layer(layer, opacity=percent / 100)
+
+
+def _opacity(changed: Callable[[float], None]) -> SliderField:
+    field = SliderField(0, 100, 1, "%", 0)
+    field.number.setFixedWidth(62)
+    field.changed.connect(changed)
+    return field
+
+
+def _show(field: SliderField, value: float) -> None:
+    blocked = field.blockSignals(True)
+    field.set_value(round(value))
+    field.blockSignals(blocked)
+
+
+class LabelsLook(QWidget):
+    """Opacity, style, which objects are shown, and colours of a label layer."""
+
+    def __init__(self, document: Document, actions: Actions) -> None:
+        super().__init__()
+        self._document = document
+        self.opacity = _opacity(self._set_opacity)
+        self.style_choice = Segmented([("fill", "Fill"), ("outline", "Outline"), ("both", "Both")])
+        self.shown = Segmented(
+            [(False, "All"), (True, "Selected only")], ("Show every object.", "Show the selected objects alone.")
+        )
+        swatches = Row(*(Swatch(colour, 14) for colour in LABEL_COLOURS), spacing=3)
+        shuffle = IconButton(
+            "shuffle", "Shuffle colours\nGive the objects other colours.", actions["colours_shuffle"].trigger, 14
+        )
+        rows = (
+            look_row("Opacity", self.opacity),
+            look_row("Show as", self.style_choice),
+            look_row("Visible", self.shown),
+            look_row("Colours", swatches, 1, shuffle),
+        )
+        self.setLayout(Column(*rows))
+        self.style_choice.chosen.connect(lambda value: self._change(style=value))
+        self.shown.chosen.connect(lambda value: self._change(shows_selected_only=value))
+
+    def refresh(self) -> None:
+        """Show the active layer."""
+        layer = self._document.active
+        if isinstance(layer, LabelsLayer):
+            _show(self.opacity, layer.opacity * 100)
+            self.style_choice.set_value(layer.style)
+            self.shown.set_value(layer.shows_selected_only)
+
+    def _set_opacity(self, percent: float) -> None:
+        self._change(opacity=percent / 100)
+
+    def _change(self, **values: object) -> None:
+        layer = self._document.active
+        if isinstance(layer, LabelsLayer):
+            self._document.change_layer(layer, **values)
+
+
+class ActiveObject(QWidget):
+    """Id and class of the object that is selected."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__()
+        self._document = document
+        self._swatch = Swatch()
+        self.id = text_label()
+        self._class = text_label(role="second")
+        self._empty = text_label("No objects picked. Click one in a view.", "hint", wraps=True)
+        self._empty.setContentsMargins(14, 2, 14, 6)
+        self._row = look_row("Id", self._swatch, self.id, self._class, 1)
+        self.setLayout(Column(self._row, self._empty))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the selection of the active layer."""
+        layer = self._document.active
+        chosen = sorted(layer.selected) if isinstance(layer, LabelsLayer) else []
+        self._row.setVisible(bool(chosen))
+        self._empty.setVisible(not chosen)
+        if chosen and isinstance(layer, LabelsLayer):
+            self.id.setText(str(chosen[0]) if len(chosen) == 1 else f"{len(chosen)} objects")
+            self._class.setText(f"class {layer.class_of(chosen[0])}" if layer.class_of(chosen[0]) else "")
+            self._swatch.set_colour(object_colour(layer, chosen[0]))
+
+
+def object_colour(layer: LabelsLayer, label_id: int) -> str:
+    """The colour of an object as #RRGGBB."""
+    place = colour_places(np.array([label_id], np.uint32), layer.colour_table, layer.seed)[0]
+    return LABEL_COLOURS[int(place)]
+
+
+class Contrast(QWidget):
+    """Histogram, numbers, and back to automatic."""
+
+    def __init__(self, document: Document, actions: Actions) -> None:
+        super().__init__()
+        self._document = document
+        self._layer: ImageLayer | None = None
+        self.histogram = Histogram()
+        self.low, self.high = whole_box(), whole_box()
+        for box in (self.low, self.high):
+            box.setRange(-(2**31) + 1, 2**31 - 1)
+            box.setFixedWidth(54)
+        auto = IconButton(
+            "arrow-counter-clockwise",
+            "Automatic contrast\nStretch the contrast to the histogram.",
+            actions["contrast_auto"].trigger,
+            14,
+        )
+        row = look_row("Window", self.low, text_label("to", "second"), self.high, 1, auto)
+        picture = Column(self.histogram)
+        picture.setContentsMargins(14, 4, 14, 4)
+        self.setLayout(Column(picture, row))
+        self.histogram.changed.connect(self._set)
+        self.low.editingFinished.connect(self._typed)
+        self.high.editingFinished.connect(self._typed)
+
+    def show_layer(self, layer: ImageLayer) -> bool:
+        """Show an image's contrast; True when it is another one, whose histogram is still to come."""
+        is_new = layer is not self._layer
+        self._layer = layer
+        self.refresh()
+        return is_new
+
+    def show_greys(self, layer: ImageLayer, counts: NDArray[np.float64], span: tuple[float, float]) -> None:
+        """Show the histogram of an image."""
+        if layer is self._layer:
+            self.histogram.show_counts(counts, span)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Show the window of grey values."""
+        if self._layer is None:
+            return
+        low, high = self._layer.contrast
+        self.histogram.show_window(low, high)
+        for box, value in ((self.low, low), (self.high, high)):
+            box.setValue(round(value))
+
+    def _set(self, low: float, high: float) -> None:
+        if self._layer is not None:
+            self._document.change_layer(self._layer, contrast=(low, high))
+
+    def _typed(self) -> None:
+        if self.high.value() > self.low.value():
+            self._set(self.low.value(), self.high.value())

@@ -1,0 +1,130 @@
+"""Between the job queue and the window: jobs become lines of the strip, results become layers."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from empanada_desktop.errors import AppError
+from empanada_desktop.gui.jobs_strip import JobLine
+from empanada_desktop.gui.qt_runner import Relay
+from empanada_desktop.jobs.faults import JobFault
+from empanada_desktop.jobs.job import Job, JobState
+from empanada_desktop.jobs.progress import in_words
+from empanada_desktop.jobs.queue import JobQueue
+from empanada_desktop.jobs.spec import JobSpec
+
+REFRESH_MS = 100
+
+
+class JobsController(QObject):
+    """Submits jobs, keeps the lists up to date, and tells when one has ended."""
+
+    lines_changed = Signal(list)
+    finished = Signal(object)
+    failed = Signal(object)
+    show_asked = Signal(object)
+    partial = Signal(object, object)
+
+    def __init__(self, parent: QObject, queue: JobQueue | None = None) -> None:
+        super().__init__(parent)
+        self.queue = queue or JobQueue()
+        self._relays = [
+            Relay(self, self._changed),
+            Relay(self, self._ended),
+            Relay(self, self.partial.emit),
+        ]
+        changed, ended, partial = self._relays
+        self.queue.job_added.connect(changed.send)
+        self.queue.job_changed.connect(changed.send)
+        self.queue.job_removed.connect(changed.send)
+        self.queue.job_ended.connect(ended.send)
+        self.queue.partial.connect(partial.send)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._tell)
+
+    def submit(self, spec: JobSpec, title: str) -> Job:
+        """Queue a job."""
+        return self.queue.submit(spec, title)
+
+    def unfinished(self) -> int:
+        """How many jobs run or wait."""
+        return len(self.queue.unfinished)
+
+    def do(self, name: str, job_id: str) -> None:
+        """Cancel, pause, show the result of, or repeat a job."""
+        job = next((job for job in self.queue.jobs if job.id == job_id), None)
+        deeds: dict[str, Callable[[Job], object]] = {
+            "cancel": self.queue.cancel,
+            "pause": lambda job: self.queue.pause(job, job.state is not JobState.PAUSED),
+            "run_again": self.queue.run_again,
+            "show_result": self.show_asked.emit,
+        }
+        if job is not None:
+            deeds[name](job)
+
+    def close(self) -> None:
+        """Cancel everything and end the child process."""
+        self.queue.close()
+
+    def _changed(self, _job: Job) -> None:
+        if not self._timer.isActive():
+            self._timer.start(REFRESH_MS)
+
+    def _ended(self, job: Job) -> None:
+        self._tell()
+        if job.state is JobState.DONE:
+            self.finished.emit(job)
+        elif job.state is JobState.FAILED:
+            self.failed.emit(job)
+
+    def _tell(self) -> None:
+        self.lines_changed.emit([line_of(job) for job in self.queue.jobs])
+
+
+def line_of(job: Job) -> JobLine:
+    """What the strip and the list say of a job."""
+    left = f"{in_words(job.seconds_left)} left" if job.seconds_left is not None and job.done < job.total else ""
+    return JobLine(
+        id=job.id,
+        title=job.title,
+        state=job.state.value,
+        done=job.done,
+        total=job.total,
+        words=_words(job),
+        left=left,
+        hint=_hint(job),
+        log=job.log,
+        ended=None if job.ended is None else job.ended.timestamp(),
+    )
+
+
+def _words(job: Job) -> str:
+    if job.state is JobState.QUEUED:
+        return "waits"
+    if job.state in (JobState.RUNNING, JobState.PAUSED):
+        if job.is_stopping:
+            return "stopping"
+        return f"{job.message}, {job.done} of {job.total}" if job.total else "starting"
+    if job.state is JobState.DONE:
+        return _result_words(job)
+    if job.state is JobState.CANCELLED:
+        return "cancelled"
+    return _error_words(job)
+
+
+def _result_words(job: Job) -> str:
+    objects = getattr(job.result, "objects", None)
+    found = f"{sum(objects.values())} objects in " if isinstance(objects, dict) else ""
+    return f"{found}{in_words(job.seconds)}"
+
+
+def _error_words(job: Job) -> str:
+    error = job.error
+    if isinstance(error, AppError):
+        return error.message
+    return f"the program made a mistake: {error.summary}" if isinstance(error, JobFault) else "failed"
+
+
+def _hint(job: Job) -> str:
+    return job.error.hint if isinstance(job.error, AppError) else ""

@@ -1,0 +1,472 @@
+"""The window: what is where, and which deed belongs to which action. What is open lives in the workspace."""
+
+import base64
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
+from PySide6.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QMessageBox, QStackedWidget, QToolBar, QWidget
+
+from empanada_desktop import __version__
+from empanada_desktop.errors import AppError, VolumeError
+from empanada_desktop.gui.actions import ROWS, Actions, Keys
+from empanada_desktop.gui.computer import Computer, look_at_computer
+from empanada_desktop.gui.controls import Column, MessageBar
+from empanada_desktop.gui.jobs_strip import JobDeeds, JobsList, JobsStrip
+from empanada_desktop.gui.keys_page import KeysPage
+from empanada_desktop.gui.notify import Notifier, Toast, log_path
+from empanada_desktop.gui.palette import Palette
+from empanada_desktop.gui.qt_runner import Background
+from empanada_desktop.gui.shell import NARROW_BELOW, NARROW_RIGHT, RIGHT_WIDTH, ToolsColumn, TopBar
+from empanada_desktop.gui.start_page import Deeds, StartPage
+from empanada_desktop.gui.status_bar import StatusBar
+from empanada_desktop.gui.theme import theme
+from empanada_desktop.settings import load_settings
+
+if TYPE_CHECKING:
+    from empanada_desktop.gui.opening import Opened
+    from empanada_desktop.gui.workspace import Workspace
+
+FILTER = "Images (*.tif *.tiff *.h5 *.hdf5 *.hdf *.mrc *.rec *.st *.map *.ali *.png *.jpg *.jpeg *.bmp);;All files (*)"
+WARM_UP_MS = 80
+SIZE = QSize(1680, 1050)
+
+
+class MainWindow(QMainWindow):
+    """The one window of the program."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWindowTitle("empanada")
+        self.setAcceptDrops(True)
+        self.setDockNestingEnabled(True)
+        self.resize(SIZE)
+        self.settings = load_settings()
+        self.notifier = Notifier(self, self.save_session)
+        self.background = Background(self, self.tell, _import_workspace)
+        self.actions_table = Actions(self)
+        self.workspace: Workspace | None = None
+        self.computer: Computer | None = None
+        self._closing_deed = ""
+        self._make_parts()
+        self._arrange()
+        self.actions_table.connect_all(self._deeds())
+        self.actions_table.use_keys(self.settings.keys, keys_of(self.settings.changed_keys))
+        self.toast = Toast(self)
+        self.show_start()
+        self._restore_geometry()
+        QTimer.singleShot(WARM_UP_MS, self.warm_up)
+
+    # Parts
+
+    def _make_parts(self) -> None:
+        self.top = TopBar(self.actions_table)
+        self.tools = ToolsColumn()
+        self.start = StartPage(Deeds(self.ask_file, self.ask_folder, self.open_sample, self.go_on, self.show_keys))
+        self.bar = MessageBar("error")
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.start)
+        self.strip = JobsStrip(self._job_deed("cancel"), self._job_deed("pause"))
+        self.jobs_list = JobsList(
+            JobDeeds(self._job_deed("cancel"), self._job_deed("show_result"), self._job_deed("run_again"))
+        )
+        self.status = StatusBar()
+
+    def _arrange(self) -> None:
+        self.menus = self.actions_table.fill_menus(self.menuBar())
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tools)
+        centre = QWidget()
+        centre.setLayout(Column(self.bar, self.stack))
+        self.setCentralWidget(centre)
+        self.jobs_bar = QToolBar("Jobs")
+        self.jobs_bar.setObjectName("jobs")
+        self.jobs_bar.setMovable(False)
+        both = QWidget()
+        both.setLayout(Column(self.jobs_list, self.strip))
+        self.jobs_bar.addWidget(both)
+        self.jobs_list.hide()
+        self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.jobs_bar)
+        self.setStatusBar(self.status)
+        for bar in (self.top, self.tools, self.jobs_bar):
+            bar.toggleViewAction().setEnabled(False)
+            bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.top.tab_chosen.connect(self.choose_tab)
+        self.strip.toggled.connect(self.actions_table["jobs_list"].trigger)
+        self.start.chosen.connect(self.open_path)
+        self.start.computer.refresh.connect(self.look_at_computer)
+
+    def _deeds(self) -> dict[str, Callable[[], object]]:
+        own: dict[str, Callable[[], object]] = {
+            "open_file": self.ask_file,
+            "open_folder": self.ask_folder,
+            "open_sample": self.open_sample,
+            "continue": self.go_on,
+            "close_volume": self.close_volume,
+            "quit": self.close,
+            "palette": self.show_palette,
+            "keys": self.show_keys,
+            "keys_help": self.show_keys,
+            "theme_dark": lambda: self.use_theme("dark"),
+            "theme_light": lambda: self.use_theme("light"),
+            "jobs_list": self.toggle_jobs,
+            "dock_layers": lambda: self._toggle_dock("layers"),
+            "dock_form": lambda: self._toggle_dock("form"),
+            "reset_window": self.reset_window,
+            "open_log": self.open_log,
+            "about": self.show_about,
+        }
+        return own | {row.id: self._workspace_deed(row.id) for row in ROWS if row.id not in own}
+
+    def _workspace_deed(self, name: str) -> Callable[[], object]:
+        def do() -> None:
+            if self.workspace is not None:
+                self.workspace.do(name)
+
+        return do
+
+    def _job_deed(self, name: str) -> Callable[[str], object]:
+        def do(job_id: str) -> None:
+            if self.workspace is not None:
+                self.workspace.jobs.do(name, job_id)
+
+        return do
+
+    # After the first paint
+
+    def warm_up(self) -> None:
+        """Load in a thread what opening a volume will need, and look at the computer."""
+        self.background.run(_start_facts, self._show_start_facts)
+        self.look_at_computer()
+
+    def look_at_computer(self) -> None:
+        """Find out what this computer has, in a thread."""
+        self.background.run(look_at_computer, self._show_computer)
+
+    def _show_computer(self, computer: Computer) -> None:
+        self.computer = computer
+        self.top.device.setText(computer.device)
+        self.start.computer.show_findings(computer.findings())
+        if self.workspace is not None:
+            self.workspace.computer_changed(computer)
+
+    def _show_start_facts(self, facts: "StartFacts") -> None:
+        self.start.recent.show_files(facts.recent)
+        self.start.set_last(facts.last, facts.last_when)
+        self.actions_table["continue"].setEnabled(bool(facts.last))
+
+    # Opening
+
+    def ask_file(self) -> None:
+        """Ask for a file and open it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Open a volume or an image", "", FILTER)
+        if path:
+            self.open_path(path)
+
+    def ask_folder(self) -> None:
+        """Ask for a folder of planes or an OME-Zarr, and open it."""
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of planes or an OME-Zarr")
+        if path:
+            self.open_path(path)
+
+    def open_sample(self) -> None:
+        """Open the sample that comes with the program."""
+        from empanada_desktop.gui.opening import sample_path
+
+        self._attempt(lambda: self.open_path(str(sample_path())))
+
+    def open_path(self, path: str, dataset: str | None = None) -> None:
+        """Open a file or folder; whatever is wrong with it is said, and the window stays as it was."""
+        from empanada_desktop.gui.opening import prepare
+
+        self.bar.hide()
+        self.status.showMessage(f"Opening {Path(path).name} …")
+        self.background.run(lambda: prepare(path, dataset), self._opened, self._not_opened)
+
+    def _opened(self, opened: "Opened") -> None:
+        self.status.clearMessage()
+        if opened.choices:
+            self._ask_dataset(opened)
+            return
+        self.ensure_workspace().take(opened)
+        self.show_workspace()
+
+    def _not_opened(self, problem: BaseException) -> None:
+        self.status.clearMessage()
+        self.tell(problem)
+
+    def _ask_dataset(self, opened: "Opened") -> None:
+        from empanada_desktop.gui.opening import DatasetDialog
+
+        dialog = DatasetDialog(self, opened)
+        dialog.chosen.connect(lambda dataset: self.open_path(opened.path, dataset))
+        dialog.open()
+
+    def go_on(self) -> None:
+        """Bring back what was open last."""
+        self.background.run(lambda: None, lambda _: self._attempt(self._restore_session))
+
+    def _restore_session(self) -> None:
+        self.ensure_workspace().restore()
+        self.show_workspace()
+
+    def ensure_workspace(self) -> "Workspace":
+        """The workspace; made when something is opened for the first time."""
+        if self.workspace is None:
+            from empanada_desktop.gui.workspace import Workspace
+
+            self.workspace = Workspace(self)
+            self.stack.addWidget(self.workspace.centre)
+            self._restore_state()
+            if self.computer is not None:
+                self.workspace.computer_changed(self.computer)
+        return self.workspace
+
+    # What is shown
+
+    def show_start(self) -> None:
+        """Show the start page."""
+        self.stack.setCurrentWidget(self.start)
+        self._show_frame(False)
+        self.status.clear_all()
+        self.setWindowTitle("empanada")
+        self.enable_actions()
+
+    def show_workspace(self) -> None:
+        """Show what is open."""
+        if self.workspace is not None:
+            self.stack.setCurrentWidget(self.workspace.centre)
+            self._show_frame(True)
+            self.choose_tab(self.settings.window.get("tab", "segment"))
+            self.enable_actions()
+
+    def _show_frame(self, is_shown: bool) -> None:
+        for part in (self.tools, self.jobs_bar, *self._docks()):
+            part.setVisible(is_shown)
+        self.top.set_tabs_enabled(is_shown)
+
+    def _docks(self) -> list[QDockWidget]:
+        return [] if self.workspace is None else [self.workspace.left_dock, self.workspace.right_dock]
+
+    def choose_tab(self, name: str) -> None:
+        """Swap the docks; document, camera and undo stay."""
+        name = name if name in ("view", "segment") else "segment"
+        self._note_place(tab=name)
+        self.top.set_tab(name)
+        if self.workspace is not None:
+            self.workspace.right_dock.setVisible(name == "segment")
+            self.enable_actions()
+
+    def enable_actions(self) -> None:
+        """Enable what can work now."""
+        needs = {} if self.workspace is None else self.workspace.needs()
+        if self.stack.currentWidget() is self.start:
+            needs = {}
+        self.actions_table.enable(needs)
+        self.actions_table["theme_dark"].setChecked(theme.tokens.name == "dark")
+        self.actions_table["theme_light"].setChecked(theme.tokens.name == "light")
+        self.actions_table["jobs_list"].setChecked(not self.jobs_list.isHidden())
+        for dock in self._docks():
+            self.actions_table[f"dock_{dock.objectName()}"].setChecked(not dock.isHidden())
+
+    def use_theme(self, name: str) -> None:
+        """Change the colours."""
+        self.settings = replace(self.settings, theme=name)
+        theme.use(name)
+        self.enable_actions()
+
+    def toggle_jobs(self) -> None:
+        """Open or close the list of jobs."""
+        self.jobs_list.setVisible(self.jobs_list.isHidden())
+        self.enable_actions()
+
+    def _toggle_dock(self, name: str) -> None:
+        for dock in self._docks():
+            if dock.objectName() == name:
+                dock.setVisible(dock.isHidden())
+        self.enable_actions()
+
+    def reset_window(self) -> None:
+        """Put every part back."""
+        if self.workspace is not None:
+            self.workspace.place_docks()
+        self.jobs_list.hide()
+        self.resize(SIZE)
+        self.enable_actions()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Give narrow windows a narrower form and a smaller search."""
+        super().resizeEvent(event)
+        is_narrow = self.width() < NARROW_BELOW
+        self.top.search.setFixedWidth(40 if is_narrow else 268)
+        if self.workspace is not None:
+            self.workspace.right_dock.widget().setMinimumWidth(NARROW_RIGHT if is_narrow else RIGHT_WIDTH)
+        self.toast.place()
+
+    # Messages
+
+    def tell(self, problem: BaseException) -> None:
+        """Say what went wrong: in the bar where the user can mend it, as a report where it is our mistake."""
+        if isinstance(problem, OSError):
+            problem = VolumeError(f"{problem.filename or 'A file'}: {problem.strerror or problem}.", "Check the disk.")
+        if isinstance(problem, AppError):
+            self.bar.say(problem.message, "error", problem.hint)
+        else:
+            self.notifier.error(problem)
+
+    def _attempt(self, deed: Callable[[], object]) -> None:
+        try:
+            deed()
+        except AppError as problem:
+            self.tell(problem)
+
+    # Dialogs
+
+    def show_palette(self) -> None:
+        """Open the command palette."""
+        self.palette_popup = Palette(self, self.actions_table)
+        self.palette_popup.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.palette_popup.open_over(self)
+
+    def show_keys(self) -> None:
+        """Open the page of keys."""
+        page = KeysPage(self, self.actions_table, self._keep_keys)
+        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page.open()
+
+    def _keep_keys(self, preset: str, custom: dict[str, Keys]) -> None:
+        changed = {name: "".join(keys[:1]) for name, keys in custom.items()}
+        self.settings = replace(self.settings, keys=preset, changed_keys=changed)
+        self.keep_settings()
+        if self.workspace is not None:
+            self.workspace.use_preset(preset)
+
+    def open_log(self) -> None:
+        """Open the folder of the log."""
+        log_path().parent.mkdir(parents=True, exist_ok=True)
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(log_path().parent)))
+
+    def show_about(self) -> None:
+        """Say what this is."""
+        QMessageBox.about(
+            self,
+            "About empanada",
+            f"<b>empanada-desktop {__version__}</b><p>Segments electron-microscopy volumes on your own computer. "
+            "BSD-3-Clause.<p>Sample volume: FlyEM project, HHMI Janelia, CC BY. Icons: Phosphor (MIT).",
+        )
+
+    # Dropping files
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """Take files and folders."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+            self.start.drop.set_over(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: N802 - Qt's name
+        """Nothing is held over the window any more."""
+        self.start.drop.set_over(False)
+        super().dragLeaveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+        """Open what was dropped."""
+        self.start.drop.set_over(False)
+        event.acceptProposedAction()
+        for url in event.mimeData().urls():
+            if url.isLocalFile():
+                self.open_path(url.toLocalFile())
+
+    # Ending
+
+    def close_volume(self) -> None:
+        """Close what is open, keeping the session, and show the start page."""
+        if self.workspace is not None:
+            self.workspace.clear()
+        self.show_start()
+        self.background.run(_start_facts, self._show_start_facts)
+
+    def save_session(self) -> None:
+        """Keep what is open for Continue."""
+        if self.workspace is not None:
+            self.workspace.save_session()
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        """Ask when jobs run; then keep the session and end everything that was started."""
+        running = 0 if self.workspace is None else self.workspace.jobs.unfinished()
+        if running and self._ask_about_jobs(running) == "stay":
+            event.ignore()
+            return
+        self._keep_place()
+        if self.workspace is not None:
+            self.workspace.end()
+        self.background.close()
+        event.accept()
+
+    def _ask_about_jobs(self, running: int) -> str:
+        """Ask what becomes of running jobs: "stay" or "cancel"."""
+        box = QMessageBox(self)
+        box.setObjectName("close-question")
+        box.setText(f"{running} job{'s' if running > 1 else ''} running.")
+        box.setInformativeText("Closing the window cancels them. What they have not finished is lost.")
+        stay = box.addButton("Keep running", QMessageBox.ButtonRole.RejectRole)
+        box.addButton("Cancel jobs and close", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(stay)
+        box.exec()
+        return "stay" if box.clickedButton() is stay else "cancel"
+
+    def keep_settings(self) -> None:
+        """Write what the window remembers; where that is impossible the log says so."""
+        try:
+            self.settings.save()
+        except OSError as problem:
+            logging.getLogger("empanada_desktop").warning("settings were not kept: %s", problem)
+
+    def _note_place(self, **places: str) -> None:
+        self.settings = replace(self.settings, window={**self.settings.window, **places})
+
+    def _keep_place(self) -> None:
+        self._note_place(geometry=_plain(self.saveGeometry()))
+        if self.workspace is not None and self.stack.currentWidget() is not self.start:
+            self._note_place(state=_plain(self.saveState()))
+        self.keep_settings()
+
+    def _restore_geometry(self) -> None:
+        self.restoreGeometry(_bytes(self.settings.window.get("geometry", "")))
+
+    def _restore_state(self) -> None:
+        self.restoreState(_bytes(self.settings.window.get("state", "")))
+
+
+def keys_of(changed: dict[str, str]) -> dict[str, Keys]:
+    """The keys that the user chose, as the table of actions takes them."""
+    return {name: (key,) if key else () for name, key in changed.items()}
+
+
+def _plain(data: QByteArray) -> str:
+    return base64.b64encode(data.data()).decode()
+
+
+def _bytes(text: str) -> QByteArray:
+    return QByteArray.fromBase64(text.encode())
+
+
+class StartFacts:
+    """What the start page tells of earlier work."""
+
+    def __init__(self) -> None:
+        from empanada_desktop.gui.opening import last_session, recent_files
+
+        self.recent = recent_files()
+        self.last, self.last_when = last_session()
+
+
+def _start_facts() -> StartFacts:
+    return StartFacts()
+
+
+def _import_workspace() -> None:
+    import empanada_desktop.gui.workspace  # noqa: F401 - loaded here, in a thread, so that opening is quick

@@ -1,0 +1,206 @@
+"""The form "Segment volume": parameters with advice beside them, what it will take, and the start."""
+
+from pathlib import Path
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFileDialog, QLineEdit
+
+from empanada_desktop.core.advice import SmallestObject, median_planes
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.preflight import estimate
+from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
+from empanada_desktop.gui.controls import IconButton, Row, push_button, text_label
+from empanada_desktop.gui.panels.frame import TaskPanel
+from empanada_desktop.gui.panels.preflight import Check, Preflight
+from empanada_desktop.gui.params_form import plain_row
+from empanada_desktop.jobs.progress import in_words
+from empanada_desktop.tasks.inference_params import StackParams
+
+Triple = tuple[int, int, int]
+SPARE = 1.1
+
+
+class VolumePanel(TaskPanel):
+    """Sets up and starts segmenting in 3D."""
+
+    start_asked = Signal()
+    time_asked = Signal()
+    box_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__(StackParams)
+        self.image = text_label()
+        self.out = QLineEdit()
+        self.out.setToolTip("Where the result is written: X.zarr (OME-Zarr) or X.tif.")
+        self._shape: Triple = (1, 1, 1)
+        self._spacing = Spacing()
+        self._timed: dict[tuple[str, int], float] = {}
+        self._computer: Computer | None = None
+        self.preflight = Preflight()
+        self.start_button = push_button("Segment volume", self.start_asked.emit, "magic-wand", "primary")
+        self.reason = text_label("", "second", wraps=True)
+        self._make_rows()
+        self.form.changed.connect(self._changed)
+        self.out.textChanged.connect(lambda _text: self.check())
+
+    def _make_rows(self) -> None:
+        form = self.form
+        form.add_row("Input", plain_row("Image", self.image), 0)
+        self.out.setFixedWidth(130)
+        choose = IconButton("folder-open", "Choose where to write", self._choose_out)
+        row = plain_row("Write to", self.out)
+        layout = row.layout()
+        if isinstance(layout, Row):
+            layout.insertWidget(2, choose)
+        form.add_row("Output", row, 0)
+        form.sections["Output"].set_open(True)
+        box = push_button("Draw a box", self.box_asked.emit, "bounding-box")
+        box.setToolTip("Draw a box round the smallest object to keep, in one view or in two; both fields follow.")
+        form.add_row("Clean up", plain_row("Smallest object", box), 0)
+        form.sections["Clean up"].set_open(True)
+        self.footer.addWidget(self.preflight)
+        self.reason.hide()
+        self.footer.addWidget(self.reason)
+        self.footer.addWidget(self.start_button)
+
+    def show_volume(self, title: str, shape: Triple, spacing: Spacing, out: Path) -> None:
+        """Say what would be segmented and where the result goes."""
+        self.image.setText(title[:26])
+        self._shape, self._spacing = shape, spacing
+        self.out.setText(str(out))
+        self._advise()
+        self.check()
+
+    def show_computer(self, computer: Computer) -> None:
+        """Take note of what the computer has."""
+        self._computer = computer
+        self.weights.show_library(computer.weights)
+        self.check()
+
+    def show_time(self, axis: Axis, downsampling: int, seconds: float) -> None:
+        """Take note of how long the network took for a plane."""
+        key = (axis.value, downsampling)
+        self._timed[key] = min(seconds, self._timed.get(key, seconds))
+        self.check()
+
+    def show_smallest(self, found: SmallestObject) -> None:
+        """Propose min size and min extent from a drawn box."""
+        z, y, x = found.sides
+        rows = self.form.rows
+        rows["min_size"].set_hint(
+            f"Box of {x} × {y} × {z}: half of it, and some less, is {found.min_size}.",
+            lambda: self._apply("min_size", found.min_size),
+        )
+        rows["min_extent"].set_hint(
+            f"A few less than the shortest side of {min(found.sides)}: {found.min_extent}.",
+            lambda: self._apply("min_extent", found.min_extent),
+        )
+
+    def propose(self, name: str, value: object, reason: str) -> None:
+        """Offer a value for a field with its reason."""
+        self.form.rows[name].set_hint(reason, lambda: self._apply(name, value))
+
+    def _apply(self, name: str, value: object) -> None:
+        self.form.set_value(name, value)
+        self.form.rows[name].set_hint("")
+        self.form.touch(name)
+
+    def _changed(self, _name: str) -> None:
+        self._show_sizes()
+        self.check()
+
+    def _advise(self) -> None:
+        values = self.form.values()
+        step = self._spacing.zyx[Axis(values["inference_plane"]).normal]
+        row = self.form.rows["median_filter_size"]
+        row.set_hint("")
+        if step is not None:
+            planes, reason = median_planes(step)
+            if planes != values["median_filter_size"]:
+                self.propose("median_filter_size", planes, reason)
+        sizes = self._spacing.zyx
+        known = [size for size in sizes if size]
+        if self._spacing.is_known and max(known) > 1.5 * min(known):
+            words = ", ".join(f"{size:g}" for size in known)
+            self.form.rows["inference_plane"].set_hint(
+                f"Not isotropic ({words} nm): planes other than xy will be poor."
+            )
+        self._show_sizes()
+
+    def _show_sizes(self) -> None:
+        values, sizes = self.form.values(), self._spacing.zyx
+        if not self._spacing.is_known:
+            return
+        voxel = (sizes[0] or 0) * (sizes[1] or 0) * (sizes[2] or 0)
+        self.form.rows["min_size"].beside.setText(f"{values['min_size'] * voxel / 1e9:.2g} µm³")
+        shortest = min(size or 0 for size in sizes)
+        self.form.rows["min_extent"].beside.setText(f"{values['min_extent'] * shortest:g} nm")
+
+    # Before it starts
+
+    def check(self) -> None:
+        """Look again at what stands in the way."""
+        checks = [self._voxel_check(), *self._room_checks(), self._weights_check()]
+        self.preflight.show_checks([check for check in checks if check is not None])
+        blocked = [check for check in self.preflight.checks if check.state == "error"]
+        self.start_button.setEnabled(not blocked)
+        self.reason.setVisible(bool(blocked))
+        self.reason.setText(f"Available when this is mended: {blocked[0].name.lower()}." if blocked else "")
+
+    def _voxel_check(self) -> Check:
+        if not self._spacing.is_known:
+            return Check("warning", "Voxel size", "unknown, sizes are in voxels")
+        words = " × ".join(f"{size:g}" for size in self._spacing.zyx if size)
+        return Check("good", "Voxel size", f"{words} nm, {_source(self._spacing)}")
+
+    def _room_checks(self) -> list[Check]:
+        values = self.form.values()
+        axis, factor = Axis(values["inference_plane"]), int(values["image_downsampling"])
+        chunk = _chunk(values["chunk_size"])
+        seconds = self._timed.get((axis.value, factor))
+        need = estimate(
+            self._shape,
+            axis.normal,
+            downsampling=factor,
+            median=int(values["median_filter_size"]),
+            chunk=chunk,
+            seconds_per_plane=seconds,
+        )
+        memory, disk = memory_gigabytes()[1], disk_free_gigabytes(Path(self.out.text() or ".").absolute())
+        checks = [_room("Memory", need.memory, memory), _room("Disk", need.disk, disk)]
+        if need.seconds is None:
+            checks.append(Check("clock", "Time", "known after one plane", "Time one plane", self.time_asked.emit))
+        else:
+            checks.append(Check("clock", "Time", f"about {in_words(need.seconds)}, {self._shape[axis.normal]} planes"))
+        return checks
+
+    def _weights_check(self) -> Check | None:
+        name = self.weights.value()
+        if self._computer is None or name in self._computer.weights or Path(name).is_file():
+            return None
+        return Check("error", "Weights", f"{name} is not on this computer. Choose others under Input.")
+
+    def _choose_out(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Write the result to", self.out.text(), "OME-Zarr (*.zarr);;TIFF (*.tif)"
+        )
+        if path:
+            self.out.setText(path if Path(path).suffix else f"{path}.zarr")
+
+
+def _source(spacing: Spacing) -> str:
+    return "typed" if spacing.source == "typed" else "from the file"
+
+
+def _room(name: str, needed: float, free: float) -> Check:
+    amount = f"{needed:.1f} GB" if needed >= 0.1 else f"{max(1, round(needed * 1000))} MB"
+    words = f"{amount} needed, {free:.1f} GB free"
+    if needed * SPARE < free:
+        return Check("good", name, words)
+    return Check("warning" if needed < free else "error", name, words)
+
+
+def _chunk(value: tuple[object, ...]) -> Triple:
+    numbers = [int(str(part)) for part in value if str(part).isdigit()] or [256]
+    z, y, x = numbers * 3 if len(numbers) == 1 else [*numbers, 256, 256][:3]
+    return z, y, x

@@ -1,0 +1,400 @@
+"""A form made from a task's Params class: labels, ranges, steps, units and help are read from it, never repeated."""
+
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import yaml
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.gui.controls import (
+    Column,
+    IconButton,
+    Row,
+    Section,
+    Segmented,
+    SliderField,
+    push_button,
+    set_role,
+    text_label,
+    whole_box,
+)
+from empanada_desktop.gui.theme import SMALL, scaled_font
+from empanada_desktop.tasks.params import TaskParams
+
+LABEL_WIDTH, CONTROL_WIDTH = 152, 146
+SLIDER_STEPS = 100
+SECTIONS = ("Input", "Objects", "Across planes", "Clean up", "Output", "Computer")
+CLOSED_AT_FIRST = ("Clean up", "Output", "Computer")
+
+
+@dataclass(frozen=True)
+class FieldFacts:
+    """What a form has to know of a field of a Params class."""
+
+    name: str
+    title: str
+    help: str
+    kind: Any
+    choices: tuple[Any, ...]
+    low: float | None
+    high: float | None
+    default: Any
+    group: str
+    step: float
+    unit: str
+
+    @property
+    def is_fraction(self) -> bool:
+        """True for numbers with a part behind the point."""
+        return self.kind is float
+
+
+def facts_of(record: type[TaskParams]) -> list[FieldFacts]:
+    """Read the fields of a Params class in their order."""
+    return [_facts(name, field) for name, field in record.model_fields.items()]
+
+
+def _facts(name: str, field: Any) -> FieldFacts:  # noqa: ANN401 - pydantic's FieldInfo
+    extra = field.json_schema_extra or {}
+    kind = _plain_type(field.annotation)
+    limits = {type(limit).__name__: limit for limit in field.metadata}
+    low, high = getattr(limits.get("Ge"), "ge", None), getattr(limits.get("Le"), "le", None)
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    step = extra.get("step") or (0.05 if kind is float else 1)
+    title, unit = field.title or name, extra.get("unit") or ""
+    return FieldFacts(
+        name,
+        title,
+        field.description or "",
+        kind,
+        choices,
+        low,
+        high,
+        field.default,
+        extra.get("group", ""),
+        step,
+        unit,
+    )
+
+
+def _plain_type(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next(part for part in get_args(annotation) if part is not type(None))
+    return annotation
+
+
+class Control:
+    """One field's widget with a way to read it, to set it, and to learn that it changed."""
+
+    def __init__(self, widget: QWidget, read: Callable[[], Any], write: Callable[[Any], None]) -> None:
+        self.widget = widget
+        self.read = read
+        self.write = write
+
+
+def make_control(facts: FieldFacts, changed: Callable[[], None]) -> Control:
+    """Make the widget that fits a field's type and limits."""
+    if facts.kind is bool:
+        return _check(changed)
+    if facts.choices:
+        return _choice(facts, changed)
+    if facts.kind in (int, float) and facts.low is not None and facts.high is not None:
+        steps = (facts.high - facts.low) / facts.step
+        return _slider(facts, changed) if steps <= SLIDER_STEPS else _whole(facts, changed)
+    return _text(facts, changed)
+
+
+def _check(changed: Callable[[], None]) -> Control:
+    box = QCheckBox()
+    box.toggled.connect(lambda _on: changed())
+    return Control(box, box.isChecked, box.setChecked)
+
+
+def _choice(facts: FieldFacts, changed: Callable[[], None]) -> Control:
+    if len(facts.choices) <= 3:
+        segments = Segmented([(choice, str(choice)) for choice in facts.choices])
+        segments.chosen.connect(lambda _value: changed())
+        return Control(segments, segments.value, segments.set_value)
+    box = QComboBox()
+    for choice in facts.choices:
+        box.addItem(f"{choice} {facts.unit}".strip(), choice)
+    box.currentIndexChanged.connect(lambda _number: changed())
+    return Control(box, box.currentData, lambda value: box.setCurrentIndex(box.findData(value)))
+
+
+def _slider(facts: FieldFacts, changed: Callable[[], None]) -> Control:
+    digits = 2 if facts.is_fraction else 0
+    # Sliders move in tenths of the advised step: a value is felt while it is dragged.
+    step = facts.step / 10 if facts.is_fraction else facts.step
+    field = SliderField(facts.low or 0, facts.high or 1, max(step, 0.01), facts.unit, digits)
+    field.number.setSingleStep(facts.step if facts.is_fraction else int(facts.step))  # type: ignore[arg-type]
+    field.changed.connect(lambda _value: changed())
+
+    def read() -> float | int:
+        return round(field.value(), 4) if facts.is_fraction else int(field.value())
+
+    return Control(field, read, field.set_value)
+
+
+def _whole(facts: FieldFacts, changed: Callable[[], None]) -> Control:
+    box = whole_box()
+    box.setRange(int(facts.low or 0), int(facts.high or 0))
+    box.setSuffix(f" {facts.unit}" if facts.unit else "")
+    box.setFixedWidth(112)
+    box.valueChanged.connect(lambda _value: changed())
+    return Control(box, box.value, box.setValue)
+
+
+def _text(facts: FieldFacts, changed: Callable[[], None]) -> Control:
+    line = QLineEdit()
+    line.editingFinished.connect(changed)
+    if get_origin(facts.kind) is not tuple:
+        return Control(line, line.text, lambda value: line.setText(str(value)))
+
+    def read() -> tuple[str, ...]:
+        return tuple(part.strip() for part in line.text().replace("×", ",").split(",") if part.strip())
+
+    return Control(line, read, lambda value: line.setText(", ".join(map(str, value))))
+
+
+class FieldRow(QWidget):
+    """Label, control, reset, what it means beside it, and a hint with "Apply" below."""
+
+    def __init__(self, facts: FieldFacts, control: Control, reset: Callable[[], object]) -> None:
+        super().__init__()
+        self.facts = facts
+        self.control = control
+        self.label = text_label(facts.title)
+        self.label.setFixedWidth(LABEL_WIDTH)
+        self.label.setProperty("changed", "false")
+        self.beside = text_label(role="second")
+        self.reset = IconButton("arrow-counter-clockwise", f"Reset to {_in_words(facts.default)}", reset, 14)
+        self.hint = text_label(role="hint", wraps=True)
+        self.apply = push_button("Apply", role="link")
+        self._apply_deed: Callable[[], object] | None = None
+        self.apply.clicked.connect(self._apply)
+        self._arrange()
+        self._help()
+        self.set_hint("")
+
+    def _arrange(self) -> None:
+        keeps_room = self.reset.sizePolicy()
+        keeps_room.setRetainSizeWhenHidden(True)
+        self.reset.setSizePolicy(keeps_room)
+        widget = self.control.widget
+        if not isinstance(widget, QCheckBox) and widget.maximumWidth() > 1000:
+            widget.setFixedWidth(CONTROL_WIDTH)
+        line = Row(self.label, widget, self.beside, 1, self.reset, spacing=8)
+        self._below = QWidget()
+        below = Row(self.hint, self.apply, spacing=6)
+        below.setStretch(0, 1)
+        below.setContentsMargins(20, 0, 4, 2)
+        self._below.setLayout(below)
+        layout = Column(line, self._below)
+        layout.setContentsMargins(14, 2, 6, 2)
+        self.setLayout(layout)
+
+    def _help(self) -> None:
+        facts = self.facts
+        span = f" {facts.low:g} to {facts.high:g}." if facts.low is not None and facts.high is not None else ""
+        tip = f"<b>{facts.title}</b><br>{facts.help}{span} Default: {_in_words(facts.default)}."
+        for widget in (self.label, self.control.widget, *self.control.widget.findChildren(QWidget)):
+            widget.setToolTip(tip)
+        self.control.widget.setAccessibleName(facts.title)
+
+    def set_changed(self, changed: bool) -> None:
+        """Brighten the label and offer the reset."""
+        set_role(self.label, "true" if changed else "false", "changed")
+        self.reset.setVisible(changed)
+
+    def set_hint(self, text: str, deed: Callable[[], object] | None = None) -> None:
+        """Say something below the field; with a deed there is a way to apply it."""
+        self.hint.setText(text)
+        self._apply_deed = deed
+        self.apply.setVisible(deed is not None)
+        self._below.setVisible(bool(text))
+
+    def _apply(self) -> None:
+        if self._apply_deed is not None:
+            self._apply_deed()
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class ParamsForm(QWidget):
+    """The form of one Params class; `changed` carries the name of the field."""
+
+    changed = Signal(str)
+
+    def __init__(self, record: type[TaskParams], replaced: Mapping[str, Control] | None = None) -> None:
+        super().__init__()
+        self.record = record
+        self.rows: dict[str, FieldRow] = {}
+        self.sections: dict[str, Section] = {}
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self._quiet = False
+        for facts in facts_of(record):
+            control = (replaced or {}).get(facts.name) or make_control(facts, self._teller(facts.name))
+            self._add(facts, control)
+        self._layout.addStretch(1)
+        self.set_values({facts.name: facts.default for facts in facts_of(record)})
+
+    def _add(self, facts: FieldFacts, control: Control) -> None:
+        row = FieldRow(facts, control, lambda: self.reset(facts.name))
+        self.rows[facts.name] = row
+        self.add_row(facts.group, row)
+
+    def _teller(self, name: str) -> Callable[[], None]:
+        def tell() -> None:
+            self._touched(name)
+
+        return tell
+
+    def touch(self, name: str) -> None:
+        """Tell the form that a replaced control has a new value."""
+        self._touched(name)
+
+    def _touched(self, name: str) -> None:
+        if not self._quiet:
+            self._mark()
+            self.changed.emit(name)
+
+    def add_row(self, group: str, row: QWidget, at: int | None = None) -> None:
+        """Put a row into a section, which is made when it is the first of its group."""
+        section = self.sections.get(group)
+        if section is None:
+            content = QWidget()
+            column = QVBoxLayout(content)
+            column.setContentsMargins(0, 2, 0, 6)
+            column.setSpacing(0)
+            section = Section(group, content, group not in CLOSED_AT_FIRST)
+            self.sections[group] = section
+            self._layout.insertWidget(self._place(group), section)
+        layout = section.content.layout()
+        if isinstance(layout, QVBoxLayout):
+            layout.insertWidget(layout.count() if at is None else at, row)
+
+    def _place(self, group: str) -> int:
+        """Where a new section goes: sections keep the order of SECTIONS, others come after them."""
+        order = {name: place for place, name in enumerate(SECTIONS)}
+        rank = order.get(group, len(SECTIONS))
+        before = [other for other in self.sections if other != group and order.get(other, len(SECTIONS)) <= rank]
+        return max((self._layout.indexOf(self.sections[other]) for other in before), default=-1) + 1
+
+    def values(self) -> dict[str, Any]:
+        """What the fields show."""
+        return {name: row.control.read() for name, row in self.rows.items()}
+
+    def params(self) -> TaskParams:
+        """The filled Params; SettingsError names what does not fit."""
+        return self.record.checked(self.values())
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Show these values; names that the form does not know are passed over. Tells once, with an empty name."""
+        self._quiet = True
+        for name, value in values.items():
+            if name in self.rows and value is not None:
+                self.rows[name].control.write(value)
+        self._quiet = False
+        self._mark()
+        self.changed.emit("")
+
+    def set_value(self, name: str, value: object) -> None:
+        """Show one value, as if it had been typed."""
+        if self.rows[name].control.read() != value:
+            self.rows[name].control.write(value)
+            self._mark()
+
+    def reset(self, name: str | None = None) -> None:
+        """Go back to the default of one field, or of all."""
+        if name is None:
+            self.set_values({name: row.facts.default for name, row in self.rows.items()})
+        else:
+            self.rows[name].control.write(self.rows[name].facts.default)
+            self._touched(name)
+
+    def changed_names(self) -> list[str]:
+        """The fields that are not at their default."""
+        return [name for name, row in self.rows.items() if not _same(row.control.read(), row.facts.default)]
+
+    def load_recipe(self, path: Path) -> None:
+        """Take the parameters of a recipe or a job.yaml; SettingsError when it is none."""
+        self.set_values(self.record.checked(_recipe_params(path, set(self.rows))).model_dump())
+
+    def save_recipe(self, path: Path, task: str) -> None:
+        """Write the parameters as a recipe."""
+        content = {"task": task, "params": self.params().model_dump(mode="json")}
+        path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+    def _mark(self) -> None:
+        changed = self.changed_names()
+        for name, row in self.rows.items():
+            row.set_changed(name in changed)
+        for group, section in self.sections.items():
+            own = [row for row in self.rows.values() if row.facts.group == group]
+            count = sum(row.facts.name in changed for row in own)
+            section.set_words(f"{count} changed" if count else "", _summary(own))
+
+
+def _summary(rows: list[FieldRow]) -> str:
+    words = [f"{row.facts.title.lower()} {_in_words(row.control.read())}" for row in rows]
+    return ", ".join(words)
+
+
+def _same(value: object, default: object) -> bool:
+    if isinstance(value, float) and isinstance(default, float | int):
+        return abs(value - default) < 1e-6
+    if isinstance(value, tuple) and isinstance(default, tuple):
+        return tuple(map(str, value)) == tuple(map(str, default))
+    return value == default
+
+
+def _recipe_params(path: Path, known: set[str]) -> dict[str, Any]:
+    """The parameters of a recipe that this form has."""
+    hint = "A recipe is YAML with task and params."
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path} is not a recipe.", hint) from error
+    params = values.get("params") if isinstance(values, dict) else None
+    if not isinstance(params, dict):
+        raise SettingsError(f"{path} is not a recipe.", hint)
+    return {name: value for name, value in params.items() if name in known}
+
+
+def plain_row(title: str, widget: QWidget, beside: QLabel | None = None) -> QWidget:
+    """A row that looks like a field's and belongs to the panel, not to the Params."""
+    row = QWidget()
+    label = text_label(title, "second")
+    label.setFixedWidth(LABEL_WIDTH)
+    line = Row(label, widget, *([beside] if beside else []), 1, spacing=8)
+    line.setContentsMargins(14, 2, 6, 2)
+    row.setLayout(line)
+    row.setAccessibleName(title)
+    return row
+
+
+def facts_grid(lines: Mapping[str, str]) -> QWidget:
+    """Names at the left, values at the right: what changed, how long it took."""
+    grid_holder = QWidget()
+    grid = QGridLayout(grid_holder)
+    grid.setContentsMargins(14, 2, 12, 6)
+    grid.setVerticalSpacing(4)
+    for number, (name, value) in enumerate(lines.items()):
+        grid.addWidget(text_label(name, "second"), number, 0)
+        right = text_label(value)
+        right.setAlignment(Qt.AlignmentFlag.AlignRight)
+        scaled_font(right, 1.0 if len(value) < 30 else SMALL)
+        grid.addWidget(right, number, 1)
+    return grid_holder

@@ -1,0 +1,225 @@
+"""Segmenting in 3D from the window: the box for the smallest object, the start, batches, and results as layers."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from empanada_desktop.core.advice import sides_of_boxes, smallest_object
+from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document import LabelsLayer, Layer
+from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
+from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui.qt_runner import Relay
+from empanada_desktop.jobs.job import Job
+from empanada_desktop.jobs.spec import JobSpec
+from empanada_desktop.settings import user_folder
+from empanada_desktop.tasks.registry import load_task
+
+if TYPE_CHECKING:
+    from empanada_desktop.core.context import Partial
+    from empanada_desktop.gui.workspace import Workspace
+
+BOX_WORDS = "Draw a box round the smallest object to keep, in one view or in two."
+
+
+class VolumeDesk(QObject):
+    """Everything about segmenting the volume."""
+
+    def __init__(self, workspace: "Workspace") -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self.panel = workspace.form.volume
+        self.wants_box = False
+        self._boxes: dict[str, tuple[int, int, int]] = {}
+        self._image_id = ""
+        self._partial: LabelsLayer | None = None
+        self._partial_job = ""
+        self.panel.start_asked.connect(self.start)
+        self.panel.time_asked.connect(self.time_one_plane)
+        self.panel.box_asked.connect(self.ask_box)
+        jobs = workspace.jobs
+        jobs.finished.connect(self.show_result)
+        jobs.show_asked.connect(self.show_result)
+        jobs.partial.connect(self._show_partial)
+        self._ended = Relay(self, self._job_ended)
+        jobs.queue.job_ended.connect(self._ended.send)
+
+    def image_changed(self) -> None:
+        """Another image is worked on: show it, and where its result would go."""
+        image = self._workspace.image()
+        if image is not None and image.id != self._image_id:
+            self._image_id = image.id
+            self.panel.show_volume(image.title, image.shape, image.spacing, free_path(image.title, ".zarr"))
+
+    # From a box
+
+    def ask_box(self) -> None:
+        """Ask for a box round the smallest object."""
+        self.wants_box = True
+        self._boxes = {}
+        self._workspace.form.show_mode("volume")
+        self._workspace.window.tools.choose("box")
+        self.panel.bar.say(BOX_WORDS, "bar")
+        self.panel.bar.offer("Done", self._end_box)
+
+    def take_box(self, axis: Axis, box: Box) -> None:
+        """A box was drawn: two views give all three sides."""
+        self._boxes[axis.value] = box.shape
+        sides = sides_of_boxes(self._boxes, self._workspace.document.spacing)
+        self.panel.show_smallest(smallest_object(sides))
+        self.panel.form.sections["Clean up"].set_open(True)
+        if len(self._boxes) >= 2:
+            self._end_box()
+
+    def _end_box(self) -> None:
+        self.wants_box = False
+        self.panel.bar.hide()
+        self._workspace.window.tools.choose("cursor")
+
+    # Starting
+
+    def time_one_plane(self) -> None:
+        """Run the network once on the plane of the inference plane's view, to know how long the volume takes."""
+        from empanada_desktop.tasks.live_plane import LivePlane
+
+        live = self._workspace.live
+        values = self.panel.form.values()
+        axis = Axis(values["inference_plane"])
+        place = self._workspace.document.view.crosshair[axis.normal]
+        names = ("weights", "image_downsampling", "use_gpu", "threads")
+        params = live.params().model_copy(update={name: values[name] for name in names})
+        # The first run loads the network, so that only the second one is a measure.
+        others = [place, place + 1 if place + 1 < self._workspace.document.shape[axis.normal] else place - 1]
+        for number, index in enumerate(others):
+            live.controller.wish(LivePlane(live.ref(), axis, max(0, index)), params, f"timing {number}")
+        self.panel.bar.say("Timing one plane …", "bar")
+
+    def start(self) -> None:
+        """Queue the job; what does not fit is said in the panel."""
+        try:
+            job = self._submit_volume()
+        except AppError as problem:
+            self.panel.bar.say(problem.message, "error", problem.hint)
+            return
+        self.panel.bar.hide()
+        self._workspace.window.toast.say(f"{job.title} is under way. The list of jobs tells how far it is.")
+        image = self._workspace.image()
+        if image is not None:
+            self.panel.out.setText(str(free_path(image.title, ".zarr", taken=Path(self.panel.out.text()))))
+
+    def _submit_volume(self) -> Job:
+        ref = self._workspace.live.ref()
+        out = Path(self.panel.out.text().strip())
+        if not out.name:
+            raise SettingsError("There is no place to write to.", "Choose one under Output.")
+        if out.exists():
+            raise SettingsError(f"{out} exists already.", "Choose another name under Output.")
+        self._make_folder(out)
+        task = load_task("segment-volume").module
+        inputs = task.Inputs.checked(
+            {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
+        )
+        return self._workspace.jobs.submit(
+            JobSpec("segment-volume", self.panel.form.params(), inputs), "Segment volume"
+        )
+
+    def start_batch(self, axis: Axis) -> None:
+        """Queue segmenting every plane of an orientation on its own."""
+        panel = self._workspace.form.plane
+        try:
+            ref = self._workspace.live.ref()
+            image = self._workspace.image()
+            out = free_path(f"{image.title if image else 'planes'}_{axis}", ".tif")
+            self._make_folder(out)
+            task = load_task("segment-plane").module
+            values = {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
+            inputs = task.Inputs.checked(values | {"plane": axis.value, "batch": True})
+            self._workspace.jobs.submit(JobSpec("segment-plane", panel.form.params(), inputs), f"Every {axis} plane")
+        except AppError as problem:
+            panel.bar.say(problem.message, "error", problem.hint)
+
+    def _make_folder(self, out: Path) -> None:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise SettingsError(f"{out.parent} cannot be written to.", "Choose another place.") from problem
+
+    # Results
+
+    def show_result(self, job: Job) -> None:
+        """Add a finished job's labels as layers; those that are there already are made active."""
+        result: Any = job.result
+        if not hasattr(result, "out"):
+            return
+        shown = [layer for layer in self._workspace.document.of_kind(LabelsLayer) if _path_of(layer) == result.out]
+        if shown:
+            self._workspace.document.active = shown[-1]
+            return
+        self._workspace.window.background.run(lambda: result_layers(result), lambda layers: self._add(layers, job))
+
+    def _add(self, layers: list[LabelsLayer], job: Job) -> None:
+        document = self._workspace.document
+        words = ", ".join(f"{count} {name}" for name, count in getattr(job.result, "objects", {}).items())
+        fitting = [layer for layer in layers if layer.shape == document.shape]
+        if fitting:
+            fitting[0].note = f"{sum(getattr(job.result, 'objects', {}).values())} objects"
+            add_layers(document, fitting, f"Result of {job.title.lower()}")
+            self._workspace.window.toast.say(f"{job.title}: {words}.")
+        else:
+            self._workspace.window.toast.say(f"{job.title} is done: {words}. It belongs to another volume.")
+
+    def _show_partial(self, job: Job, partial: "Partial") -> None:
+        """Show the planes that a running job has finished."""
+        document, image = self._workspace.document, self._workspace.image()
+        if image is None or job.state.has_ended or getattr(job.spec.inputs, "volume", "") != self._ref_path():
+            return
+        if self._partial is None or self._partial_job != job.id or self._partial not in document.layers:
+            self._begin_partial(job, partial)
+        else:
+            advance_partial(document, self._partial, partial)
+
+    def _ref_path(self) -> str:
+        image = self._workspace.image()
+        return image.ref.path if image is not None and image.ref is not None else ""
+
+    def _begin_partial(self, job: Job, partial: "Partial") -> None:
+        document, image = self._workspace.document, self._workspace.image()
+        if image is None:
+            return
+        self._end_partial()
+        layer = partial_layer(partial, "so far")
+        if layer.shape != image.shape:
+            return
+        layer.spacing, layer.note = image.spacing, "found so far"
+        self._partial = layer
+        self._partial_job = job.id
+        document.replace_layers((*document.layers, self._partial))
+
+    def _job_ended(self, job: Job) -> None:
+        if job.id == self._partial_job:
+            self._end_partial()
+
+    def _end_partial(self) -> None:
+        document = self._workspace.document
+        if self._partial is not None and self._partial in document.layers:
+            document.replace_layers(tuple(layer for layer in document.layers if layer is not self._partial))
+        self._partial = None
+
+
+def free_path(title: str, suffix: str, taken: Path | None = None) -> Path:
+    """A name for a result that nothing has yet, in the user's folder of results."""
+    stem = re.sub(r"[^\w.-]+", "_", Path(title).stem).strip("_") or "result"
+    folder = taken.parent if taken is not None else user_folder() / "results"
+    stem = f"{stem}_labels"
+    for number in range(1, 10_000):
+        path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}")
+        if not path.exists() and path != taken:
+            return path
+    return folder / f"{stem}_new{suffix}"
+
+
+def _path_of(layer: Layer) -> str:
+    ref: Any = getattr(getattr(layer, "source", None), "ref", None)
+    return ref.path if ref is not None else ""

@@ -1,0 +1,353 @@
+"""What is open: the document, its views, docks and panels, and what runs on it. Made when something is opened."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
+
+from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui.computer import Computer
+from empanada_desktop.gui.controls import Column
+from empanada_desktop.gui.docks.layers import LayersDock, object_colour
+from empanada_desktop.gui.jobs_controller import JobsController
+from empanada_desktop.gui.live_plane import LivePlaneDesk
+from empanada_desktop.gui.opening import Opened, find_contrast
+from empanada_desktop.gui.panels.segment_dock import SegmentDock
+from empanada_desktop.gui.saving import save_labels
+from empanada_desktop.gui.session_keeper import SessionKeeper
+from empanada_desktop.gui.shell import make_dock
+from empanada_desktop.gui.viewer.canvas import Tool
+from empanada_desktop.gui.viewer.view_grid import ViewGrid
+from empanada_desktop.gui.volume_desk import VolumeDesk
+
+if TYPE_CHECKING:
+    from empanada_desktop.gui.main_window import MainWindow
+
+TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
+LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
+NARROW = 1100
+
+
+class Workspace(QObject):
+    """Puts the parts together; each deed of the menus is one call into a part."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self.window = window
+        self.document = Document()
+        self.grid = make_grid(self.document)
+        self.centre = QWidget()
+        self.centre_column = Column(self.grid)
+        self.centre_column.setStretch(0, 1)
+        self.centre.setLayout(self.centre_column)
+        self.layers = LayersDock(self.document, window.actions_table, window.background)
+        self.form = SegmentDock()
+        self.jobs = JobsController(self)
+        self.live = LivePlaneDesk(self)
+        self.volume = VolumeDesk(self)
+        self.session = SessionKeeper(self)
+        self._make_docks()
+        self._connect()
+        self.use_preset(window.actions_table.preset)
+        self.deeds = self._deeds()
+
+    def _make_docks(self) -> None:
+        window = self.window
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        self.left_dock = make_dock(window, "layers", self.layers.header, self.layers, left)
+        self.right_dock = make_dock(window, "form", self.form.header, self.form, right)
+        for dock in (self.left_dock, self.right_dock):
+            dock.visibilityChanged.connect(lambda _shown: window.enable_actions())
+
+    def place_docks(self) -> None:
+        """Put the docks where they belong."""
+        areas = {
+            self.left_dock: Qt.DockWidgetArea.LeftDockWidgetArea,
+            self.right_dock: Qt.DockWidgetArea.RightDockWidgetArea,
+        }
+        for dock, area in areas.items():
+            dock.setFloating(False)
+            self.window.addDockWidget(area, dock)
+            dock.show()
+        self.grid.reset_edges()
+        self.grid.maximise(None)
+
+    def _connect(self) -> None:
+        document, window = self.document, self.window
+        for signal in (document.layer_added, document.layer_removed, document.active_changed, document.history_changed):
+            signal.connect(self._changed)
+        document.view_changed.connect(self._view_changed)
+        self.grid.hovered.connect(self._hovered)
+        self.grid.reading_failed.connect(lambda words: window.bar.say(words))
+        self.grid.box_drawn.connect(self._box_drawn)
+        self.jobs.lines_changed.connect(window.strip.show_jobs)
+        self.jobs.lines_changed.connect(window.jobs_list.show_jobs)
+        self.jobs.failed.connect(self._job_failed)
+        window.tools.chosen.connect(lambda name: self.grid.set_tool(TOOLS[name]))
+        self.form.mode_changed.connect(lambda _name: self.live.place_changed())
+
+    def _deeds(self) -> dict[str, Callable[[], object]]:
+        grid, document = self.grid, self.document
+        return {
+            "undo": self._undo,
+            "redo": document.redo,
+            "plane_next": lambda: grid.step(1),
+            "plane_previous": lambda: grid.step(-1),
+            "zoom_in": lambda: grid.zoom(2),
+            "zoom_out": lambda: grid.zoom(0.5),
+            "fit": grid.fit,
+            "labels_shown": self._toggle_labels,
+            "view_all": lambda: grid.maximise(None),
+            "view_xy": lambda: grid.maximise("xy"),
+            "view_xz": lambda: grid.maximise("xz"),
+            "view_yz": lambda: grid.maximise("yz"),
+            "view_3d": self._maximise_3d,
+            "save_labels": self.ask_save_labels,
+            "save_picture": self.ask_save_picture,
+            "layer_rename": self._rename,
+            "layer_duplicate": self._with_active(document.duplicate_layer),
+            "layer_delete": self._delete,
+            "layer_up": lambda: self._move(1),
+            "layer_down": lambda: self._move(-1),
+            "colours_shuffle": self._shuffle,
+            "contrast_auto": self._auto_contrast,
+            "panel_plane": lambda: self._show_form("plane"),
+            "panel_volume": lambda: self._show_form("volume"),
+            "scale_finder": self.live.find_scale,
+            "plane_finder": self.live.find_plane,
+            "box_hint": self.volume.ask_box,
+        }
+
+    def do(self, name: str) -> None:
+        """Carry out a deed of the menus; what the user can mend is said in the bar."""
+        try:
+            self.deeds[name]()
+        except AppError as problem:
+            self.window.tell(problem)
+
+    # What is there
+
+    def image(self) -> ImageLayer | None:
+        """The image that is worked on; previews of confidence are none."""
+        image = self.document.image
+        if image is not None and not image.is_preview:
+            return image
+        return next((layer for layer in self.document.of_kind(ImageLayer) if not layer.is_preview), None)
+
+    def labels(self) -> LabelsLayer | None:
+        """The label layer that deeds act on: the active one, otherwise the topmost."""
+        if isinstance(self.document.active, LabelsLayer):
+            return self.document.active
+        return next(iter(reversed(self.document.of_kind(LabelsLayer))), None)
+
+    def needs(self) -> dict[str, bool]:
+        """Which needs of the actions are met."""
+        history = self.document.history
+        return {
+            "volume": bool(self.document.layers),
+            "labels": self.labels() is not None,
+            "undo": history.next_undo is not None,
+            "redo": history.next_redo is not None,
+        }
+
+    def _changed(self, *_: object) -> None:
+        self.window.enable_actions()
+        self.live.place_changed()
+        self.volume.image_changed()
+
+    # Opening
+
+    def take(self, opened: Opened) -> None:
+        """Show an opened file: as another layer where it fits what is open, otherwise instead of it."""
+        if not opened.layers:
+            return
+        fits = self.document.layers and opened.layers[0].shape == self.document.shape
+        if not fits:
+            self.clear()
+        for layer in opened.layers:
+            self.document.add_layer(layer, 0 if isinstance(layer, ImageLayer) and fits else None, f"Open {layer.title}")
+        if not fits:
+            self._first_look(opened)
+        self.window.setWindowTitle(f"{opened.layers[0].title} - empanada")
+
+    def _first_look(self, opened: Opened) -> None:
+        document = self.document
+        document.history.clear()
+        document.history_changed.emit()
+        z, y, x = document.shape
+        document.change_view(crosshair=(z // 2, y // 2, x // 2), zoom=0.0, centre=None)
+        self.window.status.show_voxel(document.spacing)
+        self.form.show_mode("plane")
+        self.session.opened(opened.path)
+        notes = [layer.note for layer in opened.layers if layer.note and isinstance(layer, ImageLayer)]
+        if notes:
+            self.window.bar.say(" ".join(notes), "warning")
+
+    def clear(self) -> None:
+        """Close what is open; the session was kept for Continue."""
+        self.save_session()
+        self.live.stop()
+        self.document.clear()
+
+    def computer_changed(self, computer: Computer) -> None:
+        """Take note of what the computer has."""
+        self.form.plane.weights.show_library(computer.weights)
+        self.form.volume.show_computer(computer)
+
+    # Deeds
+
+    def _undo(self) -> None:
+        edit = self.document.undo()
+        if edit is not None:
+            self.window.toast.say(f"Undone: {edit.title}.", "Redo", self.document.redo)
+
+    def _toggle_labels(self) -> None:
+        layer = self.labels()
+        if layer is not None:
+            self.document.change_layer(layer, visible=not layer.visible)
+
+    def _maximise_3d(self) -> None:
+        if "3d" in self.grid.views:
+            self.grid.maximise("3d")
+        else:
+            self.window.bar.say("The 3D view needs OpenGL, which is missing here.", "warning")
+
+    def _with_active(self, deed: Callable[[Layer], object]) -> Callable[[], None]:
+        def do() -> None:
+            if self.document.active is not None:
+                deed(self.document.active)
+
+        return do
+
+    def _rename(self) -> None:
+        layer = self.document.active
+        if layer is None:
+            return
+        title, agreed = QInputDialog.getText(self.window, "Rename layer", "Name", text=layer.title)
+        if agreed and title.strip():
+            self.document.rename_layer(layer, title.strip())
+
+    def _delete(self) -> None:
+        layer = self.document.active
+        if layer is None:
+            return
+        if layer.is_preview:
+            self.live.stop()
+            return
+        self.document.remove_layer(layer)
+        self.window.toast.say(f"Deleted {layer.title}.", "Undo", self.document.undo)
+
+    def _move(self, steps: int) -> None:
+        layer = self.document.active
+        if layer is not None:
+            place = self.document.layers.index(layer) + steps
+            if 0 <= place < len(self.document.layers):
+                self.document.move_layer(layer, place)
+
+    def _shuffle(self) -> None:
+        layer = self.labels()
+        if layer is not None:
+            self.document.shuffle_colours(layer)
+
+    def _auto_contrast(self) -> None:
+        layer = self.image()
+        volume = getattr(layer.source, "volume", None) if layer is not None else None
+        if layer is not None and volume is not None:
+            self.window.background.run(
+                lambda: find_contrast(volume), lambda found: self.document.change_layer(layer, contrast=found)
+            )
+
+    def _show_form(self, mode: str) -> None:
+        self.window.choose_tab("segment")
+        self.form.show_mode(mode)
+
+    def ask_save_labels(self) -> None:
+        """Ask for a file and write the labels to it."""
+        layer = self.labels()
+        if layer is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(self.window, "Save labels", f"{layer.title}.zarr", LABELS_FILTER)
+        if path:
+            self.save_labels(layer, Path(path))
+
+    def save_labels(self, layer: LabelsLayer, path: Path) -> None:
+        """Write labels to a file, in a thread."""
+        if layer.is_preview:
+            raise SettingsError("This preview is not kept yet.", "Keep it as labels first, then save it.")
+        self.window.background.run(
+            lambda: save_labels(layer, path), lambda done: self.window.toast.say(f"Saved {layer.title} to {done.name}.")
+        )
+
+    def ask_save_picture(self) -> None:
+        """Ask for a file and write what the views show."""
+        path, _ = QFileDialog.getSaveFileName(self.window, "Save a picture of the views", "views.png", "PNG (*.png)")
+        if path and not self.grid.grab().save(path):
+            raise SettingsError(f"{path} could not be written.", "Choose another folder.")
+
+    def use_preset(self, preset: str) -> None:
+        """Take over what the wheel does."""
+        self.grid.set_wheel(zooms=preset == "napari")
+
+    # News
+
+    def _view_changed(self, view: Any, names: frozenset[str]) -> None:  # noqa: ANN401 - a ViewState
+        if "zoom" in names and view.zoom > 0:
+            self.window.status.show_zoom(view.zoom)
+        if "crosshair" in names:
+            self._show_position(view.crosshair)
+        if names & {"crosshair", "active"}:
+            self.live.place_changed()
+
+    def _hovered(self, voxel: tuple[int, int, int] | None) -> None:
+        self._show_position(voxel or self.document.view.crosshair)
+
+    def _show_position(self, voxel: tuple[int, int, int]) -> None:
+        status = self.window.status
+        status.show_position(voxel, self.document.spacing)
+        value, layer, label_id = self.grid.values_at(voxel)
+        status.show_grey("" if value is None else f"{value:g}")
+        if layer is not None and label_id:
+            name = layer.class_of(label_id) or layer.title
+            status.show_object(label_id, name, object_colour(layer, label_id))
+        else:
+            status.show_object(0, "", "#000000")
+
+    def _box_drawn(self, axis: Axis, box: Box) -> None:
+        if self.volume.wants_box:
+            self.volume.take_box(axis, box)
+        else:
+            self.live.take_region(axis, box)
+
+    def _job_failed(self, job: Any) -> None:  # noqa: ANN401 - a Job
+        if isinstance(job.error, AppError):
+            self.window.bar.say(job.error.message, "error", job.error.hint)
+            self.window.bar.offer("Run again", lambda: self.jobs.do("run_again", job.id))
+        elif job.error is not None:
+            self.window.notifier.error(job.error)
+
+    # Session and end
+
+    def save_session(self) -> None:
+        """Keep what is open for Continue."""
+        self.session.save()
+
+    def restore(self) -> None:
+        """Bring back what was open last."""
+        self.session.restore()
+
+    def end(self) -> None:
+        """Keep the session and end every process and thread."""
+        self.save_session()
+        self.session.close()
+        self.live.close()
+        self.jobs.close()
+        self.grid.close_views()
+
+
+def make_grid(document: Document) -> ViewGrid:
+    """The four views; three where the 3D view is not to be had."""
+    return ViewGrid(document)
