@@ -176,6 +176,7 @@ class _Waiting:
     log: Path | None
     patience: float
     stopped_at: float | None = None
+    is_hung_up: bool = False
 
     def wants_to_stop(self) -> bool:
         """True once, when the user has asked to cancel."""
@@ -198,7 +199,8 @@ class _Waiting:
                 wait([self.connection, self.process.sentinel], POLL)
             news: News | None = self.connection.recv() if self.connection.poll() else None
         except (EOFError, OSError):
-            # The process is ending: has_died tells when, and how.
+            # The process is ending: has_died tells when.
+            self.is_hung_up = True
             self.process.join(POLL)
             return None
         return news
@@ -207,10 +209,7 @@ class _Waiting:
         """Whether the process has ended and everything that it said has been heard."""
         if self.process.is_alive():
             return False
-        try:
-            return not self.connection.poll()
-        except OSError:
-            return True
+        return self.is_hung_up or not self.connection.poll()
 
     def pass_on(self, news: Progress | PartialNews) -> None:
         """Tell the context how far the deed is."""

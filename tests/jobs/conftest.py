@@ -1,0 +1,127 @@
+"""Jobs need: tiny weights, a tiny volume, and that nothing survives a test."""
+
+import gc
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from empanada_desktop.core.context import Partial
+from empanada_desktop.errors import JobCancelled
+
+sys.path.insert(0, str(Path(__file__).with_name("deeds")))
+
+
+class Watcher:
+    """A context that keeps what it was told, and cancels when asked to."""
+
+    def __init__(self, cancel_after: int | None = None) -> None:
+        self.told: list[tuple[int, int, str]] = []
+        self.partials: list[Partial] = []
+        self.cancelled = threading.Event()
+        self._cancel_after = cancel_after
+
+    def report(self, done: int, total: int, message: str = "") -> None:
+        self.told.append((done, total, message))
+        if self._cancel_after is not None and len(self.told) >= self._cancel_after:
+            self.cancelled.set()
+
+    def partial(self, partial: Partial) -> None:
+        self.partials.append(partial)
+
+    def check_cancelled(self) -> None:
+        if self.cancelled.is_set():
+            raise JobCancelled
+
+    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return map(function, items)
+
+
+def child_processes() -> set[int]:
+    """Processes that this one started, the helper of multiprocessing left out."""
+    if not Path("/proc/self").exists():
+        return set()
+    helper = getattr(resource_tracker._resource_tracker, "_pid", None)
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == os.getpid() and fields[0] != "Z" and int(path.parent.name) != helper:
+            found.add(int(path.parent.name))
+    return found
+
+
+def pipes() -> set[str]:
+    """Pipes and sockets that are open."""
+    if not Path("/proc/self/fd").exists():
+        return set()
+    found = set()
+    for path in Path("/proc/self/fd").iterdir():
+        try:
+            found.add(os.readlink(path))
+        except OSError:
+            continue
+    return {name for name in found if name.startswith(("pipe:", "socket:"))}
+
+
+def living() -> dict[str, set[Any]]:
+    gc.collect()
+    return {
+        "threads": {thread for thread in threading.enumerate() if not thread.name.startswith("pytest")},
+        "processes": child_processes(),
+        "pipes": pipes(),
+    }
+
+
+@pytest.fixture(autouse=True)
+def nothing_survives() -> Iterator[None]:
+    resource_tracker.ensure_running()
+    before = living()
+    yield
+    for _ in range(50):
+        after = living()
+        left = {kind: after[kind] - before[kind] for kind in before if after[kind] - before[kind]}
+        if not left:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"survived the test: {left}")
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights of a very small network with random numbers: the objects mean nothing, the way to them is the real one."""
+    import torch
+
+    from empanada_desktop.engine.export import save_weights
+    from empanada_desktop.engine.networks import build_network
+    from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
+
+    torch.manual_seed(0)
+    config = NetworkConfig(encoder="resnet18", encoder_channels=8, decoder_channels=8, aspp_channels=8)
+    descriptor = WeightsDescriptor(
+        name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
+    )
+    weights = save_weights(build_network(config), descriptor, tmp_path_factory.mktemp("weights"))
+    return str(weights.file.with_suffix(".yaml"))
+
+
+@pytest.fixture(scope="session")
+def tiny_volume(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A crop of the sample: 10 planes of 48 × 56."""
+    from empanada_desktop.io.volumes import open_volume
+    from empanada_desktop.tasks.demo import sample_path
+
+    path = tmp_path_factory.mktemp("volume") / "tiny.tif"
+    with open_volume(sample_path()) as sample:
+        tifffile.imwrite(path, np.asarray(sample[0:10, 0:48, 0:56]), imagej=True, metadata={"axes": "ZYX"})
+    return str(path)
