@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dev.py: {error}", file=sys.stderr)
         return 1
     verbs: dict[str, Callable[[], int]] = {
-        "run": lambda: run(interpreter, rest),
+        "run": lambda: run(interpreter, rest, options.headless),
         "test": lambda: test(interpreter, rest, options.long),
         "lint": lambda: 1 if lint(interpreter) else 0,
         "bench": lambda: _call([interpreter, "-m", "bench", *rest]),
@@ -84,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py", description="Set up, run, test, lint and measure empanada-desktop.")
     parser.add_argument("verb", choices=["run", "test", "lint", "bench"])
+    parser.add_argument("--headless", action="store_true", help="run: without the window even where there is a display")
     parser.add_argument("--long", action="store_true", help="test: full counts too, recorded in docs/benchmarks.md")
     return parser
 
@@ -91,10 +92,17 @@ def _parser() -> argparse.ArgumentParser:
 # Verbs
 
 
-def run(interpreter: Path, rest: Sequence[str]) -> int:
-    """Do the main job on the bundled sample, headless: the window does not exist yet."""
-    print("The window is still to come: segmenting the bundled sample without it.", flush=True)
+def run(interpreter: Path, rest: Sequence[str], headless: bool) -> int:
+    """Open the window on the bundled sample; without a display do the main job on it headless, and say so."""
+    if has_display() and not headless:
+        return _call([interpreter, "-m", "empanada_desktop", "open", "--sample", *rest])
+    print("No window: segmenting the bundled sample without one.", flush=True)
     return _call([interpreter, "-m", "empanada_desktop", "demo", *rest])
+
+
+def has_display() -> bool:
+    """Whether a window can be shown: always on Windows and macOS, on Linux when a display server is named."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def lint(interpreter: Path) -> list[str]:
@@ -265,8 +273,7 @@ def _pip_code(command: Sequence[str], what: str) -> int:
 
 def check_libraries(may_install: bool) -> None:
     """See that the window toolkit finds its libraries; install them or say how. A display asks for more of them."""
-    with_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-    packages = missing_packages({**HEADLESS_LIBRARIES, **(WINDOW_LIBRARIES if with_display else {})})
+    packages = missing_packages({**HEADLESS_LIBRARIES, **(WINDOW_LIBRARIES if has_display() else {})})
     if packages:
         install_system_packages(packages, "The window toolkit misses system libraries", may_install)
 

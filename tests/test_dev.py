@@ -241,6 +241,17 @@ def test_a_display_asks_for_more_libraries(dev: ModuleType, monkeypatch: pytest.
     assert asked == [set(dev.HEADLESS_LIBRARIES), {*dev.HEADLESS_LIBRARIES, *dev.WINDOW_LIBRARIES}]
 
 
+def test_run_opens_the_window_only_where_there_is_a_display(
+    dev: ModuleType, machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    for display, options, expected in ((":0", [], "open --sample"), ("", [], "demo"), (":0", ["--headless"], "demo")):
+        monkeypatch.setenv("DISPLAY", display)
+        assert dev.main(["run", *options]) == 0
+        assert machine.commands[-1].endswith(f"-m empanada_desktop {expected}")
+        assert ("without" in capsys.readouterr().out) == (expected == "demo")
+
+
 def test_lint_failures_fail_the_test_run(dev: ModuleType, machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.failing = ["-m mypy"]
     assert dev.test(dev.VENV / "bin" / "python", [], long=False) == 1
