@@ -1,0 +1,108 @@
+"""A small document with two objects, and the views of it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.document.document import Document
+from empanada_desktop.document.layers import ImageLayer, LabelsLayer
+from empanada_desktop.document.sources import ArraySource
+from empanada_desktop.gui.viewer.canvas import PlaneCanvas
+from empanada_desktop.gui.viewer.view_grid import ViewGrid
+
+SHAPE = (30, 40, 50)
+
+
+@dataclass
+class Story:
+    """A document with an image and two objects (7 and 9), and its views."""
+
+    document: Document
+    grid: ViewGrid
+    image: ImageLayer
+    labels: LabelsLayer
+    qtbot: QtBot
+
+    def settle(self) -> None:
+        """Wait until everything is read and painted."""
+        self.qtbot.wait(20)
+        self.qtbot.waitUntil(lambda: self.grid.is_complete, timeout=10_000)
+        self.qtbot.wait(20)
+
+    def canvas(self, axis: Axis = Axis.XY) -> PlaneCanvas:
+        """The picture of an orientation."""
+        return self.grid.canvas(axis)
+
+    def point(self, axis: Axis, row: float, column: float) -> QPoint:
+        """Where the middle of a voxel is on a canvas."""
+        x, y = self.canvas(axis).camera().point_of(row + 0.5, column + 0.5)
+        return QPointF(x, y).toPoint()
+
+    def pixel(self, axis: Axis, row: float, column: float) -> tuple[int, int, int]:
+        """The colour there, lines and scale bar included."""
+        colour = self.canvas(axis).grab().toImage().pixelColor(self.point(axis, row, column))
+        return colour.red(), colour.green(), colour.blue()
+
+
+def two_objects() -> NDArray[np.uint32]:
+    """Object 7 near the first voxel, object 9 near the last."""
+    labels = np.zeros(SHAPE, np.uint32)
+    labels[2:12, 5:15, 5:20] = 7
+    labels[18:28, 25:38, 30:45] = 9
+    return labels
+
+
+# Threads that are made once and serve until the program ends.
+LASTING = {"compiling the viewer"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_survives(qapp: object) -> Iterator[None]:
+    """Fail a test that leaves windows or threads behind."""
+    windows, threads = set(QApplication.topLevelWidgets()), set(threading.enumerate())
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    seen = [widget for widget in QApplication.topLevelWidgets() if widget not in windows and widget.isVisible()]
+    running = [one for one in threading.enumerate() if one not in threads and one.name not in LASTING]
+    assert not seen, f"windows that were not closed: {seen}"
+    assert not running, f"threads that still run: {running}"
+
+
+@pytest.fixture
+def make_story(qtbot: QtBot) -> Iterator[Callable[..., Story]]:
+    grids: list[ViewGrid] = []
+
+    def make(spacing: Spacing | None = None, image: ImageLayer | None = None, with_3d: bool = False) -> Story:
+        spacing = spacing or Spacing(10, 10, 10)
+        document = Document()
+        grey = (np.arange(np.prod(SHAPE)) % 251).astype(np.uint8).reshape(SHAPE)
+        image = image or ImageLayer(title="image", source=ArraySource(grey), spacing=spacing)
+        labels = LabelsLayer(title="mito", source=ArraySource(two_objects()), spacing=spacing)
+        grid = ViewGrid(document, with_3d=with_3d)
+        grids.append(grid)
+        grid.resize(808, 700)
+        qtbot.addWidget(grid)
+        grid.show()
+        document.add_layer(image)
+        document.add_layer(labels)
+        document.change_view(crosshair=(6, 10, 12))
+        story = Story(document, grid, image, labels, qtbot)
+        story.settle()
+        return story
+
+    yield make
+    for grid in grids:
+        grid.close()
+
+
+@pytest.fixture
+def story(make_story: Callable[..., Story]) -> Story:
+    return make_story()
