@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 NICENESS = 5
 INSIST_EVERY = 0.1
-LAST_WILL = 3.0
+LAST_WILL = 1.5
 # Where a deed may be stopped between two checks, and what must not be in the middle of anything meanwhile.
 STOPPABLE = ("empanada_desktop.engine.predictor", "empanada_desktop.engine.plane")
 DELICATE = ("empanada_desktop.io", "zarr", "numcodecs", "asyncio", "numba", "llvmlite", "importlib", "threading")

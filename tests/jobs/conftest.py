@@ -13,11 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.errors import JobCancelled
 
 sys.path.insert(0, str(Path(__file__).with_name("deeds")))
+
+
+# Threads that libraries keep for the life of the process.
+OTHERS = ("pytest", "zarr_io", "asyncio_")
 
 
 class Watcher:
@@ -68,7 +73,7 @@ def pipes() -> set[str]:
     found = set()
     for path in Path("/proc/self/fd").iterdir():
         try:
-            found.add(os.readlink(path))
+            found.add(str(path.readlink()))
         except OSError:
             continue
     return {name for name in found if name.startswith(("pipe:", "socket:"))}
@@ -77,14 +82,20 @@ def pipes() -> set[str]:
 def living() -> dict[str, set[Any]]:
     gc.collect()
     return {
-        "threads": {thread for thread in threading.enumerate() if not thread.name.startswith("pytest")},
+        "threads": {thread for thread in threading.enumerate() if not thread.name.startswith(OTHERS)},
         "processes": child_processes(),
         "pipes": pipes(),
     }
 
 
+@pytest.fixture(scope="session")
+def zarr_is_running() -> None:
+    """zarr keeps a loop, with a pair of sockets, for the life of the process."""
+    zarr.create_array({}, shape=(2,), dtype="u1")[:] = 1
+
+
 @pytest.fixture(autouse=True)
-def nothing_survives() -> Iterator[None]:
+def nothing_survives(zarr_is_running: None) -> Iterator[None]:
     resource_tracker.ensure_running()
     before = living()
     yield
@@ -99,7 +110,7 @@ def nothing_survives() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Weights of a very small network with random numbers: the objects mean nothing, the way to them is the real one."""
+    """Weights of a very small network with random numbers: the objects mean nothing, the way to them is real."""
     import torch
 
     from empanada_desktop.engine.export import save_weights

@@ -152,7 +152,7 @@ def test_closing_in_the_middle_cancels(child: Child) -> None:
     def run() -> None:
         try:
             child.carry_out(deeds.Count(), watcher)
-        except BaseException as error:
+        except (JobCancelled, AppError) as error:
             caught.append(error)
 
     watcher = Watcher()

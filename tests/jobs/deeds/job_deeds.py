@@ -92,7 +92,7 @@ class Say:
     """Says things on both streams, also from below Python."""
 
     def carry_out(self, room: Room, context: JobContext) -> None:
-        print("said on stdout")
+        sys.stdout.write("said on stdout\n")
         sys.stderr.write("said on stderr\n")
         os.write(2, b"said by native code\n")
 
