@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 TINY_PART = 20
 NEARLY = 0.9
 COARSE_DIAMETER = 7.0
+FEWER = 0.7
 
 
 @dataclass(frozen=True)
@@ -62,4 +63,6 @@ def verdict(factor: int, looks: Mapping[int, ScaleLook]) -> tuple[bool, str]:
         suggested is not None and look.objects - look.tiny > 1.5 * looks[suggested].objects
     ) or look.tiny > look.objects / 3:
         return False, "Breaks objects into pieces"
+    if suggested is not None and look.objects < FEWER * looks[suggested].objects:
+        return False, "Finds fewer of them"
     return True, "Finds nearly the same"

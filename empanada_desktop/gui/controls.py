@@ -281,12 +281,13 @@ class SliderField(QWidget):
         super().__init__()
         self._low, self._step = low, step
         self.slider = QuietSlider()
+        self.slider.setMinimumWidth(48)
         self.slider.setRange(0, round((high - low) / step))
         self.number: QSpinBox | QDoubleSpinBox = whole_box() if digits == 0 else fraction_box(digits)
         self.number.setRange(low, high)  # type: ignore[arg-type] # ints where the box holds ints
         self.number.setSingleStep(step)  # type: ignore[arg-type]
         self.number.setSuffix(f" {unit}" if unit else "")
-        self.number.setFixedWidth(58 if not unit else 76)
+        self.number.setFixedWidth(52 if not unit else 72)
         layout = Row(self.slider, self.number)
         layout.setStretch(0, 1)
         self.setLayout(layout)

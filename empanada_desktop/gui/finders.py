@@ -83,7 +83,7 @@ class _Finders(QObject):
             card.set_words(problem.message if isinstance(problem, AppError) else "did not work")
         elif prediction is not None:
             self._predictions[name] = prediction
-            card.set_words(f"{prediction.seconds:.1f} s")
+            card.set_words(_network_time(prediction))
         elif grouping is not None:
             self._groupings[name] = grouping
             card.picture.show_rgb(self._picture(grouping))
@@ -103,6 +103,10 @@ class _Finders(QObject):
             low, high = image.contrast
             grey = np.clip((pixels[::step, ::step].astype(np.float64) - low) / max(high - low, 1e-9), 0, 1)
         return outlined_plane(grey, labels)
+
+
+def _network_time(prediction: Prediction) -> str:
+    return f"{prediction.seconds:.1f} s" if prediction.ran else "had run already"
 
 
 class ScaleFinder(_Finders):
@@ -136,7 +140,7 @@ class ScaleFinder(_Finders):
         lines = (
             ("Objects", f"{look.objects}{tiny}"),
             ("Typical diameter", f"{look.diameter:.0f} px"),
-            ("Network time", f"{self._predictions[f'scale {factor}'].seconds:.1f} s"),
+            ("Network time", _network_time(self._predictions[f"scale {factor}"])),
         )
         in_use = self._workspace.form.plane.form.values()["image_downsampling"] == factor
         about = f"{size * factor:g} nm per pixel" if size else "times smaller"

@@ -52,11 +52,11 @@ class MainWindow(QMainWindow):
         self.workspace: Workspace | None = None
         self.computer: Computer | None = None
         self._closing_deed = ""
+        self.toast = Toast(self)
         self._make_parts()
         self._arrange()
         self.actions_table.connect_all(self._deeds())
         self.actions_table.use_keys(self.settings.keys, keys_of(self.settings.changed_keys))
-        self.toast = Toast(self)
         self.show_start()
         self._restore_geometry()
         QTimer.singleShot(WARM_UP_MS, self.warm_up)
@@ -272,6 +272,8 @@ class MainWindow(QMainWindow):
         self.actions_table["jobs_list"].setChecked(not self.jobs_list.isHidden())
         for dock in self._docks():
             self.actions_table[f"dock_{dock.objectName()}"].setChecked(not dock.isHidden())
+        form_shown = self.workspace is not None and self.workspace.right_dock.isVisible()
+        self.toast.keep_clear(self.workspace.right_dock.width() if form_shown and self.workspace else 0)
 
     def use_theme(self, name: str) -> None:
         """Change the colours."""

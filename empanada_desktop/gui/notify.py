@@ -134,6 +134,7 @@ class Toast(QFrame):
         self.setProperty("role", "toast")
         self._text = text_label()
         self._offer: QPushButton | None = None
+        self._free_right = 0
         self._row = Row(self._text)
         self._row.setContentsMargins(12, 8, 12, 8)
         self.setLayout(self._row)
@@ -163,8 +164,13 @@ class Toast(QFrame):
         """What is said."""
         return self._text.text()
 
+    def keep_clear(self, width: int) -> None:
+        """Leave so much at the right uncovered: the form with its button."""
+        self._free_right = width
+
     def place(self) -> None:
         """Go to the lower right corner of the window."""
         parent = self.parentWidget()
         if parent is not None:
-            self.move(parent.width() - self.width() - 16, parent.height() - self.height() - 80)
+            right = parent.width() - self._free_right - self.width() - 16
+            self.move(right, parent.height() - self.height() - 84)

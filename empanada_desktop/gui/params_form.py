@@ -26,7 +26,7 @@ from empanada_desktop.gui.controls import (
 from empanada_desktop.gui.theme import SMALL, scaled_font
 from empanada_desktop.tasks.params import TaskParams
 
-LABEL_WIDTH, CONTROL_WIDTH = 152, 146
+LABEL_WIDTH, CONTROL_WIDTH = 140, 150
 SLIDER_STEPS = 100
 SECTIONS = ("Input", "Objects", "Across planes", "Clean up", "Output", "Computer")
 CLOSED_AT_FIRST = ("Clean up", "Output", "Computer")
@@ -145,7 +145,7 @@ def _whole(facts: FieldFacts, changed: Callable[[], None]) -> Control:
     box = whole_box()
     box.setRange(int(facts.low or 0), int(facts.high or 0))
     box.setSuffix(f" {facts.unit}" if facts.unit else "")
-    box.setFixedWidth(112)
+    box.setFixedWidth(96)
     box.valueChanged.connect(lambda _value: changed())
     return Control(box, box.value, box.setValue)
 
@@ -170,9 +170,9 @@ class FieldRow(QWidget):
         self.facts = facts
         self.control = control
         self.label = text_label(facts.title)
-        self.label.setFixedWidth(LABEL_WIDTH)
+        self.label.setMinimumWidth(LABEL_WIDTH)
         self.label.setProperty("changed", "false")
-        self.beside = text_label(role="second")
+        self.beside = text_label(role="hint")
         self.reset = IconButton("arrow-counter-clockwise", f"Reset to {_in_words(facts.default)}", reset, 14)
         self.hint = text_label(role="hint", wraps=True)
         self.apply = push_button("Apply", role="link")
@@ -188,8 +188,11 @@ class FieldRow(QWidget):
         self.reset.setSizePolicy(keeps_room)
         widget = self.control.widget
         if not isinstance(widget, QCheckBox) and widget.maximumWidth() > 1000:
-            widget.setFixedWidth(CONTROL_WIDTH)
-        line = Row(self.label, widget, self.beside, 1, self.reset, spacing=8)
+            widget.setMaximumWidth(CONTROL_WIDTH)
+            widget.setMinimumWidth(CONTROL_WIDTH - 14)
+        if isinstance(widget, SliderField):
+            widget.setMinimumWidth(120)
+        line = Row(self.label, widget, self.beside, 1, self.reset, spacing=6)
         self._below = QWidget()
         below = Row(self.hint, self.apply, spacing=6)
         below.setStretch(0, 1)

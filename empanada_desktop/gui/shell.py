@@ -56,6 +56,8 @@ class TopBar(QToolBar):
         self.addWidget(self.search)
         self.addSeparator()
         self.device = text_label("", "chip")
+        self.device.setFixedHeight(28)
+        self.device.setToolTip("What the network runs on.")
         self.addWidget(self.device)
         self.addWidget(_settings_button(actions))
 

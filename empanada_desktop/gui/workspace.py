@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box
@@ -39,7 +40,7 @@ class Workspace(QObject):
         super().__init__(window)
         self.window = window
         self.document = Document()
-        self.grid = make_grid(self.document)
+        self.grid = ViewGrid(self.document)
         self.centre = QWidget()
         self.centre_column = Column(self.grid)
         self.centre_column.setStretch(0, 1)
@@ -84,6 +85,7 @@ class Workspace(QObject):
         self.grid.hovered.connect(self._hovered)
         self.grid.reading_failed.connect(lambda words: window.bar.say(words))
         self.grid.box_drawn.connect(self._box_drawn)
+        self.grid.picture_taken.connect(self._save_image)
         self.jobs.lines_changed.connect(window.strip.show_jobs)
         self.jobs.lines_changed.connect(window.jobs_list.show_jobs)
         self.jobs.failed.connect(self._job_failed)
@@ -105,7 +107,7 @@ class Workspace(QObject):
             "view_xy": lambda: grid.maximise("xy"),
             "view_xz": lambda: grid.maximise("xz"),
             "view_yz": lambda: grid.maximise("yz"),
-            "view_3d": self._maximise_3d,
+            "view_3d": lambda: grid.maximise("3d"),
             "save_labels": self.ask_save_labels,
             "save_picture": self.ask_save_picture,
             "layer_rename": self._rename,
@@ -190,6 +192,7 @@ class Workspace(QObject):
     def clear(self) -> None:
         """Close what is open; the session was kept for Continue."""
         self.save_session()
+        self.session.close()
         self.live.stop()
         self.document.clear()
 
@@ -209,12 +212,6 @@ class Workspace(QObject):
         layer = self.labels()
         if layer is not None:
             self.document.change_layer(layer, visible=not layer.visible)
-
-    def _maximise_3d(self) -> None:
-        if "3d" in self.grid.views:
-            self.grid.maximise("3d")
-        else:
-            self.window.bar.say("The 3D view needs OpenGL, which is missing here.", "warning")
 
     def _with_active(self, deed: Callable[[Layer], object]) -> Callable[[], None]:
         def do() -> None:
@@ -288,6 +285,11 @@ class Workspace(QObject):
         if path and not self.grid.grab().save(path):
             raise SettingsError(f"{path} could not be written.", "Choose another folder.")
 
+    def _save_image(self, image: QImage) -> None:
+        path, _ = QFileDialog.getSaveFileName(self.window, "Save a picture of the 3D view", "3d.png", "PNG (*.png)")
+        if path and not image.save(path):
+            self.window.tell(SettingsError(f"{path} could not be written.", "Choose another folder."))
+
     def use_preset(self, preset: str) -> None:
         """Take over what the wheel does."""
         self.grid.set_wheel(zooms=preset == "napari")
@@ -346,8 +348,3 @@ class Workspace(QObject):
         self.live.close()
         self.jobs.close()
         self.grid.close_views()
-
-
-def make_grid(document: Document) -> ViewGrid:
-    """The four views; three where the 3D view is not to be had."""
-    return ViewGrid(document)
