@@ -61,6 +61,41 @@ def _mixed(below: np.uint32, above: np.uint32, opacity: float) -> np.uint32:
     return np.uint32(0xFF000000) | (red_blue & np.uint32(0xFF00FF)) | (green & np.uint32(0x00FF00))
 
 
+@numba.njit(**COMPILED, inline="always")
+def _put(
+    out: NDArray[np.uint32], y: int, x: int, grey: np.float32, colours: NDArray[np.uint32], opacity: float
+) -> None:
+    # Written so that "not a number" becomes black.
+    index = 255 if grey >= 255 else int(grey) if grey > 0 else 0
+    out[y, x] = colours[index] if opacity >= 1 else _mixed(out[y, x], colours[index], opacity)
+
+
+@numba.njit(**COMPILED, fastmath={"contract"})
+def _mix_rows(
+    tile: NDArray[Any],
+    first: int,
+    weights: NDArray[np.float32],
+    gain: np.float32,
+    shift: np.float32,
+    mixed: NDArray[np.float32],
+    left: int,
+    right: int,
+) -> None:
+    """Mix rows of a tile, from `first` on, into grey values 0.5 to 255.5."""
+    upper, above = tile[first], weights[0] * gain
+    if weights.shape[0] == 1:
+        for column in range(left, right):
+            mixed[column] = above * np.float32(upper[column]) + shift
+        return
+    lower, below = tile[first + 1], weights[1] * gain
+    for column in range(left, right):
+        mixed[column] = above * np.float32(upper[column]) + below * np.float32(lower[column]) + shift
+    for tap in range(2, weights.shape[0]):
+        row, weight = tile[first + tap], weights[tap] * gain
+        for column in range(left, right):
+            mixed[column] += weight * np.float32(row[column])
+
+
 def _image_signature(sample: str) -> str:
     return (
         f"void(uint32[:,:], {sample}[:,::1], int32[::1], float32[:,::1], int32[::1], float32[:,::1],"
@@ -81,25 +116,27 @@ def draw_image(
     opacity: float,
 ) -> None:
     """Mix samples of a tile (rows, columns) into pixels of `out` (0xffRRGGBB) through a table of 256 colours."""
-    low = np.float32(contrast[0])
     gain = np.float32(255 / (contrast[1] - contrast[0]))
+    shift = np.float32(0.5 - contrast[0] * gain)
     left, right = first_column[0], first_column[-1] + column_weights.shape[1]
     mixed = np.empty(tile.shape[1], np.float32)
+    # One tap is drawn as two, the second of which is the first again and counts nothing: faster than a loop.
+    step = min(1, column_weights.shape[1] - 1)
+    is_short = column_weights.shape[1] <= 2
+    second = column_weights[:, column_weights.shape[1] - 1] * np.float32(column_weights.shape[1] > 1)
     for y in range(out.shape[0]):
-        for column in range(left, right):
-            mixed[column] = row_weights[y, 0] * tile[first_row[y], column]
-        for tap in range(1, row_weights.shape[1]):
-            weight, row = row_weights[y, tap], first_row[y] + tap
-            for column in range(left, right):
-                mixed[column] += weight * tile[row, column]
-        for x in range(out.shape[1]):
-            value = np.float32(0)
-            for tap in range(column_weights.shape[1]):
-                value += column_weights[x, tap] * mixed[first_column[x] + tap]
-            grey = (value - low) * gain + np.float32(0.5)
-            # Written so that "not a number" becomes black.
-            index = 255 if grey >= 255 else int(grey) if grey > 0 else 0
-            out[y, x] = colours[index] if opacity >= 1 else _mixed(out[y, x], colours[index], opacity)
+        _mix_rows(tile, first_row[y], row_weights[y], gain, shift, mixed, left, right)
+        if is_short:
+            for x in range(out.shape[1]):
+                place = first_column[x]
+                grey = column_weights[x, 0] * mixed[place] + second[x] * mixed[place + step]
+                _put(out, y, x, grey, colours, opacity)
+        else:
+            for x in range(out.shape[1]):
+                grey = np.float32(0)
+                for tap in range(column_weights.shape[1]):
+                    grey += column_weights[x, tap] * mixed[first_column[x] + tap]
+                _put(out, y, x, grey, colours, opacity)
 
 
 @numba.njit("void(uint32[:,:], uint32[:,::1], int32[::1], int32[::1])", **COMPILED)

@@ -149,3 +149,13 @@ def test_not_a_number_is_black(monkeypatch: pytest.MonkeyPatch) -> None:
     for functions in (drawing, kernels):
         monkeypatch.setattr(composing.backend, "functions", functions)
         assert rgb(composed([DrawnImage(1, ArraySource(image), (0.0, 1.0))])[25, 30]) == (0, 0, 0)
+
+
+def test_a_voxel_beside_not_a_number_keeps_its_grey_close_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.full((1, 40, 60), 0.5, np.float32)
+    image[0, :, 30] = np.nan
+    camera = PlaneCamera(Axis.XY, 60, 50, (20.0, 30.0), (8.0, 8.0))
+    for functions in (drawing, kernels):
+        monkeypatch.setattr(composing.backend, "functions", functions)
+        out = composed([DrawnImage(1, ArraySource(image), (0.0, 1.0))], camera)
+        assert [rgb(out[25, x])[0] for x in (29, 30, 37, 38)] == [128, 0, 0, 128]
