@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document.layers import Layer
+from empanada_desktop.errors import AppError
 
 if TYPE_CHECKING:
     from empanada_desktop.document.document import Document
@@ -123,9 +124,16 @@ class Edits:
         return sum(part.n_bytes for part in self.parts)
 
     def apply(self, document: "Document") -> None:
-        """Make the changes in order."""
-        for part in self.parts:
-            part.apply(document)
+        """Make the changes in order; all of them or, where one is refused, none."""
+        made: list[Edit] = []
+        try:
+            for part in self.parts:
+                part.apply(document)
+                made.append(part)
+        except AppError:
+            for part in reversed(made):
+                part.revert(document)
+            raise
 
     def revert(self, document: "Document") -> None:
         """Take the changes back in reverse order."""

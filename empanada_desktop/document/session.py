@@ -88,7 +88,8 @@ class Session:
         opened = Opened(str(values.get("title", "")), _parameters(values.get("parameters")))
         if not values:
             opened.faults.append(f"The session in {self.folder} is damaged; nothing of it could be read.")
-        if values.get("version", VERSION) > VERSION:
+        version = values.get("version")
+        if isinstance(version, int) and version > VERSION:
             opened.faults.append("The session was kept by a newer version of this program; some of it may be missing.")
         layers = [layer for plain in _list(values.get("layers")) if (layer := self._layer(plain, opened)) is not None]
         document.clear()
@@ -107,6 +108,12 @@ class Session:
         if not (self.folder / SESSION_FILE).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def discard(self) -> None:
         """Remove the session from the disk."""
         self._lock.release()
@@ -121,7 +128,7 @@ class Session:
         except AppError as error:
             title = plain.get("title", "a layer") if isinstance(plain, dict) else "a layer"
             opened.faults.append(f"{title} could not be opened: {error.message}")
-        except (KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             opened.faults.append("One layer of the session is damaged and was left out.")
         return None
 

@@ -1,6 +1,7 @@
 """Where the user looks: crosshair, zoom, the view in use, the camera of the 3D view."""
 
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from typing import Any, Self
 
 VIEWS = ("xy", "xz", "yz", "3d")
@@ -77,5 +78,5 @@ def _is_triple(value: object) -> bool:
     return (
         isinstance(value, list | tuple)
         and len(value) == 3
-        and all(isinstance(part, int | float) and not isinstance(part, bool) for part in value)
+        and all(isinstance(part, int | float) and not isinstance(part, bool) and isfinite(part) for part in value)
     )
