@@ -1,14 +1,16 @@
 """Segmenting in 3D from the window: the box for the smallest object, the start, batches, and results as layers."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QInputDialog
 
 from empanada_desktop.core.advice import sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.document import LabelsLayer, Layer
+from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.qt_runner import Relay
@@ -39,6 +41,7 @@ class VolumeDesk(QObject):
         self.panel.start_asked.connect(self.start)
         self.panel.time_asked.connect(self.time_one_plane)
         self.panel.box_asked.connect(self.ask_box)
+        self.panel.voxel_size_asked.connect(self.ask_voxel_size)
         jobs = workspace.jobs
         jobs.finished.connect(self.show_result)
         jobs.show_asked.connect(self.show_result)
@@ -52,6 +55,30 @@ class VolumeDesk(QObject):
         if image is not None and image.id != self._image_id:
             self._image_id = image.id
             self.panel.show_volume(image.title, image.shape, image.spacing, free_path(image.title, ".zarr"))
+
+    def ask_voxel_size(self) -> None:
+        """Ask for the voxel size that the file does not tell."""
+        words = "Voxel size in nanometres: z, y, x"
+        text, agreed = QInputDialog.getText(self._workspace.window, "Voxel size", words)
+        if agreed:
+            self.set_voxel_size(text)
+
+    def set_voxel_size(self, text: str) -> None:
+        """Take a typed voxel size over; what is no size is said in the panel."""
+        image = self._workspace.image()
+        if image is None or image.ref is None:
+            return
+        try:
+            source = open_source(replace(image.ref, voxel_size=typed_size(text)))
+        except AppError as problem:
+            self.panel.bar.say(problem.message, "error", problem.hint)
+            return
+        document = self._workspace.document
+        document.change_layer(image, source=source, spacing=source.spacing)
+        for layer in document.of_kind(LabelsLayer):
+            document.change_layer(layer, spacing=source.spacing)
+        self._workspace.window.status.show_voxel(source.spacing)
+        self.panel.show_volume(image.title, image.shape, image.spacing, Path(self.panel.out.text()))
 
     # From a box
 
@@ -206,6 +233,16 @@ class VolumeDesk(QObject):
         if self._partial is not None and self._partial in document.layers:
             document.replace_layers(tuple(layer for layer in document.layers if layer is not self._partial))
         self._partial = None
+
+
+def typed_size(text: str) -> tuple[float, float, float]:
+    """Read "z, y, x" or one number for all three; SettingsError for anything else."""
+    try:
+        numbers = [float(part) for part in text.replace("×", ",").split(",")]
+        z, y, x = numbers * 3 if len(numbers) == 1 else numbers
+    except ValueError as problem:
+        raise SettingsError(f"“{text}” is no voxel size.", "Type three numbers in nanometres: z, y, x.") from problem
+    return z, y, x
 
 
 def free_path(title: str, suffix: str, taken: Path | None = None) -> Path:

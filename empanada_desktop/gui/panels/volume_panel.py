@@ -26,6 +26,7 @@ class VolumePanel(TaskPanel):
     start_asked = Signal()
     time_asked = Signal()
     box_asked = Signal()
+    voxel_size_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__(StackParams)
@@ -149,7 +150,7 @@ class VolumePanel(TaskPanel):
 
     def _voxel_check(self) -> Check:
         if not self._spacing.is_known:
-            return Check("warning", "Voxel size", "unknown, sizes are in voxels")
+            return Check("warning", "Voxel size", "unknown", "Set it", self.voxel_size_asked.emit)
         words = " × ".join(f"{size:g}" for size in self._spacing.zyx if size)
         return Check("good", "Voxel size", f"{words} nm, {_source(self._spacing)}")
 
@@ -169,7 +170,7 @@ class VolumePanel(TaskPanel):
         memory, disk = memory_gigabytes()[1], disk_free_gigabytes(Path(self.out.text() or ".").absolute())
         checks = [_room("Memory", need.memory, memory), _room("Disk", need.disk, disk)]
         if need.seconds is None:
-            checks.append(Check("clock", "Time", "known after one plane", "Time one plane", self.time_asked.emit))
+            checks.append(Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit))
         else:
             checks.append(Check("clock", "Time", f"about {in_words(need.seconds)}, {self._shape[axis.normal]} planes"))
         return checks

@@ -1,0 +1,188 @@
+"""Make the pictures of docs/images from the running program, on the sample with the bundled weights.
+
+Needs a display with OpenGL; without one:
+xvfb-run -a -s "-screen 0 1720x1100x24" .venv/bin/python docs/make_pictures.py
+"""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.gui.app import make_application
+from empanada_desktop.gui.keys_page import KeysPage
+from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.theme import theme
+from empanada_desktop.gui.workspace import Workspace
+
+FOLDER = Path(__file__).resolve().parent / "images"
+SIZE = (1680, 1050)
+PATIENCE = 900.0
+
+
+class Photographer:
+    """Drives the window as a person would and takes pictures on the way."""
+
+    def __init__(self, wanted: set[str]) -> None:
+        self.wanted = wanted
+        self.application = make_application()
+        self.window = MainWindow()
+        theme.use("dark")
+        self.window.resize(*SIZE)
+        self.window.show()
+        self.wait(1)
+
+    @property
+    def workspace(self) -> Workspace:
+        """What is open."""
+        if self.window.workspace is None:
+            raise RuntimeError("nothing is open")
+        return self.window.workspace
+
+    def wait(self, seconds: float) -> None:
+        """Let the program run."""
+        QTest.qWait(round(seconds * 1000))
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Let the program run until something has happened."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(condition)
+            QTest.qWait(50)
+
+    def take(self, name: str, widget: QWidget | None = None, popup: QWidget | None = None) -> None:
+        """Write a picture of the window, or of one widget."""
+        if self.wanted and name not in self.wanted:
+            return
+        self.window.toast.hide()
+        QApplication.processEvents()
+        picture = (widget or self.window).grab()
+        if popup is not None:
+            _paste(picture, popup, self.window)
+        picture.save(str(FOLDER / f"{name}.png"), "PNG", 0)
+
+    def start_page(self) -> None:
+        """The start page, checked."""
+        self.until(lambda: self.window.computer is not None)
+        self.wait(0.5)
+        self.take("start")
+
+    def open_sample(self) -> None:
+        """The sample, everything in sight read."""
+        self.window.open_sample()
+        self.until(lambda: self.window.workspace is not None and self.workspace.document.layers)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait for the views."""
+        self.wait(0.5)
+        self.until(lambda: self.workspace.grid.is_complete)
+        self.wait(0.5)
+
+    def tune(self) -> None:
+        """A plane, live, with the scale finder."""
+        workspace = self.workspace
+        QTest.mouseClick(workspace.form.plane.run_button, Qt.MouseButton.LeftButton)
+        self.until(lambda: workspace.form.plane.state == "live")
+        workspace.form.plane.form.set_value("segmentation_confidence", 0.4)
+        self.wait(1)
+        if workspace.live.confidence is not None:
+            workspace.document.change_layer(workspace.live.confidence, visible=False)
+        workspace.grid.maximise("xy")
+        self.settle()
+        self.take("live")
+        workspace.live.find_scale()
+        self.until(lambda: workspace.live.scales is not None and workspace.live.scales.is_complete)
+        self.settle()
+        self.take("scales")
+        workspace.live.scales.strip.hide()  # type: ignore[union-attr]
+        workspace.grid.maximise(None)
+        workspace.live.stop()
+
+    def volume(self, out: Path) -> None:
+        """The volume: before it starts, while it runs, and done."""
+        workspace = self.workspace
+        workspace.form.show_mode("volume")
+        workspace.volume.time_one_plane()
+        panel = workspace.form.volume
+        self.until(lambda: any(check.words.startswith("about") for check in panel.preflight.checks))
+        panel.out.setText(str(out))
+        QTest.mouseClick(panel.start_button, Qt.MouseButton.LeftButton)
+        job = workspace.jobs.queue.jobs[-1]
+        self.until(lambda: job.state.has_ended or (job.total and job.done > job.total // 2 and job.seconds_left))
+        self.settle()
+        self.take("running")
+        self.until(lambda: job.state.has_ended)
+        self.until(lambda: workspace.labels() is not None and not workspace.labels().is_preview)  # type: ignore[union-attr]
+        self.settle()
+
+    def result(self) -> None:
+        """The result in both themes, an object selected."""
+        labels = self.workspace.labels()
+        if labels is None:
+            return
+        ids, counts = _largest(labels.source)
+        self.workspace.document.select(labels, [ids[counts.argmax()]] if len(ids) else [])
+        for name in ("dark", "light"):
+            self.window.use_theme(name)
+            self.settle()
+            self.take(f"main-{name}")
+        self.window.use_theme("dark")
+
+    def parts(self) -> None:
+        """Palette, keys, jobs."""
+        self.window.show_palette()
+        self.wait(0.5)
+        self.take("palette", popup=self.window.palette_popup)
+        self.window.palette_popup.close()
+        page = KeysPage(self.window, self.window.actions_table, lambda *_: None)
+        page.show()
+        self.wait(0.3)
+        self.take("keys", page)
+        page.close()
+        self.window.toggle_jobs()
+        self.wait(0.5)
+        self.take("jobs")
+        self.window.toggle_jobs()
+
+
+def _largest(source: object) -> tuple[object, object]:
+    import numpy as np
+
+    plane = source.read(0, Axis.XY, source.shape[0] // 2, slice(None), slice(None))  # type: ignore[attr-defined]
+    return np.unique(plane[plane > 0], return_counts=True)
+
+
+def _paste(picture: QPixmap, popup: QWidget, window: QWidget) -> None:
+    painter = QPainter(picture)
+    painter.drawPixmap(popup.pos() - window.mapToGlobal(QPoint(0, 0)), popup.grab())
+    painter.end()
+
+
+def main() -> int:
+    """Take the pictures named on the command line, or all."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["EMPANADA_DESKTOP_HOME"] = home
+        photographer = Photographer(set(sys.argv[1:]))
+        photographer.start_page()
+        photographer.open_sample()
+        photographer.tune()
+        photographer.volume(Path(home) / "results" / "medulla_labels.zarr")
+        photographer.result()
+        photographer.parts()
+        photographer.window.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
