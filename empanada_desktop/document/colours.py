@@ -7,6 +7,8 @@ from empanada_desktop.core.geometry import Spacing
 
 LABEL_COLOURS = ("#F7CF1D", "#8A5CFA", "#23D8DD", "#E8733F", "#79B0F8", "#DE2E9F", "#B3F1A6", "#FF9E9A")
 REACH = 50
+LONGEST_TABLE = 1 << 22
+MOST_OBJECTS = 20_000
 _FACTOR, _SHIFT = 2654435761, 13
 
 
@@ -49,9 +51,14 @@ def neighbourly_table(
     """Choose colours so that objects whose boxes are within REACH voxels differ while eight colours suffice.
 
     ids: (n,). starts, stops: (n, 3) boxes z y x, stop exclusive. Ids in `known` keep their colour; the others begin at
-    their hashed place and step on until no coloured neighbour has it. Returns a table by id, (max id + 1,) uint8.
+    their hashed place and step on until no coloured neighbour has it. Returns a table by id, (max id + 1,) uint8. Ids of
+    LONGEST_TABLE and above, and those of volumes with more than MOST_OBJECTS objects, are left to be hashed.
     """
     known = np.zeros(0, np.uint8) if known is None else known
+    small = ids < LONGEST_TABLE
+    ids, starts, stops = ids[small], starts[small], stops[small]
+    if len(ids) > MOST_OBJECTS:
+        return known
     size = max(len(known), int(ids.max(initial=0)) + 1)
     table = hashed_places(np.arange(size, dtype=np.uint32), seed)
     table[: len(known)] = known

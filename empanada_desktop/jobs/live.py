@@ -12,7 +12,7 @@ from empanada_desktop.core.context import JobContext
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.jobs.faults import JobFault
 from empanada_desktop.jobs.messages import Room
-from empanada_desktop.jobs.process import Child
+from empanada_desktop.jobs.process import Child, WarmUp
 from empanada_desktop.settings import user_folder
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.live_plane import Grouping, LivePlane, LivePlanes, Prediction
@@ -76,6 +76,10 @@ class LiveSession:
         self._current: _LiveContext | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
+
+    def warm_up(self, context: JobContext) -> None:
+        """Start the child and let it load what the first plane needs; blocks."""
+        self._child.carry_out(WarmUp(), context)
 
     def wish(self, plane: LivePlane, params: PlaneParams, name: str = "live") -> Wish:
         """Ask for a plane; an earlier wish of that name is dropped, and its network run stopped where it is in vain."""

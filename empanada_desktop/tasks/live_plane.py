@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from empanada_desktop.io.weights import Weights
 
 KEPT_BYTES = 512 << 20
+COUNTABLE = 1 << 20
 Region = tuple[int, int, int, int]
 
 
@@ -166,7 +167,9 @@ def _n_bytes(outputs: "PlaneOutputs") -> int:
 
 
 def _counts(labels: NDArray[np.uint32], divisor: int) -> dict[int, int]:
-    ids = np.unique(labels)
+    largest = int(labels.max(initial=0))
+    # Counting is ten times as fast as sorting, as long as the counters fit into the caches.
+    ids = np.flatnonzero(np.bincount(labels.ravel())) if largest < COUNTABLE else np.unique(labels)
     classes, counts = np.unique(ids[ids > 0] // divisor, return_counts=True)
     return dict(zip(classes.tolist(), counts.tolist(), strict=True))
 

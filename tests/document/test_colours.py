@@ -48,6 +48,15 @@ def test_neighbours_differ_while_eight_colours_suffice(seed: int, count: int, sh
     np.testing.assert_array_equal(grown[: len(part)], part)
 
 
+def test_huge_ids_cost_no_memory() -> None:
+    ids = np.array([3, 4_000_000_000], np.uint32)
+    table = neighbourly_table(ids, np.zeros((2, 3), np.int64), np.ones((2, 3), np.int64), 0)
+    assert len(table) == 4
+    many = np.arange(1, 30_001, dtype=np.uint32)
+    boxes = np.zeros((30_000, 3), np.int64)
+    assert len(neighbourly_table(many, boxes, boxes + 1, 0)) == 0
+
+
 def test_ids_beyond_the_table_are_hashed() -> None:
     table = np.full(4, 5, np.uint8)
     ids = np.array([1, 3, 4, 10_001], np.uint32)
