@@ -49,15 +49,12 @@ def object_boxes(labels: NDArray[np.uint32]) -> ObjectBoxes:
 
 
 def object_mesh(
-    labels: NDArray[np.uint32], label_id: int, start: NDArray[np.int64], stop: NDArray[np.int64], most_voxels: int
+    labels: NDArray[np.uint32], label_id: int, start: NDArray[np.int64], stop: NDArray[np.int64], step: int = 1
 ) -> Mesh:
-    """Mesh one object of a label volume (z y x) inside its box; one of more than `most_voxels` is thinned first.
+    """Mesh one object of a label volume (z y x) inside its box, from every `step`-th voxel.
 
     The mask is blurred a little, so that the surface does not show the voxels' steps.
     """
-    step = 1
-    while np.prod(-(-(stop - start) // step)) > most_voxels:
-        step += 1
     cut = tuple(slice(low, high, step) for low, high in zip(start, stop, strict=True))
     field = _blurred(labels[cut] == label_id)
     vertices, faces = surface(field, np.float32(min(HALF, float(field.max()) / 2)))
@@ -75,31 +72,38 @@ def _blurred(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     return blurred
 
 
+@numba.njit(cache=True, nogil=True)
 def nearest_hit(
     origin: NDArray[np.float64], direction: NDArray[np.float64], vertices: NDArray[np.float32], faces: NDArray[np.int32]
 ) -> tuple[int, float]:
     """Return the face that a ray meets first and its distance in lengths of `direction`; (-1, inf) where it meets none.
 
-    The test is Möller and Trumbore's (1997), for all faces at once.
+    The test for a face is Möller and Trumbore's (1997).
     """
-    if len(faces) == 0:
-        return -1, float("inf")
-    first, second, third = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
-    one, other = second - first, third - first
-    across = np.cross(direction, other)
-    scale = np.einsum("ij,ij->i", one, across)
-    is_crossed = np.abs(scale) > 1e-12
-    inverse = 1 / np.where(is_crossed, scale, 1)
-    away = origin - first
-    u = np.einsum("ij,ij->i", away, across) * inverse
-    over = np.cross(away, one)
-    v = over @ direction * inverse
-    distance = np.einsum("ij,ij->i", other, over) * inverse
-    inside = is_crossed & (u >= 0) & (v >= 0) & (u + v <= 1) & (distance > 0)
-    if not inside.any():
-        return -1, float("inf")
-    best = int(np.argmin(np.where(inside, distance, np.inf)))
-    return best, float(distance[best])
+    best, nearest = -1, np.inf
+    one, other, away = np.empty(3), np.empty(3), np.empty(3)
+    for face in range(faces.shape[0]):
+        for axis in range(3):
+            corner = vertices[faces[face, 0], axis]
+            one[axis] = vertices[faces[face, 1], axis] - corner
+            other[axis] = vertices[faces[face, 2], axis] - corner
+            away[axis] = origin[axis] - corner
+        scale = _triple_product(one, direction, other)
+        if abs(scale) < 1e-12:
+            continue
+        u = _triple_product(away, direction, other) / scale
+        v = _triple_product(direction, away, one) / scale
+        distance = _triple_product(other, away, one) / scale
+        if u >= 0 and v >= 0 and u + v <= 1 and 0 < distance < nearest:
+            best, nearest = face, distance
+    return best, nearest
+
+
+@numba.njit(cache=True, nogil=True)
+def _triple_product(a: NDArray[np.float64], b: NDArray[np.float64], c: NDArray[np.float64]) -> float:
+    """a · (b × c)."""
+    first = a[0] * (b[1] * c[2] - b[2] * c[1])
+    return float(first + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0]))
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,13 +4,31 @@ Imports pyqtgraph's OpenGL part (half a second): only `volume_view` imports it, 
 World coordinates are x, -y, -z in units of the shortest voxel side, so that z planes lie below one another.
 """
 
+import functools
+
 import numpy as np
 import pyqtgraph as pg
 import pyqtgraph.opengl as gl
 from numpy.typing import NDArray
+from OpenGL import GL
 from pyqtgraph.opengl import shaders
-from PySide6.QtCore import QPointF, Qt, Signal
-from PySide6.QtGui import QColor, QMatrix4x4, QMouseEvent, QVector3D, QVector4D, QWheelEvent
+from pyqtgraph.opengl.GLViewWidget import GLViewMixin
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QImage,
+    QMatrix4x4,
+    QMouseEvent,
+    QOffscreenSurface,
+    QOpenGLContext,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QVector3D,
+    QVector4D,
+    QWheelEvent,
+)
+from PySide6.QtOpenGL import QOpenGLFramebufferObject, QOpenGLFramebufferObjectFormat
 from PySide6.QtWidgets import QWidget
 
 from empanada_desktop.core.geometry import Axis
@@ -54,15 +72,21 @@ FRAGMENT = """
 """
 
 
-class SceneView(gl.GLViewWidget):  # type: ignore[misc]  # pyqtgraph has no types
-    """Draws a scene; left drag turns, middle or Ctrl+drag moves, the wheel zooms, a click picks."""
+class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no types
+    """Draws a scene; left drag turns, middle or Ctrl+drag moves, the wheel zooms, a click picks.
+
+    It draws off screen and shows the picture. As a QOpenGLWidget it would have Qt put the whole window together with
+    OpenGL at every change of any view, which takes 0.1 s without a graphics card.
+    """
 
     picked = Signal(object, object)
     """The id of the object that was clicked (0: none), and the keyboard modifiers."""
     camera_moved = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
+        self._is_stale, self._picture = True, QImage()
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setBackgroundColor(CANVAS)
         self.opts["fov"] = FIELD_OF_VIEW
         self._shape: Triple = (1, 1, 1)
@@ -80,6 +104,50 @@ class SceneView(gl.GLViewWidget):  # type: ignore[misc]  # pyqtgraph has no type
         self._cross = [gl.GLLinePlotItem(mode="lines", color=_line_colour(axis), width=1) for axis in range(3)]
         for item in (self._edges, *self._cross, self._mesh):
             self.addItem(item)
+
+    # Drawing
+
+    def isValid(self) -> bool:  # noqa: N802 - pyqtgraph's name
+        """Items may be added before there is anything to draw with."""
+        return False
+
+    def context(self) -> QOpenGLContext:
+        """The context that is drawn in."""
+        return shared_context()[0]
+
+    def update(self, *_where: object) -> None:
+        """Draw again when painted next."""
+        self._is_stale = True
+        super().update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Show the picture, drawn anew if something has changed."""
+        if self._is_stale or self._picture.isNull():
+            self._picture = self.grabFramebuffer()
+        painter = QPainter(self)
+        painter.drawImage(QRectF(self.rect()), self._picture)
+        painter.end()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Another size needs another picture."""
+        super().resizeEvent(event)
+        self._is_stale = True
+
+    def grabFramebuffer(self) -> QImage:  # noqa: N802 - the name it would have in a QOpenGLWidget
+        """Draw the scene and return it as a picture of the widget's size in device pixels."""
+        context, surface = shared_context()
+        context.makeCurrent(surface)
+        size = QSize(max(1, self.deviceWidth()), max(1, self.deviceHeight()))
+        frame = QOpenGLFramebufferObject(size, frame_format(0 if is_software() else 4))
+        frame.bind()
+        GL.glViewport(0, 0, size.width(), size.height())
+        self.initializeGL()
+        self.paintGL()
+        frame.release()
+        picture = frame.toImage().convertToFormat(QImage.Format.Format_RGB32)
+        context.doneCurrent()
+        self._is_stale = False
+        return picture
 
     # What it shows
 
@@ -202,7 +270,7 @@ class SceneView(gl.GLViewWidget):  # type: ignore[misc]  # pyqtgraph has no type
         """The distance from which the whole box is seen."""
         radius = float(np.linalg.norm(np.array(self._shape) * np.array(self._unit))) / 2
         narrow = min(1.0, self.height() / max(1, self.width()))
-        return float(radius / np.sin(np.radians(FIELD_OF_VIEW / 2)) / max(narrow, 0.2) * 0.84)
+        return float(radius / np.sin(np.radians(FIELD_OF_VIEW / 2)) / max(narrow, 0.2) * 0.95)
 
     def camera_place(self) -> NDArray[np.float64]:
         """Where the camera is, z y x in voxels."""
@@ -264,6 +332,33 @@ class SceneView(gl.GLViewWidget):  # type: ignore[misc]  # pyqtgraph has no type
         """Zoom."""
         super().wheelEvent(event)
         self.camera_moved.emit()
+
+
+@functools.cache
+def shared_context() -> tuple[QOpenGLContext, QOffscreenSurface]:
+    """The one context of the program, and the surface to make it current on: pyqtgraph keeps its shaders for ever."""
+    surface, context = QOffscreenSurface(), QOpenGLContext()
+    surface.create()
+    context.create()
+    return context, surface
+
+
+@functools.cache
+def is_software() -> bool:
+    """Whether OpenGL is computed by the processor."""
+    context, surface = shared_context()
+    context.makeCurrent(surface)
+    name = (GL.glGetString(GL.GL_RENDERER) or b"").decode(errors="replace").lower()
+    context.doneCurrent()
+    return any(part in name for part in ("llvmpipe", "softpipe", "swiftshader", "swrast", "gdi generic"))
+
+
+def frame_format(samples: int) -> QOpenGLFramebufferObjectFormat:
+    """A frame with depth, its edges smoothed by `samples` samples a pixel."""
+    made = QOpenGLFramebufferObjectFormat()
+    made.setAttachment(QOpenGLFramebufferObject.Attachment.CombinedDepthStencil)
+    made.setSamples(samples)
+    return made
 
 
 def _phong() -> shaders.ShaderProgram:

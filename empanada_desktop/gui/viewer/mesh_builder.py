@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,13 @@ from empanada_desktop.document.layers import ImageLayer, LabelsLayer
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.errors import AppError
 
+if TYPE_CHECKING:
+    from empanada_desktop.core.meshes import Mesh, ObjectBoxes
+
 MOST_SAMPLES = 1 << 24
-MOST_FACES = 400_000
+MOST_FACES = 200_000
 MOST_OBJECT_VOXELS = 1 << 20
+FEWEST_SAMPLES = 4
 WALL_SIDE = 512
 SLAB = 16
 
@@ -57,6 +61,7 @@ class SceneBuilder(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.most_faces = MOST_FACES
         self._jobs: dict[object, Callable[[], None]] = {}
         self._lock = threading.Condition()
         self._closed = False
@@ -113,21 +118,32 @@ class SceneBuilder(QObject):
                 continue
 
     def _build(self, source: PlaneSource, layer_id: str) -> None:
-        from empanada_desktop.core.meshes import object_boxes, object_mesh
+        from empanada_desktop.core.meshes import nearest_hit, object_boxes
 
         labels, factor = self._read(source)
         boxes = object_boxes(labels)
+        steps = np.array([_first_step(extent) for extent in boxes.stops - boxes.starts], int)
+        meshes = self._meshes(labels, boxes, steps)
+        faces = sum(len(mesh.faces) for mesh in meshes)
+        if faces > self.most_faces:
+            # Faces go with the square of the step.
+            meshes = self._meshes(labels, boxes, _coarser(steps, boxes, float(np.sqrt(faces / self.most_faces))))
+        scene = _joined(meshes, layer_id, factor)
+        # Compiled here, for the first click on an object must not wait for it.
+        nearest_hit(np.zeros(3), np.ones(3), scene.vertices[:3], scene.faces[:0])
+        self.built.emit(scene)
+
+    def _meshes(self, labels: NDArray[np.uint32], boxes: "ObjectBoxes", steps: NDArray[np.int_]) -> "list[Mesh]":
+        from empanada_desktop.core.meshes import object_mesh
+
         meshes = []
-        most = max(4096, min(MOST_OBJECT_VOXELS, MOST_OBJECT_VOXELS * 64 // max(1, len(boxes.ids))))
-        order = np.argsort(-boxes.counts)
-        for number, place in enumerate(order):
+        for number, label_id in enumerate(boxes.ids):
             self._check()
-            meshes.append(object_mesh(labels, int(boxes.ids[place]), boxes.starts[place], boxes.stops[place], most))
+            start, stop = boxes.starts[number], boxes.stops[number]
+            meshes.append(object_mesh(labels, int(label_id), start, stop, int(steps[number])))
             if number % 16 == 0:
-                self.progressed.emit(number, len(order))
-            if sum(len(mesh.faces) for mesh in meshes[-1:]) > MOST_FACES:
-                most = max(4096, most // 4)
-        self.built.emit(_joined(meshes, layer_id, factor))
+                self.progressed.emit(number, len(boxes.ids))
+        return meshes
 
     def _read(self, source: PlaneSource) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """The whole label volume, thinned to at most MOST_SAMPLES, and how many voxels a sample spans."""
@@ -167,7 +183,22 @@ def _thinning(source: PlaneSource) -> tuple[int, int]:
     return 0, step
 
 
-def _joined(meshes: list[Any], layer_id: str, factor: NDArray[np.float32]) -> Scene:
+def _first_step(extent: NDArray[np.int64]) -> int:
+    """Every how many-th voxel of an object is taken, so that no more than MOST_OBJECT_VOXELS are."""
+    step = 1
+    while np.prod(-(-extent // step)) > MOST_OBJECT_VOXELS:
+        step += 1
+    return step
+
+
+def _coarser(steps: NDArray[np.int_], boxes: "ObjectBoxes", times: float) -> NDArray[np.int_]:
+    """Steps `times` as long, as far as an object is still some samples wide."""
+    widest = np.maximum(1, (boxes.stops - boxes.starts).min(axis=1) // FEWEST_SAMPLES)
+    coarser: NDArray[np.int_] = np.maximum(steps, np.minimum(np.ceil(steps * times).astype(int), widest))
+    return coarser
+
+
+def _joined(meshes: "list[Mesh]", layer_id: str, factor: NDArray[np.float32]) -> Scene:
     if not meshes:
         return Scene(layer_id)
     vertex_ends = np.cumsum([len(mesh.vertices) for mesh in meshes])

@@ -1,5 +1,6 @@
 """The 3D view: header over an OpenGL picture, built after the first paint; a plain sentence where OpenGL is missing."""
 
+import threading
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NO_OPENGL = "No 3D here: this display offers no OpenGL. The planes work without it."
 FIRST_PAINT_MS, REST_MS, REBUILD_MS = 250, 150, 500
 BRIGHTER = 0.4
+FACES_WITH_GRAPHICS_CARD = 6
 
 
 class VolumeView(ViewFrame):
@@ -34,6 +36,7 @@ class VolumeView(ViewFrame):
     picture_taken = Signal(QImage)
     """A picture of the 3D view, when the camera button is pressed."""
     activated = Signal()
+    _loaded = Signal()
 
     def __init__(self, document: Document) -> None:
         self._stack = QStackedWidget()
@@ -49,11 +52,14 @@ class VolumeView(ViewFrame):
         self.document = document
         self.gl: SceneView | None = None
         self._builder: SceneBuilder | None = None
+        self._loading: threading.Thread | None = None
+        self._closed = False
         self._scene = Scene()
         self._shape: Triple = (0, 0, 0)
         self._spacing = Spacing()
         self._asked: set[tuple[Axis, int]] = set()
         self._timers = {ms: self._timer(ms, slot) for ms, slot in self._slots().items()}
+        self._loaded.connect(self._make)
         self.fit_asked.connect(self._reset_camera)
         self._follow(document)
 
@@ -78,7 +84,8 @@ class VolumeView(ViewFrame):
     def is_complete(self) -> bool:
         """True when everything that can be shown is shown."""
         waiting = any(timer.isActive() for timer in self._timers.values())
-        return not waiting and (self._builder is None or self._builder.is_idle())
+        loading = self._loading is not None and self.gl is None
+        return not waiting and not loading and (self._builder is None or self._builder.is_idle())
 
     @property
     def words(self) -> str:
@@ -86,7 +93,10 @@ class VolumeView(ViewFrame):
         return self._own_header.words.text()
 
     def close_views(self) -> None:
-        """End the thread."""
+        """End the threads."""
+        self._closed = True
+        if self._loading is not None:
+            self._loading.join()
         if self._builder is not None:
             self._builder.close()
 
@@ -107,17 +117,31 @@ class VolumeView(ViewFrame):
     # Building
 
     def _start(self) -> None:
-        if self.gl is not None or self._sentence.text():
+        if self._loading is not None or self._sentence.text():
             return
         if not has_opengl():
             self._sentence.setText(NO_OPENGL)
             return
-        from empanada_desktop.gui.viewer.gl_scene import SceneView
+        self._loading = threading.Thread(target=self._load, name="loading OpenGL", daemon=True)
+        self._loading.start()
 
+    def _load(self) -> None:
+        """Import what takes half a second, while the window goes on."""
+        import empanada_desktop.gui.viewer.gl_scene  # noqa: F401
+
+        self._loaded.emit()
+
+    def _make(self) -> None:
+        from empanada_desktop.gui.viewer.gl_scene import SceneView, is_software
+
+        if self._closed:
+            return
         self.gl = SceneView()
         self.gl.picked.connect(self._take_pick)
         self.gl.camera_moved.connect(self._take_camera)
         self._builder = SceneBuilder(self)
+        if not is_software():
+            self._builder.most_faces *= FACES_WITH_GRAPHICS_CARD
         self._builder.built.connect(self._take_scene)
         self._builder.wall_read.connect(self._take_wall)
         self._builder.progressed.connect(self._tell_progress)
