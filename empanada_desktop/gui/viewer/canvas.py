@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.document.layers import Layer
 from empanada_desktop.gui.viewer import overlays
 from empanada_desktop.gui.viewer.camera import (
     DISPLAYED,
@@ -31,6 +32,7 @@ from empanada_desktop.gui.viewer.camera import (
 )
 from empanada_desktop.gui.viewer.composing import Composer, DrawnLayer
 from empanada_desktop.gui.viewer.loader import Request, TileLoader
+from empanada_desktop.gui.viewer.marks import paint_marks
 from empanada_desktop.gui.viewer.prefetch import wishes
 
 NOTCH = 120
@@ -80,6 +82,7 @@ class PlaneCanvas(QWidget):
         self._loader = loader
         self._composer = Composer(loader.cache)
         self._layers: list[DrawnLayer] = []
+        self._marks: list[Layer] = []
         self._shape: Triple = (1, 1, 1)
         self._spacing = Spacing()
         self._look = Look()
@@ -128,6 +131,12 @@ class PlaneCanvas(QWidget):
         """Show these layers, bottom to top."""
         self._layers = layers
         self._redraw()
+
+    def set_marks(self, layers: list[Layer]) -> None:
+        """Show the points and shapes of these layers; the pixels under them stay."""
+        if layers or self._marks:
+            self._marks = layers
+            self.update()
 
     def set_plane(self, plane: int) -> None:
         """Show another plane."""
@@ -198,6 +207,7 @@ class PlaneCanvas(QWidget):
         if self._crosshair is not None:
             overlays.paint_crosshair(painter, camera, self._crosshair)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_marks(painter, camera, self._plane, self._marks)
         if self._layers:
             overlays.paint_scale_bar(painter, self.height(), self._scale_bar(), self.font())
         if self._band is not None:

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QTabBar, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document.document import Document
-from empanada_desktop.document.layers import LabelsLayer
+from empanada_desktop.document.layers import LabelsLayer, Layer
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.gui.viewer.camera import LARGEST_ZOOM, SMALLEST_ZOOM, Triple, fitting_zoom
 from empanada_desktop.gui.viewer.canvas import Look, PlaneCanvas, Tool
@@ -234,8 +234,10 @@ class ViewGrid(QWidget):
                 plane.set_volume(self._shape, self._spacing)
             self._take_view(document.view, frozenset(("crosshair", "zoom")))
         drawn = self.link.drawn()
+        marks: list[Layer] = [one for one in document.layers if one.visible and one.kind in ("points", "shapes")]
         for plane in self.planes.values():
             plane.canvas.set_layers(drawn)
+            plane.canvas.set_marks(marks)
 
     def _take_view(self, view: ViewState, names: frozenset[str]) -> None:
         if names & {"crosshair", "shows_crosshair"}:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
+from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
-from empanada_desktop.document.layers import ImageLayer
+from empanada_desktop.document.layers import ImageLayer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.sources import ArraySource
 from empanada_desktop.gui.viewer.canvas import Look, Tool
 from empanada_desktop.gui.viewer.composing import backend
@@ -355,3 +355,19 @@ def test_reading_errors_are_told(make_story: Callable[..., Any]) -> None:
 
 def test_looks_are_values() -> None:
     assert Look((1, 2, 3), 2.0) == Look((1, 2, 3), 2.0)
+
+
+def test_points_and_shapes_are_drawn_on_their_planes(story: Any) -> None:
+    points = PointsLayer(title="seeds", points=np.array([[6.5, 30.5, 40.5], [9.5, 35.5, 40.5]]), size=12)
+    shape = Shape("rectangle", Axis.YZ, 12, ((2.0, 20.0), (10.0, 30.0)))
+    story.document.add_layer(points)
+    story.document.add_layer(ShapesLayer(title="region", shapes=(shape,), colour="#F2C14E"))
+    story.settle()
+    assert max(story.pixel(Axis.XY, 30, 40)) < 40, "the dark dot in the middle"
+    assert len(set(story.pixel(Axis.XY, 35, 40))) == 1, "a point of another plane is not shown"
+    left_edge = story.canvas(Axis.YZ).camera().point_of(25, 2)
+    seen = story.canvas(Axis.YZ).grab().toImage().pixelColor(QPointF(*left_edge).toPoint())
+    assert seen.hueF() == pytest.approx(QColor("#F2C14E").hueF(), abs=0.02)
+    story.document.change_layer(points, visible=False)
+    story.settle()
+    assert max(story.pixel(Axis.XY, 30, 40)) > 40
