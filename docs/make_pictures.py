@@ -22,8 +22,10 @@ from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.theme import theme
 from empanada_desktop.gui.workspace import Workspace
+from empanada_desktop.settings import resources_folder
 
 FOLDER = Path(__file__).resolve().parent / "images"
+CARD = resources_folder() / "sample" / "preview.png"
 SIZE = (1680, 1050)
 PATIENCE = 900.0
 
@@ -98,6 +100,8 @@ class Photographer:
         if workspace.live.confidence is not None:
             workspace.document.change_layer(workspace.live.confidence, visible=False)
         workspace.grid.maximise("xy")
+        self.wait(0.3)
+        workspace.grid.fit()
         self.settle()
         self.take("live")
         workspace.live.find_scale()
@@ -106,6 +110,8 @@ class Photographer:
         self.take("scales")
         workspace.live.scales.strip.hide()  # type: ignore[union-attr]
         workspace.grid.maximise(None)
+        self.wait(0.3)
+        workspace.grid.fit()
         workspace.live.stop()
 
     def volume(self, out: Path) -> None:
@@ -137,6 +143,13 @@ class Photographer:
             self.settle()
             self.take(f"main-{name}")
         self.window.use_theme("dark")
+        self.card()
+
+    def card(self) -> None:
+        """The picture on the start page's card of the sample."""
+        view = self.workspace.grid.volume_view
+        if view is not None and view.gl is not None and not self.wanted:
+            view.gl.grabFramebuffer().scaledToWidth(560, Qt.TransformationMode.SmoothTransformation).save(str(CARD))
 
     def parts(self) -> None:
         """Palette, keys, jobs."""

@@ -21,7 +21,7 @@ from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.notify import Notifier, Toast, log_path
 from empanada_desktop.gui.palette import Palette
 from empanada_desktop.gui.qt_runner import Background
-from empanada_desktop.gui.shell import NARROW_BELOW, NARROW_RIGHT, RIGHT_WIDTH, ToolsColumn, TopBar
+from empanada_desktop.gui.shell import NARROW, NARROW_BELOW, NARROW_RIGHT, RIGHT_WIDTH, ToolsColumn, TopBar
 from empanada_desktop.gui.start_page import Deeds, StartPage
 from empanada_desktop.gui.status_bar import StatusBar
 from empanada_desktop.gui.theme import theme
@@ -307,6 +307,7 @@ class MainWindow(QMainWindow):
         self.top.search.setFixedWidth(40 if is_narrow else 268)
         if self.workspace is not None:
             self.workspace.right_dock.widget().setMinimumWidth(NARROW_RIGHT if is_narrow else RIGHT_WIDTH)
+            self.workspace.grid.set_narrow(self.width() < NARROW)
         self.toast.place()
 
     # Messages

@@ -20,7 +20,7 @@ from empanada_desktop.gui.controls import Column, IconLabel, Row, text_label
 from empanada_desktop.gui.icons import show_icon
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
-NARROW_RIGHT, NARROW_BELOW = 320, 1280
+NARROW_RIGHT, NARROW_BELOW, NARROW = 320, 1280, 1100
 TABS = (
     ("view", "View", "eye", "Look at the volume, with the layers and without a form."),
     ("segment", "Segment", "magic-wand", "Find objects in a plane or in the volume."),

@@ -124,7 +124,7 @@ class StartPage(QScrollArea):
     def _sample_card(self) -> QWidget:
         text = "Fly brain, 200 × 200 × 200 voxels of 10 nm, with mitochondria to find."
         card = _Card("cube", "Try the sample", text)
-        path = resources_folder() / "style" / "sample.png"
+        path = resources_folder() / "sample" / "preview.png"
         if path.is_file():
             card.picture.set_picture(QPixmap(str(path)))
         credit = text_label("Image: FlyEM project, CC BY", "hint")

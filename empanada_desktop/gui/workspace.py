@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
 LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
-NARROW = 1100
 
 
 class Workspace(QObject):

@@ -1,5 +1,6 @@
 """One application, a home of its own for every test, small weights, and nothing left running."""
 
+import multiprocessing
 import os
 import threading
 from collections.abc import Iterator
@@ -47,3 +48,4 @@ def window(qapp: object, qtbot: object, home: Path) -> Iterator[MainWindow]:
     qtbot.wait(10)  # type: ignore[attr-defined]
     left = [thread.name for thread in set(threading.enumerate()) - before if thread.is_alive() and not thread.daemon]
     assert left == []
+    assert multiprocessing.active_children() == []

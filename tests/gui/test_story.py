@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtWidgets import QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.geometry import Axis
@@ -217,6 +217,28 @@ def test_a_box_proposes_the_smallest_object(story: Story) -> None:
     # 24 × 20 × (20 deep as wide): half is 4800, less 300, two digits.
     assert workspace.form.volume.form.values()["min_size"] == 4500
     assert workspace.form.volume.form.values()["min_extent"] == 17
+
+
+def test_a_killed_child_is_said_and_can_be_run_again(story: Story, weights_file: Path, tmp_path: Path) -> None:
+    workspace = story.workspace
+    story.window.open_sample()
+    story.until(lambda: workspace.document.shape == (200, 200, 200))
+    workspace.form.show_mode("volume")
+    workspace.form.volume.form.set_values({"weights": str(weights_file), "use_gpu": False, "threads": 1})
+    workspace.form.volume.out.setText(str(tmp_path / "result.zarr"))
+    story.click(workspace.form.volume.start_button)
+    job = story.newest()
+    child = workspace.jobs.queue._runner.child  # type: ignore[attr-defined]
+    story.until(lambda: job.done or job.state.has_ended)
+    child.kill()
+    story.until(lambda: job.state.has_ended)
+    assert job.state is JobState.FAILED
+    story.until(story.window.bar.isVisible)
+    assert "computation" in story.window.bar.text()
+    buttons = [button.text() for button in story.window.bar.findChildren(QPushButton)]
+    assert "Run again" in buttons
+    assert len(workspace.document.layers) == 1
+    assert not (tmp_path / "result.zarr").exists()
 
 
 def test_closing_with_a_job_asks(

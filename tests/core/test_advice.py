@@ -1,0 +1,97 @@
+"""Published advice as arithmetic, scales side by side, and what a volume will take."""
+
+import numpy as np
+import pytest
+
+from empanada_desktop.core.advice import (
+    PlaneLook,
+    compare_planes,
+    median_planes,
+    sides_of_boxes,
+    smallest_object,
+)
+from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.core.preflight import estimate
+from empanada_desktop.core.scales import look_at_scales, overlap, suggested_scale, verdict
+
+ISOTROPIC = Spacing(10, 10, 10, "test")
+
+
+def test_half_the_box_and_some_hundred_less() -> None:
+    found = smallest_object((20, 20, 24))
+    assert found.min_size == 4500
+    assert found.min_extent == 17
+
+
+@pytest.mark.parametrize("sides", [(1, 1, 1), (2, 3, 2), (4, 4, 4)])
+def test_small_boxes_never_ask_for_more_than_they_hold(sides: tuple[int, int, int]) -> None:
+    found = smallest_object(sides)
+    assert 0 <= found.min_size <= np.prod(sides) // 2
+    assert 1 <= found.min_extent <= min(sides)
+
+
+def test_one_box_is_as_deep_as_its_shorter_side_in_nanometres() -> None:
+    assert sides_of_boxes({"xy": (1, 20, 30)}, ISOTROPIC) == (20, 20, 30)
+    assert sides_of_boxes({"xy": (1, 20, 30)}, Spacing(40, 10, 10, "test")) == (5, 20, 30)
+    assert sides_of_boxes({"xy": (1, 20, 30)}, Spacing()) == (20, 20, 30)
+
+
+def test_two_boxes_give_all_sides() -> None:
+    assert sides_of_boxes({"xy": (1, 20, 30), "xz": (12, 1, 28)}, ISOTROPIC) == (12, 20, 30)
+
+
+@pytest.mark.parametrize(("step", "planes"), [(40, 3), (20, 5), (10, 5), (8, 7)])
+def test_the_median_follows_the_distance_of_planes(step: float, planes: int) -> None:
+    assert median_planes(step)[0] == planes
+    assert f"{step:g} nm" in median_planes(step)[1]
+
+
+def test_planes_that_look_alike_are_worth_all_three() -> None:
+    looks = {name: PlaneLook(10, 0.1 + shift, 0.8) for name, shift in (("xy", 0), ("xz", 0.01), ("yz", -0.01))}
+    assert compare_planes(looks)[2]
+    looks["yz"] = PlaneLook(3, 0.02, 0.6)
+    best, words, alike = compare_planes(looks)
+    assert not alike
+    assert best in words
+    nothing = dict.fromkeys(("xy", "xz", "yz"), PlaneLook(0, 0.0, 0.0))
+    assert "Nothing" in compare_planes(nothing)[1]
+
+
+def squares(side: int, count: int, size: int = 128) -> np.ndarray:
+    """Squares of a side on a plane, each with an id of its own."""
+    labels = np.zeros((size, size), np.uint32)
+    for number in range(count):
+        row, column = divmod(number, 4)
+        labels[row * 32 : row * 32 + side, column * 32 : column * 32 + side] = number + 1
+    return labels
+
+
+def test_the_coarsest_scale_that_agrees_is_suggested() -> None:
+    found = {1: squares(20, 8), 2: squares(20, 8), 4: squares(19, 8), 8: squares(4, 2)}
+    looks = look_at_scales(found)
+    assert suggested_scale(looks) in (2, 4)
+    assert looks[1].objects == 8
+    assert verdict(8, looks)[0] is False
+    assert overlap(found[1] > 0, found[2] > 0) == 1
+
+
+def test_nothing_found_suggests_nothing() -> None:
+    looks = look_at_scales({factor: np.zeros((16, 16), np.uint32) for factor in (1, 2, 4, 8)})
+    assert suggested_scale(looks) is None
+    assert verdict(1, looks) == (False, "Nothing found")
+
+
+def test_estimates_grow_with_what_they_are_of() -> None:
+    def need(**changed: object) -> object:
+        values = {"downsampling": 1, "median": 3, "chunk": (256, 256, 256), "seconds_per_plane": 2.0}
+        return estimate((100, 1000, 800), 0, **(values | changed))  # type: ignore[arg-type]
+
+    base = need()
+    assert need(downsampling=2).memory < base.memory
+    assert need(median=11).memory > base.memory
+    assert base.seconds == 2.0 * 100 * 1.25
+    assert need(seconds_per_plane=None).seconds is None
+    assert (
+        estimate((100, 1000, 800), 1, downsampling=1, median=3, chunk=(256, 256, 256), seconds_per_plane=2.0).seconds
+        == 2.0 * 1000 * 1.25
+    )
