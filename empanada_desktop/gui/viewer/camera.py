@@ -21,6 +21,17 @@ SMOOTH_BELOW = 6.0
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the planes of a document have in common: the place in the middle (z y x, voxels) and pixels per unit.
+
+    A unit is the shortest side of a voxel.
+    """
+
+    centre: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    zoom: float = 1.0
+
+
+@dataclass(frozen=True)
 class PlaneCamera:
     """One view of a plane: `width` × `height` pixels round `centre` (row, column, in voxels; voxel i spans i to i + 1).
 

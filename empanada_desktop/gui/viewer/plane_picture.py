@@ -1,0 +1,256 @@
+"""The picture of one plane: composes exposed pixels when it is painted, and says what it wants to be read."""
+
+from math import floor
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QHideEvent, QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtWidgets import QWidget
+
+from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.document.layers import Layer
+from empanada_desktop.gui.viewer import overlays
+from empanada_desktop.gui.viewer.camera import DISPLAYED, Look, PlaneCamera, Triple, proportions
+from empanada_desktop.gui.viewer.composing import Composer, DrawnLayer
+from empanada_desktop.gui.viewer.loader import Request, TileLoader
+from empanada_desktop.gui.viewer.marks import paint_marks
+from empanada_desktop.gui.viewer.prefetch import wishes
+
+
+class PlanePicture(QWidget):
+    """Shows one plane. It reads nothing itself: the loader does, and until then something coarser or older is shown."""
+
+    def __init__(self, axis: Axis, loader: TileLoader, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.axis = axis
+        self._loader = loader
+        self._composer = Composer(loader.cache)
+        self._layers: list[DrawnLayer] = []
+        self._marks: list[Layer] = []
+        self._shape: Triple = (1, 1, 1)
+        self._spacing = Spacing()
+        self._look = Look()
+        self._crosshair: Triple | None = None
+        self._plane, self._before, self._direction = 0, 0, 1
+        self._pixels = np.zeros((1, 1), np.uint32)
+        self._stale = QRect()
+        self._is_complete = True
+        self._band: QRectF | None = None
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        loader.arrived.connect(self._on_arrived)
+        loader.refreshed.connect(self._on_refreshed)
+
+    # What it shows
+
+    @property
+    def plane(self) -> int:
+        """Index of the plane that is shown."""
+        return self._plane
+
+    @property
+    def is_complete(self) -> bool:
+        """True when the last painting had every voxel of its plane at the level that suits it."""
+        return self._is_complete
+
+    @property
+    def painted_plane(self) -> int:
+        """The plane that was last painted with all its voxels."""
+        return self._before
+
+    def camera(self) -> PlaneCamera:
+        """Where voxels lie on the canvas, in logical pixels."""
+        return self._camera(1.0)
+
+    def set_volume(self, shape: Triple, spacing: Spacing) -> None:
+        """Say how large the volume is that all layers share, and its voxels."""
+        self._shape, self._spacing = shape, spacing
+        self._redraw()
+
+    def set_layers(self, layers: list[DrawnLayer]) -> None:
+        """Show these layers, bottom to top."""
+        self._layers = layers
+        self._redraw()
+
+    def set_marks(self, layers: list[Layer]) -> None:
+        """Show the points and shapes of these layers; the pixels under them stay."""
+        if layers or self._marks:
+            self._marks = layers
+            self.update()
+
+    def set_plane(self, plane: int) -> None:
+        """Show another plane."""
+        if plane != self._plane:
+            self._direction = 1 if plane > self._plane else -1
+            self._plane = plane
+            self._redraw()
+
+    def set_look(self, look: Look) -> None:
+        """Move and zoom."""
+        if look != self._look:
+            self._look = look
+            self._redraw()
+
+    def set_crosshair(self, crosshair: Triple | None) -> None:
+        """Move the crosshair's lines; the pixels under them stay."""
+        if crosshair != self._crosshair:
+            self._crosshair = crosshair
+            self.update()
+
+    def visible_box(self) -> Box | None:
+        """The voxels of the plane that can be seen, one plane thick; None when the plane is out of sight."""
+        return self._box(QRectF(self.rect()))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """A square that shows something."""
+        return QSize(400, 400)
+
+    def voxel_at(self, position: QPointF) -> Triple:
+        """The voxel under a position on the canvas; it may lie outside the volume."""
+        rows, columns = DISPLAYED[self.axis]
+        voxel = [self._plane] * 3
+        voxel[rows], voxel[columns] = self.camera().voxel_at(position.x(), position.y())
+        return voxel[0], voxel[1], voxel[2]
+
+    def holds(self, voxel: Triple) -> bool:
+        """True when a voxel lies in the volume."""
+        return all(0 <= place < length for place, length in zip(voxel, self._shape, strict=True))
+
+    # Painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Compose what is exposed and not composed yet, then draw lines and scale bar over it."""
+        ratio = self.devicePixelRatioF()
+        self._fit_pixels(ratio)
+        exposed = _scaled(event.rect(), ratio).intersected(QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0]))
+        self._compose(exposed, self._camera(ratio))
+        height, width = self._pixels.shape
+        image = QImage(self._pixels.data, width, height, width * 4, QImage.Format.Format_RGB32)
+        painter = QPainter(self)
+        painter.drawImage(
+            QRectF(exposed.x() / ratio, exposed.y() / ratio, exposed.width() / ratio, exposed.height() / ratio),
+            image,
+            QRectF(exposed),
+        )
+        self._paint_overlays(painter)
+        painter.end()
+
+    def _compose(self, exposed: QRect, camera: PlaneCamera) -> None:
+        stale = self._stale.intersected(exposed)
+        if stale.isEmpty():
+            return
+        edges = (stale.top(), stale.bottom() + 1, stale.left(), stale.right() + 1)
+        self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
+        if stale == self._stale:
+            self._stale = QRect()
+        self._is_complete = self._composer.is_complete(camera, self._plane, self._layers)
+        if self._is_complete:
+            self._before = self._plane
+
+    def _paint_overlays(self, painter: QPainter) -> None:
+        camera = self.camera()
+        if self._crosshair is not None:
+            overlays.paint_crosshair(painter, camera, self._crosshair)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        paint_marks(painter, camera, self._plane, self._marks)
+        if self._layers:
+            overlays.paint_scale_bar(painter, self.height(), self._scale_bar(), self.font())
+        if self._band is not None:
+            overlays.paint_rubber_band(painter, self._band, self._band_words(), self.font())
+
+    def _scale_bar(self) -> tuple[float, str]:
+        size = self._spacing.zyx[DISPLAYED[self.axis][1]]
+        return overlays.scale_bar(self.camera().scale[1], size)
+
+    def _fit_pixels(self, ratio: float) -> None:
+        shape = (max(1, round(self.height() * ratio)), max(1, round(self.width() * ratio)))
+        if shape != self._pixels.shape:
+            self._pixels = np.zeros(shape, np.uint32)
+            self._stale = QRect(0, 0, shape[1], shape[0])
+
+    def _camera(self, ratio: float) -> PlaneCamera:
+        rows, columns = DISPLAYED[self.axis]
+        unit = proportions(self._spacing)
+        zoom = self._look.zoom * ratio
+        return PlaneCamera(
+            self.axis,
+            max(1, round(self.width() * ratio)),
+            max(1, round(self.height() * ratio)),
+            (self._look.centre[rows], self._look.centre[columns]),
+            (zoom * unit[rows], zoom * unit[columns]),
+        )
+
+    # News
+
+    def _redraw(self) -> None:
+        self._stale = QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0])
+        self._wish()
+        self.update()
+
+    def _wish(self) -> None:
+        if self._layers and self.isVisible():
+            camera = self._camera(self.devicePixelRatioF())
+            self._loader.want(self, *wishes(self._layers, camera, self._plane, self._direction))
+        else:
+            self._loader.want(self, ())
+
+    def _on_arrived(self) -> None:
+        self._loader.acknowledge()
+        if not self._is_complete:
+            self._stale = QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0])
+            self.update()
+
+    def _on_refreshed(self, request: Request, part: Box) -> None:
+        """Compose again where the voxels of a box (samples of a level) are shown."""
+        factor = request.grid.factor
+        start = [low * each for low, each in zip(part.start, factor, strict=True)]
+        stop = [high * each for high, each in zip(part.stop, factor, strict=True)]
+        if not start[self.axis.normal] <= self._plane < stop[self.axis.normal] or request.key.axis != self.axis:
+            return
+        rows, columns = DISPLAYED[self.axis]
+        camera = self.camera()
+        left, top = camera.point_of(start[rows], start[columns])
+        right, bottom = camera.point_of(stop[rows], stop[columns])
+        # Outlines reach two pixels beyond what changed.
+        touched = QRectF(left, top, right - left, bottom - top).toAlignedRect().adjusted(-3, -3, 3, 3)
+        touched = touched.intersected(self.rect())
+        self._stale = self._stale.united(_scaled(touched, self.devicePixelRatioF()))
+        self.update(touched)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """A larger view needs more tiles."""
+        super().resizeEvent(event)
+        self._wish()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """A view in sight reads."""
+        super().showEvent(event)
+        self._wish()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
+        """A hidden view reads nothing."""
+        super().hideEvent(event)
+        self._loader.want(self, ())
+
+    # Voxels under areas
+
+    def _box(self, area: QRectF) -> Box | None:
+        """The voxels of this plane that an area of the canvas touches."""
+        camera = self.camera()
+        rows, columns = DISPLAYED[self.axis]
+        top, left = camera.place_at(area.left(), area.top())
+        bottom, right = camera.place_at(area.right(), area.bottom())
+        start, stop = [self._plane] * 3, [self._plane + 1] * 3
+        start[rows], stop[rows] = max(0, floor(top)), min(self._shape[rows], floor(bottom) + 1)
+        start[columns], stop[columns] = max(0, floor(left)), min(self._shape[columns], floor(right) + 1)
+        box = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        return box if min(box.shape) > 0 else None
+
+    def _band_words(self) -> str:
+        box = self._box(self._band) if self._band is not None else None
+        rows, columns = DISPLAYED[self.axis]
+        return f"{box.shape[columns]} × {box.shape[rows]} px" if box else "outside"
+
+
+def _scaled(rect: QRect, ratio: float) -> QRect:
+    """A rectangle of logical pixels in device pixels, all that it touches."""
+    return QRectF(rect.x() * ratio, rect.y() * ratio, rect.width() * ratio, rect.height() * ratio).toAlignedRect()
