@@ -125,7 +125,7 @@ class Photographer:
         QTest.mouseClick(panel.start_button, Qt.MouseButton.LeftButton)
         job = workspace.jobs.queue.jobs[-1]
         self.until(lambda: job.state.has_ended or (job.total and job.done > job.total // 2 and job.seconds_left))
-        self.settle()
+        self.wait(1)
         self.take("running")
         self.until(lambda: job.state.has_ended)
         self.until(lambda: workspace.labels() is not None and not workspace.labels().is_preview)  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ from empanada_desktop.gui.controls import Column, ElidedLabel, IconButton, IconL
 from empanada_desktop.gui.icons import show_icon
 
 LEAVES_AFTER = 10.0
-STRIP_HEIGHT, LIST_HEIGHT, SHOWN = 36, 240, 3
+STRIP_HEIGHT, LIST_HEIGHT, SHOWN = 36, 170, 3
 ICONS = {
     "queued": ("hourglass-medium", "second"),
     "running": ("circle-half", "accent"),

@@ -176,7 +176,7 @@ class LivePlaneDesk(QObject):
         self._for_finders(wish.name, prediction=prediction)
 
     def _grouped(self, wish: "Wish", grouping: Grouping) -> None:
-        if wish.name == "timing 1":
+        if wish.name == "timing":
             self._workspace.form.volume.bar.hide()
         if wish.name != "live":
             self._for_finders(wish.name, grouping=grouping)

@@ -26,6 +26,7 @@ class Palette(QDialog):
 
     def __init__(self, window: QWidget, actions: Actions) -> None:
         super().__init__(window, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
+        self.setObjectName("palette")
         self._actions = actions
         self.search = QLineEdit()
         self.search.setPlaceholderText("Find an action")

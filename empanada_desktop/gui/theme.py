@@ -191,6 +191,7 @@ def _by_token(tokens: Tokens) -> dict[str, str]:
 STYLE = """
 * { outline: none; }
 QMainWindow, QDialog { background: %(window)s; }
+QDialog#palette { background: %(panel)s; border: 1px solid %(control_border)s; }
 QMainWindow::separator { background: %(window)s; width: 4px; height: 4px; }
 QMainWindow::separator:hover { background: %(accent)s; }
 QToolTip { background: %(raised)s; color: %(text)s; border: 1px solid %(control_border)s; padding: 4px 6px; }

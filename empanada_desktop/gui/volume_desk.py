@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QInputDialog
 
 from empanada_desktop.core.advice import sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.core.preflight import BEYOND_NETWORK
 from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.errors import AppError, SettingsError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from empanada_desktop.core.context import Partial
     from empanada_desktop.gui.workspace import Workspace
 
+TIMINGS = ("timing 0", "timing 1", "timing")
 BOX_WORDS = "Draw a box round the smallest object to keep, in one view or in two."
 
 
@@ -117,10 +119,10 @@ class VolumeDesk(QObject):
         place = self._workspace.document.view.crosshair[axis.normal]
         names = ("weights", "image_downsampling", "use_gpu", "threads")
         params = live.params().model_copy(update={name: values[name] for name in names})
-        # The first run loads the network, so that only the second one is a measure.
-        others = [place, place + 1 if place + 1 < self._workspace.document.shape[axis.normal] else place - 1]
-        for number, index in enumerate(others):
-            live.controller.wish(LivePlane(live.ref(), axis, max(0, index)), params, f"timing {number}")
+        # The first run loads the network, so that only the later ones are a measure.
+        last = self._workspace.document.shape[axis.normal] - 1
+        for number, name in enumerate(TIMINGS):
+            live.controller.wish(LivePlane(live.ref(), axis, min(last, max(0, place + number - 1))), params, name)
         self.panel.bar.say("Timing one plane …", "bar")
 
     def start(self) -> None:
@@ -186,11 +188,21 @@ class VolumeDesk(QObject):
             return
         self._workspace.window.background.run(lambda: result_layers(result), lambda layers: self._add(layers, job))
 
+    def _learn(self, job: Job) -> None:
+        """How long a volume took says how long the next one will."""
+        params: Any = job.spec.params
+        seconds = getattr(job.result, "seconds", 0.0)
+        if job.spec.task == "segment-volume" and seconds:
+            axis = Axis(params.inference_plane)
+            planes = self._workspace.document.shape[axis.normal]
+            self.panel.show_time(axis, params.image_downsampling, seconds / max(1, planes) / BEYOND_NETWORK)
+
     def _add(self, layers: list[LabelsLayer], job: Job) -> None:
         document = self._workspace.document
         words = ", ".join(f"{count} {name}" for name, count in getattr(job.result, "objects", {}).items())
         fitting = [layer for layer in layers if layer.shape == document.shape]
         if fitting:
+            self._learn(job)
             fitting[0].note = f"{sum(getattr(job.result, 'objects', {}).values())} objects"
             add_layers(document, fitting, f"Result of {job.title.lower()}")
             self._workspace.window.toast.say(f"{job.title}: {words}.")

@@ -242,7 +242,9 @@ class ActiveObject(QWidget):
         self._empty = text_label("No objects picked. Click one in a view.", "hint", wraps=True)
         self._empty.setContentsMargins(14, 2, 14, 6)
         self._row = look_row("Id", self._swatch, self.id, self._class, 1)
-        self.setLayout(Column(self._row, self._empty))
+        layout = Column(self._row, self._empty)
+        layout.setContentsMargins(0, 2, 0, 6)
+        self.setLayout(layout)
         self.refresh()
 
     def refresh(self) -> None:
