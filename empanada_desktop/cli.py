@@ -158,7 +158,7 @@ def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 -
             keywords["action"] = argparse.BooleanOptionalAction
         else:
             keywords["metavar"] = _metavar(name, kind)
-            keywords["type"] = _split if get_origin(kind) is tuple else str
+            keywords["type"] = _reader(kind)
         if _is_positional(field):
             parser.add_argument(**keywords | {"metavar": name.upper()}, nargs=None if field.is_required() else "?")
         else:
@@ -196,6 +196,14 @@ def _default_text(default: object) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def _reader(kind: Any) -> Callable[[str], Any]:  # noqa: ANN401 - a type expression
+    """Return what turns an argument into what Params.checked takes: numbers come as text, choices as themselves."""
+    if get_origin(kind) is Literal:
+        choices = {str(choice): choice for choice in get_args(kind)}
+        return lambda text: choices.get(text.strip(), text)
+    return _split if get_origin(kind) is tuple else str
 
 
 def _split(text: str) -> tuple[str, ...]:

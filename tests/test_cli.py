@@ -13,6 +13,7 @@ import tifffile
 import yaml
 
 from empanada_desktop.cli import main
+from empanada_desktop.io.ome_zarr import read_recipe
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.tasks.demo import sample_path
 
@@ -54,8 +55,6 @@ def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None
     recipe = tmp_path / "job.yaml"
     with open_volume(first) as labels:
         expected = labels[:]
-    from empanada_desktop.io.ome_zarr import read_recipe
-
     recipe.write_text(yaml.safe_dump(read_recipe(first)), encoding="utf-8")
     copy = tmp_path / "copy.tif"
     copy.write_bytes(volume.read_bytes())
@@ -64,6 +63,45 @@ def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None
         np.testing.assert_array_equal(labels[:], expected)
     assert read_recipe(second)["params"]["min_size"] == 10
     assert read_recipe(second)["inputs"]["volume"] == str(copy)
+
+
+def test_choices_among_numbers_are_taken(volume: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.zarr"
+    choices = ["--image-downsampling", "2", "--median-filter-size", "5", "--no-use-gpu"]
+    assert main(["segment-volume", str(volume), "--out", str(out), *choices]) == 0
+    params = read_recipe(out)["params"]
+    assert (params["image_downsampling"], params["median_filter_size"]) == (2, 5)
+
+
+@pytest.mark.parametrize("verb", ["segment-plane", "segment-volume"])
+def test_the_volume_itself_is_never_replaced(
+    verb: str, volume: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = volume.parent / "planes"
+    folder.mkdir()
+    for index, plane in enumerate(tifffile.imread(volume)):
+        tifffile.imwrite(folder / f"{index}.tif", plane)
+    monkeypatch.chdir(volume.parent)
+    before = {path: path.read_bytes() for path in volume.parent.rglob("*.tif")}
+    for source, out in (
+        (volume, volume),
+        (volume, "volume.tif"),
+        ("planes", "planes/0.tif"),
+        (folder, "planes/new.tif"),
+    ):
+        assert main([verb, str(source), "--out", str(out), "--overwrite", "--no-use-gpu"]) == 2
+        assert "the volume to segment" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in volume.parent.rglob("*.tif")} == before
+
+
+def test_a_result_is_not_replaced_by_what_is_made_from_it(volume: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.zarr"
+    assert main(["segment-volume", str(volume), "--out", str(out), "--no-use-gpu"]) == 0
+    again = ["segment-volume", str(out), "--out", str(out), "--overwrite", "--no-use-gpu"]
+    assert main(again) == 2
+    assert main([again[0], str(out / "labels" / "mito"), *again[2:]]) == 2
+    assert main([again[0], str(out), "--out", str(out / "labels" / "new.zarr")]) == 2
+    assert read_recipe(out)["inputs"]["volume"] == str(volume)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +115,10 @@ def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None
         (["segment-volume", "VOLUME", "--out", "x.zarr", "--chunk-size", "1,2"], "chunk-size"),
         (["segment-volume", "VOLUME", "--out", "nowhere/x.tif"], "nowhere"),
         (["segment-volume", "VOLUME", "--out", "x.zarr", "--voxel-size", "0,1,1"], "voxel size"),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--voxel-size", "8"], "“voxel-size” has too few values"),
+        (["segment-volume", "VOLUME", "--out", "x" * 300 + ".tif"], "cannot be written"),
+        (["segment-volume", "VOLUME", "--out", "x" * 300 + ".zarr"], "cannot be written"),
+        (["segment-plane", "VOLUME", "--out", "x" * 300 + ".tif"], "cannot be written"),
         (["segment-plane", "VOLUME", "--out", "x.tif", "--index", "99"], "99"),
         (["segment-plane", "VOLUME", "--out", "x.tif", "--region", "0,0,999,9"], "region"),
         (["segment-volume", "VOLUME"], "--out"),

@@ -66,12 +66,34 @@ def result_facts(volume: "Volume", weights: "Weights", grey: GreyRange) -> dict[
 
 
 def check_tiff_output(out: str, overwrite: bool) -> Path:
-    """Return the path of a TIFF that may be written; SettingsError when it exists or has nowhere to go."""
+    """Return the path of a TIFF that may be written; AppError when it exists or has nowhere to go."""
+    from empanada_desktop.io.volumes.faults import writing
+
     path = Path(out)
     if path.suffix.lower() not in TIFF_SUFFIXES:
-        raise SettingsError(f"{out} is not a TIFF name.", "Give a name that ends in .tif.")
-    if path.exists() and not overwrite:
+        raise SettingsError(f"“{out}” is not a TIFF name.", "Give a name that ends in .tif.")
+    with writing(path):
+        is_folder, exists, parent = path.is_dir(), path.exists(), path.absolute().parent
+        has_parent = parent.is_dir()
+    if is_folder:
+        raise SettingsError(f"{out} is a folder.", "Choose another name.")
+    if exists and not overwrite:
         raise SettingsError(f"{out} exists already.", "Choose another name, or replace it with --overwrite.")
-    if not path.absolute().parent.is_dir():
-        raise SettingsError(f"There is no folder {path.absolute().parent}.", "Make it first, or write elsewhere.")
+    if not has_parent:
+        raise SettingsError(f"There is no folder {parent}.", "Make it first, or write elsewhere.")
     return path
+
+
+def check_apart(out: str, volume: str) -> None:
+    """See that writing `out` harms nothing of the volume that is read, --overwrite or not; AppError when it would."""
+    from empanada_desktop.io.volumes.faults import writing
+
+    with writing(Path(out)):
+        target, source = Path(out).resolve(), Path(volume).resolve()
+        is_same = target == source or (target.exists() and source.exists() and target.samefile(source))
+        is_around, is_inside = target in source.parents, source in target.parents and source.is_dir()
+    if is_same or is_around:
+        raise SettingsError(f"{out} is the volume to segment, which is never replaced.", "Choose another name.")
+    # A result folder among planes is passed over when they are opened again; anything else would count as a plane.
+    if is_inside and (source.suffix == ".zarr" or target.suffix.lower() != ".zarr"):
+        raise SettingsError(f"{out} lies inside the volume to segment.", "Write to another folder.")

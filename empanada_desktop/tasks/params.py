@@ -19,8 +19,10 @@ class TaskModel(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            faults = "; ".join(_in_words(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors())
-            raise SettingsError(faults, "See --help for each parameter's range and meaning.") from error
+            faults = [_in_words(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors()]
+            raise SettingsError(
+                "; ".join(dict.fromkeys(faults)), "See --help for each parameter's range and meaning."
+            ) from error
 
 
 class TaskParams(TaskModel):
@@ -35,6 +37,8 @@ def _in_words(location: tuple[int | str, ...], message: str, value: object) -> s
     name = str(location[0]).replace("_", "-") if location else "settings"
     if message == "Extra inputs are not permitted":
         return f"There is no parameter “{name}”"
+    if message == "Field required" and len(location) > 1:
+        return f"“{name}” has too few values"
     plain = message.removeprefix("Value error, ").replace("Input should be", "should be")
     return f"“{name}” {plain} (given: {value!r})" if plain.startswith("should be") else f"“{name}”: {plain}"
 

@@ -15,6 +15,7 @@ from empanada_desktop.core.grey import GreyRange
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.inference import (
     SegmentationResult,
+    check_apart,
     check_tiff_output,
     plane_settings,
     result_facts,
@@ -60,6 +61,7 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
 
     started = time.perf_counter()
     out = check_tiff_output(inputs.out, inputs.overwrite)
+    check_apart(inputs.out, inputs.volume)
     weights = find_weights(params.weights)
     with open_volume(inputs.volume, inputs.dataset, inputs.voxel_size) as volume:
         planes = _PlaneReader(volume, inputs, volume_grey_range(volume))

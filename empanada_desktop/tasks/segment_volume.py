@@ -18,6 +18,7 @@ from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.tasks.inference import (
     TIFF_SUFFIXES,
     SegmentationResult,
+    check_apart,
     check_tiff_output,
     plane_settings,
     result_facts,
@@ -61,6 +62,7 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> Segmentatio
     from empanada_desktop.io.weights import find_weights
 
     started = time.perf_counter()
+    check_apart(inputs.out, inputs.volume)
     weights = find_weights(params.weights)
     with open_volume(inputs.volume, inputs.dataset, inputs.voxel_size) as volume:
         work = _VolumeWork(inputs, params, volume, weights)
@@ -145,7 +147,7 @@ class _VolumeWork:
         ids = np.concatenate([np.zeros(1, np.uint32), ids])
         result = _ResultBlocks(components, [ids[lookup] for lookup in tracks.lookups], divisor, self)
         self._write(store, result, context)
-        return self._counts(ids, divisor)
+        return self._counts(result.present if self.params.erode_labels else ids, divisor)
 
     def _segment(self, store: "ResultStore", context: JobContext) -> "tuple[Any, Tracks]":
         """Run the network over the stack; returns the scratch array of components and the tables of objects."""
@@ -211,6 +213,7 @@ class _VolumeWork:
         write_label_tiff(out, planes(), self.volume.shape, spacing, self.recipe, np.uint32, overwrite=True)
 
     def _counts(self, ids: NDArray[np.uint32], divisor: int) -> dict[str, int]:
+        """Return how many objects of each class there are; erosion may have left less than the tables know."""
         classes = np.unique(ids[ids > 0]) // divisor
         return {
             title: int(np.count_nonzero(classes == number)) for number, title in self.descriptor.class_names.items()
@@ -234,6 +237,12 @@ class _ResultBlocks:
         self.shape = work.volume.shape
         self.erode, self.dilate = work.params.erode_labels, work.params.dilate_labels
         self.one_class = len(work.descriptor.class_names) == 1
+        self._seen: set[int] = set()
+
+    @property
+    def present(self) -> NDArray[np.uint32]:
+        """The ids that the boxes read so far hold, where there is erosion."""
+        return np.array(sorted(self._seen), np.uint32)
 
     def read(self, box: Box) -> NDArray[np.uint32]:
         """Return the ids of a box, z y x, exactly as if the volume had been eroded and dilated whole."""
@@ -243,6 +252,8 @@ class _ResultBlocks:
             ids = erode_labels(ids, self.erode)
         if self.dilate:
             ids = dilate_labels(ids, self.dilate)
+        if self.erode:
+            self._seen.update(np.unique(ids[place.slices]).tolist())
         return ids[place.slices]
 
     def of_class(self, ids: NDArray[np.uint32], class_id: int) -> NDArray[np.uint32]:
