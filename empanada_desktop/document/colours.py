@@ -51,8 +51,8 @@ def neighbourly_table(
     """Choose colours so that objects whose boxes are within REACH voxels differ while eight colours suffice.
 
     ids: (n,). starts, stops: (n, 3) boxes z y x, stop exclusive. Ids in `known` keep their colour; the others begin at
-    their hashed place and step on until no coloured neighbour has it. Returns a table by id, (max id + 1,) uint8. Ids of
-    LONGEST_TABLE and above, and those of volumes with more than MOST_OBJECTS objects, are left to be hashed.
+    their hashed place and step on until no coloured neighbour has it. Returns a table by id, (max id + 1,) uint8.
+    Ids of LONGEST_TABLE and above, and those of volumes with more than MOST_OBJECTS objects, are left to be hashed.
     """
     known = np.zeros(0, np.uint8) if known is None else known
     small = ids < LONGEST_TABLE

@@ -90,10 +90,12 @@ def _source_to_plain(layer: ImageLayer | LabelsLayer, folder: Path, written: Wri
         place = {"shape": list(source.shape), "axis": str(source.axis), "start": list(source.box.start)}
         return {"kind": "planes", **_address(source.planes.ref), **place}
     version, store = written.get(layer.id, (-1, ""))
-    if version != source.version or not (folder / store).is_dir():
+    present = source.version
+    if version != present or not (folder / store).is_dir():
         store = f"labels/{layer.id}-{uuid.uuid4().hex[:8]}.zarr"
         write_voxels(source, folder / store)
-        written[layer.id] = (source.version, store)
+        # What was changed meanwhile is newer than this and is written the next time.
+        written[layer.id] = (present, store)
     return {"kind": "own", "store": store}
 
 

@@ -8,6 +8,8 @@ sessions/<id>/lock              the process that has the session open
 import datetime
 import shutil
 import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +34,9 @@ class Opened:
     title: str = ""
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    layers: list[Layer] = field(default_factory=list)
+    active: str | None = None
+    view: ViewState = field(default_factory=ViewState)
 
 
 class Session:
@@ -53,34 +58,44 @@ class Session:
         """The folder's name."""
         return self.folder.name
 
+    def prepare(self, layers: Iterable[Layer]) -> None:
+        """Write voxels that changed, so that save() is quick; may run in a thread while the window lives on.
+
+        SettingsError where the disk is full.
+        """
+        with self._writing():
+            for layer in layers:
+                if not layer.is_preview:
+                    self._plain(layer)
+
     def save(self, document: Document, parameters: dict[str, dict[str, Any]] | None = None, title: str = "") -> None:
         """Write everything that is open; labels only where they changed since. SettingsError where the disk is full.
 
         parameters: values of the forms, by task.
         """
-        try:
+        with self._writing():
             layers = [self._plain(layer) for layer in document.layers if not layer.is_preview]
-            active = document.active.id if document.active is not None else None
             values = {
                 "version": VERSION,
                 "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "title": title or next((str(layer["title"]) for layer in layers), ""),
                 "layers": layers,
-                "active": active,
+                "active": document.active.id if document.active is not None else None,
                 "view": document.view.to_plain(),
                 "parameters": parameters or {},
             }
             write_json(self.folder / SESSION_FILE, values)
             self._drop_unused(layers)
-        except OSError as error:
-            raise SettingsError(
-                f"The session cannot be kept in {self.folder}: {error.strerror or error}.",
-                "Free space on the disk. Everything is still open.",
-            ) from error
         document.history.mark_saved()
 
     def load(self, document: Document) -> Opened:
-        """Open everything that was open into an empty document; reads files, so expect it to take a moment.
+        """Open everything that was open; read() and show() in one."""
+        opened = self.read()
+        self.show(opened, document)
+        return opened
+
+    def read(self) -> Opened:
+        """Open the files of everything that was open; takes a moment, so use a thread.
 
         What is gone or damaged is left out and named in the faults.
         """
@@ -91,16 +106,20 @@ class Session:
         version = values.get("version")
         if isinstance(version, int) and version > VERSION:
             opened.faults.append("The session was kept by a newer version of this program; some of it may be missing.")
-        layers = [layer for plain in _list(values.get("layers")) if (layer := self._layer(plain, opened)) is not None]
-        document.clear()
-        document.replace_layers(tuple(layers))
-        document.active = next((layer for layer in layers if layer.id == values.get("active")), None)
+        found = [self._layer(plain, opened) for plain in _list(values.get("layers"))]
+        opened.layers = [layer for layer in found if layer is not None]
+        opened.active = str(values.get("active"))
         view = values.get("view")
-        if isinstance(view, dict):
-            plain = ViewState.from_plain(view)
-            document.change_view(**{name: getattr(plain, name) for name in ViewState.__dataclass_fields__})
-        document.history.mark_saved()
+        opened.view = ViewState.from_plain(view if isinstance(view, dict) else {})
         return opened
+
+    def show(self, opened: Opened, document: Document) -> None:
+        """Put what was read into a document, in place of what is there."""
+        document.clear()
+        document.replace_layers(tuple(opened.layers))
+        document.active = next((layer for layer in opened.layers if layer.id == opened.active), None)
+        document.change_view(**{name: getattr(opened.view, name) for name in ViewState.__dataclass_fields__})
+        document.history.mark_saved()
 
     def close(self) -> None:
         """Let go of the session; it stays on the disk to be continued."""
@@ -118,6 +137,16 @@ class Session:
         """Remove the session from the disk."""
         self._lock.release()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SettingsError(
+                f"The session cannot be kept in {self.folder}: {error.strerror or error}.",
+                "Free space on the disk. Everything is still open.",
+            ) from error
 
     def _plain(self, layer: Layer) -> dict[str, Any]:
         return layer_to_plain(layer, self.folder, self._written)

@@ -79,6 +79,8 @@ class LiveSession:
 
     def warm_up(self, context: JobContext) -> None:
         """Start the child and let it load what the first plane needs; blocks."""
+        with self._changed:
+            self._start()
         self._child.carry_out(WarmUp(), context)
 
     def wish(self, plane: LivePlane, params: PlaneParams, name: str = "live") -> Wish:

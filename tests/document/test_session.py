@@ -101,6 +101,24 @@ def test_labels_are_written_only_when_they_changed(document: Document, labels: L
     again.close()
 
 
+def test_voxels_are_written_ahead_and_the_newest_win(document: Document, labels: LabelsLayer) -> None:
+    with Session.create() as session:
+        session.prepare(document.layers)
+        (ahead,) = (session.folder / "labels").iterdir()
+        session.save(document)
+        assert list((session.folder / "labels").iterdir()) == [ahead]
+        session.prepare(document.layers)
+        box = Box((0, 0, 0), (1, 1, 1))
+        after = np.full((1, 1, 1), 99)
+        document.edit_voxels(labels, "paint", RegionEdit.between(box, labels.source[box.slices], after))
+        session.save(document)
+        other = Document()
+        opened = session.read()
+        assert other.layers == ()
+        session.show(opened, other)
+        assert other.layers[-1].source[box.slices] == 99
+
+
 def test_a_session_is_open_in_one_window_only(document: Document) -> None:
     session = Session.create()
     session.save(document)

@@ -56,14 +56,11 @@ class Listener:
         return found()[0][1]
 
 
-@pytest.fixture
-def child() -> Child:
-    return Child("live", patience=5.0)
-
-
-@pytest.fixture
-def session(child: Child, tmp_path: Path) -> Iterator[LiveSession]:
-    session = LiveSession(child, tmp_path / "live.log")
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSession]:
+    """One session, whose process is warm, for all tests that leave it alive."""
+    session = LiveSession(Child("live", patience=5.0), tmp_path_factory.mktemp("live") / "live.log")
+    session.warm_up(QuietContext())
     yield session
     session.close()
 
@@ -154,8 +151,10 @@ def test_names_do_not_overtake_each_other(session: LiveSession, plane: LivePlane
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_errors_and_deaths_are_told_and_the_next_wish_works(
-    session: LiveSession, child: Child, plane: LivePlane, params: PlaneParams
+    tmp_path: Path, plane: LivePlane, params: PlaneParams
 ) -> None:
+    child = Child("live", patience=5.0)
+    session = LiveSession(child, tmp_path / "live.log")
     listener = Listener(session)
     missing = params.model_copy(update={"weights": "nobody"})
     error = listener.answer(session.wish(plane, missing))
@@ -173,6 +172,7 @@ def test_errors_and_deaths_are_told_and_the_next_wish_works(
     died = listener.answer(session.wish(plane, params))
     assert isinstance(died, JobDied) or killed
     assert isinstance(listener.answer(session.wish(plane, params)), Grouping)
+    session.close()
 
 
 def test_closing_at_once_leaves_nothing(tmp_path: Path, plane: LivePlane, params: PlaneParams) -> None:
