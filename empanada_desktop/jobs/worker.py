@@ -90,6 +90,7 @@ class Worker:
         self._sending = threading.Lock()
         self._current: WorkerContext | None = None
         self._stopped_early: set[int] = set()
+        self._waiting_early: set[int] = set()
         self._room: Room = {}
         self._output: Any = None
 
@@ -106,6 +107,8 @@ class Worker:
         context = WorkerContext(request, self._send)
         if request.number in self._stopped_early:
             return Stopped(request.number)
+        if request.number in self._waiting_early:
+            context.may_go_on.clear()
         self._current = context
         try:
             return Done(request.number, request.deed.carry_out(self._room, context))
@@ -139,13 +142,21 @@ class Worker:
     def _obey(self, order: Stop | Pause) -> None:
         context = self._current
         if context is None or context.request.number != order.number:
-            if isinstance(order, Stop):
-                self._stopped_early.add(order.number)
+            self._obey_early(order)
         elif isinstance(order, Pause):
             context.may_go_on.clear() if order.waits else context.may_go_on.set()
         else:
             context.stopped.set()
             threading.Thread(target=self._insist, args=(context,), daemon=True).start()
+
+    def _obey_early(self, order: Stop | Pause) -> None:
+        """Keep in mind what is to become of a deed that has not begun."""
+        if isinstance(order, Stop):
+            self._stopped_early.add(order.number)
+        elif order.waits:
+            self._waiting_early.add(order.number)
+        else:
+            self._waiting_early.discard(order.number)
 
     def _insist(self, context: WorkerContext) -> None:
         """Interrupt the main thread again and again until the cancelled deed has ended."""
