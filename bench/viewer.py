@@ -16,7 +16,9 @@ from bench import Row
 from empanada_desktop.core.geometry import Axis, Spacing
 
 if TYPE_CHECKING:
+    from empanada_desktop.core.geometry import Box
     from empanada_desktop.document.sources import PlaneSource, VolumeSource
+    from empanada_desktop.gui.viewer.composing import DrawnLabels
 
 TITLE = "Looking at planes"
 SIDE = 2048
@@ -150,7 +152,36 @@ def _memory_rows() -> list[Row]:
             rows.append(Row("plane change", 1000 * _median(_plane_changes(pane, depth)), "ms", note))
             rows.append(Row("pan", 1000 * _median(_pans(pane)), "ms", note))
             rows.append(Row("zoom step", 1000 * _median(_zooms(pane)), "ms", note))
+            pane.canvas.set_look(pane.look)
+            pane.finish()
+            rows.append(Row("one dab of a brush, r = 20", 1000 * _median(_dabs(pane, layers[1])), "ms", note))
     return rows
+
+
+def _dabs(pane: _Pane, layer: "DrawnLabels") -> Iterator[float]:
+    """Seconds from a dab of 41 pixels in the labels until it is painted, reading again in a thread included."""
+    from empanada_desktop.core.geometry import Box
+
+    for number in range(REPEATS):
+        top, left = 1000 + 3 * number % 100, 1000 + 7 * number % 100
+        box = Box((pane.canvas.plane, top, left), (pane.canvas.plane + 1, top + 41, left + 41))
+        layer.source[box.slices] = number + 1  # type: ignore[index]
+        yield _refreshed(pane, layer, box)
+
+
+def _refreshed(pane: _Pane, layer: "DrawnLabels", box: "Box") -> float:
+    from empanada_desktop.gui.viewer.loader import Request
+    from empanada_desktop.gui.viewer.tiles import TileGrid
+
+    grid = TileGrid.of(layer.source, 0, Axis.XY)
+    keys = list(pane.loader.cache.touching(layer.number, box, lambda key: grid))
+    heard: list[object] = []
+    pane.loader.refreshed.connect(lambda *what: heard.append(what))
+    started = time.perf_counter()
+    pane.loader.refresh([Request(key, grid, layer.source, True) for key in keys], box)
+    pane.until(lambda: len(heard) >= len(keys))
+    pane.application.processEvents()
+    return time.perf_counter() - started
 
 
 def _plane_changes(pane: _Pane, depth: int) -> Iterator[float]:

@@ -217,10 +217,10 @@ class _Frame:
     def _cached(self, wanted: TileGrid, row: int, column: int, plane: int, level: int) -> _Found | None:
         grid = wanted if level == wanted.level else TileGrid.of(self._layer.source, level, wanted.axis)
         rows, columns = DISPLAYED[grid.axis]
-        place = (
-            row * wanted.factor[rows] // grid.factor[rows],
-            column * wanted.factor[columns] // grid.factor[columns],
-        )
+        wide = [(wanted.side * wanted.factor[along], grid.side * grid.factor[along]) for along in (rows, columns)]
+        if any(own > other for own, other in wide):
+            return None  # that tile would cover a part of the place only
+        place = (row * wide[0][0] // wide[0][1], column * wide[1][0] // wide[1][1])
         index = grid.index(plane)
         key = TileKey(self._layer.number, level, grid.axis, index // grid.thickness, *place)
         tile = self._cache.get(key)

@@ -9,7 +9,7 @@ from empanada_desktop.gui.viewer.camera import DISPLAYED, Triple
 from empanada_desktop.gui.viewer.composing import DrawnLayer
 from empanada_desktop.gui.viewer.drawn_layers import LayerNumbers, drawn_layers
 from empanada_desktop.gui.viewer.loader import Request, TileLoader
-from empanada_desktop.gui.viewer.tiles import TILE_SIDE, TileGrid, TileKey
+from empanada_desktop.gui.viewer.tiles import TileGrid, TileKey
 
 ADDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -59,12 +59,12 @@ class LayerLink(QObject):
         plane = place[axis.normal]
         row, column = (place[along] for along in DISPLAYED[axis])
         key = TileKey(
-            self._numbers.of(layer), level, axis, plane // grid.thickness, row // TILE_SIDE, column // TILE_SIDE
+            self._numbers.of(layer), level, axis, plane // grid.thickness, row // grid.side, column // grid.side
         )
         tile = self._loader.cache.get(key)
         if tile is None:
             return None
-        value: float | int = tile[plane % grid.thickness, row % TILE_SIDE, column % TILE_SIDE].item()
+        value: float | int = tile[plane % grid.thickness, row % grid.side, column % grid.side].item()
         return value
 
 

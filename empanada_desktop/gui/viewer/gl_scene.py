@@ -36,11 +36,13 @@ from empanada_desktop.core.meshes import nearest_hit
 from empanada_desktop.gui.theme import PLANE_COLOURS
 from empanada_desktop.gui.viewer.camera import PLANE_OF, Triple
 from empanada_desktop.gui.viewer.mesh_builder import Scene
+from empanada_desktop.gui.viewer.overlays import paint_badge
 
 FIELD_OF_VIEW = 45.0
 CANVAS = (16, 17, 20, 255)
 WALL_LIGHT = 0.9
 CLICK = 4
+BADGE_MARGIN = 10
 
 VERTEX = """
     uniform mat4 u_mvp;
@@ -85,6 +87,7 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
 
     def __init__(self, parent: QWidget | None = None) -> None:
         self._is_stale, self._picture = True, QImage()
+        self.caption = ""
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setBackgroundColor(CANVAS)
@@ -102,6 +105,9 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
         self._mesh.setVisible(False)
         self._edges = gl.GLLinePlotItem(mode="lines", color=(0.6, 0.63, 0.68, 0.5), antialias=True)
         self._cross = [gl.GLLinePlotItem(mode="lines", color=_line_colour(axis), width=1) for axis in range(3)]
+        for line in (self._edges, *self._cross):
+            line.setGLOptions("translucent")
+            line.setDepthValue(1)  # after the opaque walls, which come later
         for item in (self._edges, *self._cross, self._mesh):
             self.addItem(item)
 
@@ -126,6 +132,9 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
             self._picture = self.grabFramebuffer()
         painter = QPainter(self)
         painter.drawImage(QRectF(self.rect()), self._picture)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.caption:
+            paint_badge(painter, BADGE_MARGIN, self.height() - BADGE_MARGIN, self.caption, self.font())
         painter.end()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
@@ -270,7 +279,7 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
         """The distance from which the whole box is seen."""
         radius = float(np.linalg.norm(np.array(self._shape) * np.array(self._unit))) / 2
         narrow = min(1.0, self.height() / max(1, self.width()))
-        return float(radius / np.sin(np.radians(FIELD_OF_VIEW / 2)) / max(narrow, 0.2) * 0.95)
+        return float(radius / np.sin(np.radians(FIELD_OF_VIEW / 2)) / max(narrow, 0.2))
 
     def camera_place(self) -> NDArray[np.float64]:
         """Where the camera is, z y x in voxels."""

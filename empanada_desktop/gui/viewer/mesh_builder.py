@@ -2,14 +2,15 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.document.colours import neighbourly_table
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.errors import AppError
@@ -23,12 +24,14 @@ MOST_OBJECT_VOXELS = 1 << 20
 FEWEST_SAMPLES = 4
 WALL_SIDE = 512
 SLAB = 16
+MOST_COLOURED, LARGEST_COLOURED = 20_000, 1 << 24
 
 
 @dataclass(frozen=True)
 class Scene:
     """The surfaces of the objects of one layer. vertices: (n, 3) z y x in voxels of level 0; objects in order.
 
+    table: colour places by id that keep neighbours apart, None where there are too many objects to compare.
     Object i owns the vertices from vertex_ends[i - 1] to vertex_ends[i], and faces likewise.
     """
 
@@ -39,10 +42,22 @@ class Scene:
     faces: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     vertex_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     face_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    table: NDArray[np.uint8] | None = None
 
     def object_of_face(self, face: int) -> int:
         """The id of the object that a face belongs to."""
         return int(self.ids[np.searchsorted(self.face_ends, face, side="right")])
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What was known of a layer when its surfaces were asked for."""
+
+    source: PlaneSource
+    layer_id: str
+    seed: int
+    table: NDArray[np.uint8]
+    spacing: Spacing
 
 
 class _Superseded(Exception):  # noqa: N818 - an event, not an error
@@ -74,8 +89,8 @@ class SceneBuilder(QObject):
         if layer is None:
             self._put("scene", lambda: self.built.emit(Scene()))
         else:
-            source, layer_id = layer.source, layer.id
-            self._put("scene", lambda: self._build(source, layer_id))
+            wish = _Wish(layer.source, layer.id, layer.seed, layer.colour_table, layer.spacing)
+            self._put("scene", lambda: self._build(wish))
 
     def read_wall(self, place: object, layer: ImageLayer, axis: Axis, index: int) -> None:
         """Read a plane, thinned to at most WALL_SIDE samples a side; `place` says which older wish this replaces."""
@@ -117,10 +132,10 @@ class SceneBuilder(QObject):
             except (_Superseded, AppError, OSError, EOFError):
                 continue
 
-    def _build(self, source: PlaneSource, layer_id: str) -> None:
+    def _build(self, wish: "_Wish") -> None:
         from empanada_desktop.core.meshes import nearest_hit, object_boxes
 
-        labels, factor = self._read(source)
+        labels, factor = self._read(wish.source)
         boxes = object_boxes(labels)
         steps = np.array([_first_step(extent) for extent in boxes.stops - boxes.starts], int)
         meshes = self._meshes(labels, boxes, steps)
@@ -128,7 +143,7 @@ class SceneBuilder(QObject):
         if faces > self.most_faces:
             # Faces go with the square of the step.
             meshes = self._meshes(labels, boxes, _coarser(steps, boxes, float(np.sqrt(faces / self.most_faces))))
-        scene = _joined(meshes, layer_id, factor)
+        scene = replace(_joined(meshes, wish.layer_id, factor), table=_table(wish, boxes, factor))
         # Compiled here, for the first click on an object must not wait for it.
         nearest_hit(np.zeros(3), np.ones(3), scene.vertices[:3], scene.faces[:0])
         self.built.emit(scene)
@@ -196,6 +211,13 @@ def _coarser(steps: NDArray[np.int_], boxes: "ObjectBoxes", times: float) -> NDA
     widest = np.maximum(1, (boxes.stops - boxes.starts).min(axis=1) // FEWEST_SAMPLES)
     coarser: NDArray[np.int_] = np.maximum(steps, np.minimum(np.ceil(steps * times).astype(int), widest))
     return coarser
+
+
+def _table(wish: _Wish, boxes: "ObjectBoxes", factor: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+    if not 0 < len(boxes.ids) <= MOST_COLOURED or int(boxes.ids[-1]) > LARGEST_COLOURED:
+        return None
+    starts, stops = ((edges * factor).astype(np.int64) for edges in (boxes.starts, boxes.stops))
+    return neighbourly_table(boxes.ids, starts, stops, wish.seed, wish.table, wish.spacing)
 
 
 def _joined(meshes: "list[Mesh]", layer_id: str, factor: NDArray[np.float32]) -> Scene:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from empanada_desktop.gui.viewer.camera import PlaneCamera
 from empanada_desktop.gui.viewer.composing import DrawnLabels, DrawnLayer
 from empanada_desktop.gui.viewer.loader import Request
-from empanada_desktop.gui.viewer.tiles import TILE_SIDE, TileGrid, TileKey, best_level
+from empanada_desktop.gui.viewer.tiles import TileGrid, TileKey, best_level
 
 PLANES_AHEAD = 16
 BYTES_AHEAD = 320 << 20
@@ -45,7 +45,7 @@ def _ahead(layers: list[DrawnLayer], camera: PlaneCamera, plane: int, direction:
             if not inside or slab == grid.index(plane) // grid.thickness or (layer.number, slab) in asked:
                 continue
             asked.add((layer.number, slab))
-            used += len(places) * grid.thickness * TILE_SIDE**2 * layer.source.dtype.itemsize
+            used += len(places) * grid.thickness * grid.side**2 * layer.source.dtype.itemsize
             yield from _requests(layer, grid, slab, places)
         if used > BYTES_AHEAD:
             return

@@ -13,7 +13,8 @@ from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, Triple
 
-TILE_SIDE = 512
+# Tiles of slabs are small, so that the first of them soon shows; single planes are cheaper to read in large pieces.
+SLAB_SIDE, PLANE_SIDE = 512, 2048
 TILE_BYTES = 16 << 20
 CACHE_BYTES = 1 << 30
 YZ_THICKNESS = 16
@@ -40,6 +41,11 @@ class TileGrid:
     shape: Triple
     thickness: int
 
+    @property
+    def side(self) -> int:
+        """Rows and columns of a tile."""
+        return PLANE_SIDE if self.thickness == 1 else SLAB_SIDE
+
     @classmethod
     def of(cls, source: PlaneSource, level: int, axis: Axis) -> "TileGrid":
         """The grid of a source's level."""
@@ -59,8 +65,8 @@ class TileGrid:
     def extent(self, row: int, column: int) -> tuple[int, int, int, int]:
         """First row, one past the last, first column, one past the last, in the level's samples."""
         rows, columns = (self.shape[axis] for axis in DISPLAYED[self.axis])
-        top, left = row * TILE_SIDE, column * TILE_SIDE
-        return top, min(top + TILE_SIDE, rows), left, min(left + TILE_SIDE, columns)
+        top, left = row * self.side, column * self.side
+        return top, min(top + self.side, rows), left, min(left + self.side, columns)
 
     def seen_by(self, camera: PlaneCamera) -> list[tuple[int, int]]:
         """Rows and columns of the tiles that a camera sees, nearest to its middle first."""
@@ -73,8 +79,8 @@ class TileGrid:
         return sorted(places, key=lambda place: (place[0] - middle[0]) ** 2 + (place[1] - middle[1]) ** 2)
 
     def _span(self, axis: int, low: float, high: float) -> range:
-        side = TILE_SIDE * self.factor[axis]
-        count = -(-self.shape[axis] // TILE_SIDE)
+        side = self.side * self.factor[axis]
+        count = -(-self.shape[axis] // self.side)
         return range(max(0, int(low // side)), max(0, min(count, int(-(-high // side)))))
 
 
@@ -95,7 +101,7 @@ def _thickness(source: PlaneSource, level: int, axis: Axis) -> int:
     if axis is Axis.YZ:
         grain = max(grain, YZ_THICKNESS)
     itemsize = 4 if source.dtype.itemsize > 2 else source.dtype.itemsize
-    return int(max(1, min(grain, TILE_BYTES // (TILE_SIDE**2 * itemsize))))
+    return int(max(1, min(grain, TILE_BYTES // (SLAB_SIDE**2 * itemsize))))
 
 
 class TileCache:

@@ -145,10 +145,6 @@ class VolumeView(ViewFrame):
         self._builder.built.connect(self._take_scene)
         self._builder.wall_read.connect(self._take_wall)
         self._builder.progressed.connect(self._tell_progress)
-        self._badge = QLabel("", self.gl)
-        self._badge.setStyleSheet(
-            "background: rgba(16, 17, 20, 215); color: white; border-radius: 3px; padding: 4px 7px;"
-        )
         self._stack.addWidget(self.gl)
         self._stack.setCurrentWidget(self.gl)
         self._take_layers()
@@ -159,7 +155,7 @@ class VolumeView(ViewFrame):
             return
         if (self.document.shape, self.document.spacing) != (self._shape, self._spacing):
             self._take_volume()
-        looks = frozenset(("opacity", "seed", "colour_table", "shows_selected_only", "style", "title", "locked"))
+        looks = frozenset(("opacity", "colour_table", "shows_selected_only", "style", "title", "locked"))
         if isinstance(layer, LabelsLayer) and isinstance(names, frozenset) and names and names <= looks:
             self._colour()
         else:
@@ -172,8 +168,7 @@ class VolumeView(ViewFrame):
         self._asked.clear()
         self.gl.set_volume(self._shape, proportions(self._spacing))
         longest = max(length * (size or 1) for length, size in zip(self._shape, self._spacing.zyx, strict=True))
-        self._badge.setText(f"{words(longest)} box" if self._spacing.is_known else f"{longest:g} px box")
-        self._badge.adjustSize()
+        self.gl.caption = f"{words(longest)} box" if self._spacing.is_known else f"{longest:g} px box"
         self._show_camera(self.document.view.camera)
         self._show_rest()
 
@@ -196,8 +191,15 @@ class VolumeView(ViewFrame):
         self._scene = scene
         if self.gl is not None:
             self.gl.set_scene(scene)
+            self._keep_neighbours_apart()
             self._colour()
             self._tell()
+
+    def _keep_neighbours_apart(self) -> None:
+        """Give objects that came since the last time a colour that their neighbours do not have."""
+        layer, table = self._layer_shown(), self._scene.table
+        if layer is not None and table is not None and not np.array_equal(table, layer.colour_table):
+            self.document.change_layer(layer, colour_table=table)
 
     def _colour(self, *_what: object) -> None:
         """Colour what is there: labels' colours, selected ones brighter, hidden ones not at all."""

@@ -159,3 +159,35 @@ def test_a_voxel_beside_not_a_number_keeps_its_grey_close_up(monkeypatch: pytest
         monkeypatch.setattr(composing.backend, "functions", functions)
         out = composed([DrawnImage(1, ArraySource(image), (0.0, 1.0))], camera)
         assert [rgb(out[25, x])[0] for x in (29, 30, 37, 38)] == [128, 0, 0, 128]
+
+
+def test_a_coarser_level_stands_in_and_lies_where_the_fine_one_will(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "functions", kernels)
+    fine = np.zeros((1, 40, 60), np.uint8)
+    fine[0, 20:, 30:] = 200
+
+    class Two(ArraySource):
+        @property
+        def levels(self) -> list[tuple[int, int, int]]:
+            return [(1, 1, 1), (1, 2, 2)]
+
+        @property
+        def grains(self) -> list[tuple[int, int, int]]:
+            return [(1, 1, 1)] * 2
+
+        def read(self, level: int, *place: Any) -> NDArray[Any]:
+            return ArraySource(self.array[:, :: 2**level, :: 2**level]).read(0, *place)
+
+    layers: list[Any] = [DrawnImage(1, Two(fine), (0.0, 255.0))]
+    coarse, best = wishes(layers, CAMERA, 0, 1)[0]
+    assert (coarse.key.level, best.key.level) == (1, 0)
+    cache = TileCache()
+    cache.put(coarse.key, read_displayed(coarse.source, coarse.grid, tile_box(coarse.grid, coarse.key)))
+    out = np.zeros((50, 60), np.uint32)
+    assert not Composer(cache).is_complete(CAMERA, 0, layers)
+    Composer(cache).compose(out, (0, 50, 0, 60), CAMERA, 0, layers, 0)
+    whole = composed(layers)
+    assert [rgb(out[y, x])[0] for y, x in ((10, 10), (40, 50))] == [
+        rgb(whole[y, x])[0] for y, x in ((10, 10), (40, 50))
+    ]
+    assert np.abs((out & 255).astype(int) - (whole & 255).astype(int)).mean() < 10

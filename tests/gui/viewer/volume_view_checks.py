@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QColor, QImage, QMouseEvent
 from PySide6.QtWidgets import QApplication
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document.colours import colours_of
 from empanada_desktop.document.view import Camera
 
@@ -36,14 +36,15 @@ def colour_at(story: Any, place: QPointF) -> QColor:
     return image.pixelColor((place * ratio).toPoint())
 
 
-def hue_of(label_id: int) -> float:
-    return QColor(*colours_of(np.array([label_id], np.uint32), np.zeros(0, np.uint8), 0)[0].tolist()).hueF()
+def hue_of(story: Any, label_id: int) -> float:
+    layer = story.labels
+    return QColor(*colours_of(np.array([label_id], np.uint32), layer.colour_table, layer.seed)[0].tolist()).hueF()
 
 
 def test_objects_are_seen_in_their_colours(solid: Any) -> None:
     for label_id, middle in MIDDLES.items():
         seen = colour_at(solid, solid.grid.volume_view.gl.position_of(middle))
-        assert seen.hueF() == pytest.approx(hue_of(label_id), abs=0.05)
+        assert seen.hueF() == pytest.approx(hue_of(solid, label_id), abs=0.05)
     assert solid.grid.volume_view.words == "2 objects, 3 planes"
 
 
@@ -102,8 +103,6 @@ def test_dragging_turns_and_is_kept_in_the_document(solid: Any) -> None:
 
 
 def test_new_voxels_get_a_surface(solid: Any) -> None:
-    from empanada_desktop.core.geometry import Box
-
     box = Box((2, 28, 5), (12, 38, 15))
     solid.labels.source[box.slices] = 12
     solid.document.voxels_changed.emit(solid.labels, box)
@@ -140,3 +139,25 @@ def test_a_picture_is_taken(solid: Any) -> None:
     with solid.qtbot.waitSignal(solid.grid.picture_taken) as news:
         solid.qtbot.mouseClick(camera, LEFT)
     assert news.args[0].width() > 100
+
+
+def test_neighbours_get_different_colours_and_keep_them(solid: Any) -> None:
+    labels = np.zeros(solid.labels.shape, np.uint32)
+    for number in range(8):
+        labels[5:12, 4 * number + 2 : 4 * number + 5, 10:20] = 8 * number + 1
+    box = Box((0, 0, 0), solid.labels.shape)
+    solid.labels.source[box.slices] = labels
+    solid.document.change_layer(solid.labels, colour_table=np.zeros(0, np.uint8))
+    solid.document.voxels_changed.emit(solid.labels, box)
+    solid.settle()
+    ids = np.arange(8) * 8 + 1
+    table = solid.labels.colour_table
+    assert len(set(table[ids].tolist())) == 8
+    solid.labels.source[20:25, 2:5, 10:20] = 90
+    solid.document.voxels_changed.emit(solid.labels, box)
+    solid.settle()
+    assert len(solid.labels.colour_table) == 91
+    assert np.array_equal(solid.labels.colour_table[ids], table[ids])
+    solid.document.shuffle_colours(solid.labels)
+    solid.settle()
+    assert len(set(solid.labels.colour_table[ids].tolist())) == 8
