@@ -7,7 +7,7 @@ from empanada_desktop.gui.theme import PLANE_COLOURS
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PLANE_OF, PlaneCamera, Triple
 from empanada_desktop.gui.viewer.lengths import round_length, words
 
-LONGEST_BAR = 120
+LONGEST_BAR = 130
 BADGE = QColor(16, 17, 20, 215)
 BADGE_TEXT = QColor("#FFFFFF")
 MARGIN = 10
