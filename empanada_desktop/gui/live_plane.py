@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
-from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document import ImageLayer, LabelsLayer, PlaneLabels
 from empanada_desktop.document.results import keep_plane
 from empanada_desktop.errors import AppError, SettingsError
@@ -37,6 +37,7 @@ class LivePlaneDesk(QObject):
         self.grouping: Grouping | None = None
         self._is_first = True
         self._has_run = False
+        self._said: tuple[str, Axis, int, Spacing] | None = None
         self._shown: LivePlane | None = None
         self._follow = QTimer(self)
         self._follow.setSingleShot(True)
@@ -101,8 +102,12 @@ class LivePlaneDesk(QObject):
         if image is None:
             return
         axis, index = self.place()
-        self.panel.show_place(image.title, axis, index)
-        self.panel.show_distance(image.spacing, axis)
+        place = (image.title, axis, index, image.spacing)
+        if place != self._said and self._workspace.form.mode.value() == "plane":
+            self.panel.show_place(image.title, axis, index)
+            if self._said is None or (self._said[1], self._said[3]) != (axis, image.spacing):
+                self.panel.show_distance(image.spacing, axis)
+            self._said = place
         if (
             self.panel.state == "live"
             and self._shown is not None

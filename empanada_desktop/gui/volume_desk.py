@@ -214,27 +214,33 @@ class VolumeDesk(QObject):
         document, image = self._workspace.document, self._workspace.image()
         if image is None or job.state.has_ended or getattr(job.spec.inputs, "volume", "") != self._ref_path():
             return
-        if self._partial is None or self._partial_job != job.id or self._partial not in document.layers:
-            self._begin_partial(job, partial)
-        else:
+        if self._partial is not None and self._partial_job == job.id:
             advance_partial(document, self._partial, partial)
+        else:
+            self._begin_partial(job, partial)
 
     def _ref_path(self) -> str:
         image = self._workspace.image()
         return image.ref.path if image is not None and image.ref is not None else ""
 
     def _begin_partial(self, job: Job, partial: "Partial") -> None:
-        document, image = self._workspace.document, self._workspace.image()
-        if image is None:
+        """Open what is shown of a running job in a thread: the first time zarr has to be loaded for it."""
+        if self._partial_job == job.id:
             return
         self._end_partial()
-        layer = partial_layer(partial, "so far")
-        if layer.shape != image.shape:
-            return
-        layer.spacing, layer.note = image.spacing, "found so far"
-        self._partial = layer
         self._partial_job = job.id
-        document.replace_layers((*document.layers, self._partial))
+
+        def show(layer: LabelsLayer) -> None:
+            image = self._workspace.image()
+            if image is None or layer.shape != image.shape or job.state.has_ended or self._partial_job != job.id:
+                return
+            layer.spacing, layer.note = image.spacing, "found so far"
+            self._partial = layer
+            document = self._workspace.document
+            document.replace_layers((*document.layers, layer))
+
+        # A job that ends meanwhile takes its working copy with it: then there is nothing to show.
+        self._workspace.window.background.run(lambda: partial_layer(partial, "so far"), show, lambda _problem: None)
 
     def _job_ended(self, job: Job) -> None:
         if job.id == self._partial_job:
