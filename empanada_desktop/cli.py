@@ -10,6 +10,7 @@ from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from empanada_desktop import __version__
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
+from empanada_desktop.io.volumes.faults import reading
 from empanada_desktop.jobs.executor import InlineExecutor
 from empanada_desktop.jobs.progress import TimeLeft, in_words
 from empanada_desktop.jobs.spec import JobSpec
@@ -128,7 +129,7 @@ def _add_task(verbs: Any, verb: str) -> None:  # noqa: ANN401 - argparse keeps t
 
 def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type private
     parser = verbs.add_parser("run", help="Run a job.yaml or a recipe again, on other data too.")
-    parser.add_argument("job", type=Path, help="job.yaml, or a recipe that a result carries")
+    parser.add_argument("job", type=Path, help="job.yaml, or a result (X.zarr, X.tif) that carries its recipe")
     parser.add_argument("--input", dest="volume", help="volume to use instead of the job's own")
     parser.add_argument("--out", help="where to write instead of the job's own place")
     parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing result")
@@ -137,7 +138,25 @@ def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type priv
 
 def _spec_from_file(options: argparse.Namespace) -> JobSpec:
     given = {name: getattr(options, name) for name in ("volume", "out", "overwrite")}
-    return JobSpec.read(options.job, **{name: value for name, value in given.items() if value is not None})
+    changed = {name: value for name, value in given.items() if value is not None}
+    with reading(options.job):
+        recipe = _recipe_of_result(options.job)
+        if recipe is None:
+            return JobSpec.read(options.job, **changed)
+        return JobSpec.from_plain({**recipe, "inputs": {**recipe["inputs"], **changed}})
+
+
+def _recipe_of_result(path: Path) -> dict[str, Any] | None:
+    """Return the recipe that a result carries; None where the path is a text file."""
+    if path.is_dir():
+        from empanada_desktop.io.ome_zarr import read_recipe
+
+        return read_recipe(path)
+    if path.suffix.lower() in (".tif", ".tiff") and path.is_file():
+        from empanada_desktop.io.tiff import read_tiff_recipe
+
+        return read_tiff_recipe(path)
+    return None
 
 
 def _spec_from(verb: str, options: argparse.Namespace) -> JobSpec:

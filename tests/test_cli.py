@@ -65,6 +65,27 @@ def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None
     assert read_recipe(second)["inputs"]["volume"] == str(copy)
 
 
+@pytest.mark.parametrize("name", ["first.zarr", "first.tif"])
+def test_a_result_runs_again_by_the_recipe_it_carries(name: str, volume: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / name, tmp_path / "second.zarr"
+    arguments = ["segment-volume", str(volume), "--out", str(first), "--overwrite", "--min-size", "10", "--no-use-gpu"]
+    assert main(arguments) == 0
+    assert main(["run", str(first)]) == 2  # leave to overwrite was for the first run only
+    assert main(["run", str(first), "--out", str(second)]) == 0
+    assert read_recipe(second)["params"]["min_size"] == 10
+    with open_volume(first) as one, open_volume(second) as other:
+        np.testing.assert_array_equal(one[:], other[:])
+
+
+@pytest.mark.parametrize("text", ["task: segment-volume\ninputs: [1, 2]", "{" * 2000, "task: [1]", "", "[", "\0"])
+def test_nonsense_is_no_job(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job = tmp_path / "job.yaml"
+    job.write_text(text, encoding="utf-8")
+    assert main(["run", str(job), "--out", "x.zarr"]) == 2
+    assert main(["run", str(tmp_path), "--out", "x.zarr"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_choices_among_numbers_are_taken(volume: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.zarr"
     choices = ["--image-downsampling", "2", "--median-filter-size", "5", "--no-use-gpu"]
@@ -128,6 +149,8 @@ def test_a_result_is_not_replaced_by_what_is_made_from_it(volume: Path, tmp_path
         (["weights", "import", "missing.empanada"], "missing.empanada"),
         (["run", "nothing.yaml"], "nothing.yaml"),
         (["score", "missing.zarr", "VOLUME"], "missing.zarr"),
+        (["score", "VOLUME", "VOLUME", "--out", "x" * 300 + ".csv"], "cannot be written"),
+        (["run", "VOLUME"], "volume.tif"),
     ],
 )
 def test_errors_of_the_user_are_one_line_and_a_hint(

@@ -31,11 +31,17 @@ class Recipe(BaseModel):
 
 
 def make_recipe(task: str, params: TaskParams, inputs: TaskInputs, **facts: object) -> Recipe:
-    """Record a run of `task`; `facts` are what was found out on the way (weights' hash, grey range, voxel size)."""
+    """Record a run of `task`; `facts` are what was found out on the way (weights' hash, grey range, voxel size).
+
+    Leave to replace an existing result is not kept: it was given for one run, and a recipe is run again.
+    """
+    plain_inputs = inputs.model_dump(mode="json")
+    if "overwrite" in plain_inputs:
+        plain_inputs["overwrite"] = False
     return Recipe(
         task=task,
         params=params.model_dump(mode="json"),
-        inputs=inputs.model_dump(mode="json"),
+        inputs=plain_inputs,
         facts=facts,
         versions=versions(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

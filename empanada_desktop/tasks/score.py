@@ -17,7 +17,7 @@ from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.metrics import Scores, score_table
 from empanada_desktop.core.overlap import Contingency, add_contingencies, contingency, relabel
 from empanada_desktop.core.stack_components import StackComponents
-from empanada_desktop.errors import SettingsError
+from empanada_desktop.errors import SettingsError, VolumeError
 from empanada_desktop.tasks.params import TaskInputs, TaskParams, ui
 
 if TYPE_CHECKING:
@@ -136,12 +136,10 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ScoreResult:
     In 2D an object is a connected part of an id in a plane, on both sides; in 3D as the parameters say. Raises
     SettingsError when the volumes do not fit each other or hold no labels.
     """
-    from empanada_desktop.io.volumes import open_volume
-
     out = _check_out(inputs)
     with (
-        open_volume(inputs.prediction, inputs.prediction_dataset) as prediction,
-        open_volume(inputs.truth, inputs.truth_dataset) as truth,
+        _open(inputs.prediction, inputs.prediction_dataset, "--prediction-dataset") as prediction,
+        _open(inputs.truth, inputs.truth_dataset, "--truth-dataset") as truth,
     ):
         _check_shapes(prediction, truth)
         axis = Axis(params.plane)
@@ -154,6 +152,16 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ScoreResult:
         return result
     _write_csv(out, result.rows())
     return ScoreResult(result.planes, result.pooled, result.volume, result.thresholds, result.notes, str(out))
+
+
+def _open(path: str, dataset: str | None, option: str) -> "Volume":
+    """Open one of the two volumes; a hint to choose a dataset names the option that does."""
+    from empanada_desktop.io.volumes import open_volume
+
+    try:
+        return open_volume(path, dataset)
+    except VolumeError as error:
+        raise VolumeError(error.message, error.hint.replace("--dataset", option)) from error
 
 
 def _compare(
@@ -244,18 +252,32 @@ def _check_out(inputs: Inputs) -> Path | None:
     """Return where the table goes; SettingsError when it may not."""
     if inputs.out is None:
         return None
+    from empanada_desktop.io.volumes.faults import writing
+
     path = Path(inputs.out)
-    if path.suffix.lower() != ".csv":
-        raise SettingsError(f"{inputs.out} is no name of a table.", "Give a name that ends in .csv.")
-    if path.exists() and not inputs.overwrite:
+    with writing(path):
+        is_folder, exists, parent = path.is_dir(), path.exists(), path.absolute().parent
+        has_parent = parent.is_dir()
+    if path.suffix.lower() != ".csv" or is_folder:
+        raise SettingsError(f"“{inputs.out}” is no name of a table.", "Give a name that ends in .csv.")
+    if exists and not inputs.overwrite:
         raise SettingsError(f"{inputs.out} exists already.", "Choose another name, or replace it with --overwrite.")
-    if not path.absolute().parent.is_dir():
-        raise SettingsError(f"There is no folder {path.absolute().parent}.", "Make it first, or write elsewhere.")
+    if not has_parent:
+        raise SettingsError(f"There is no folder {parent}.", "Make it first, or write elsewhere.")
     return path
 
 
 def _write_csv(path: Path, rows: list[Row]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    """Write the table, whole or not at all; VolumeError where that is not possible."""
+    from empanada_desktop.io.volumes.faults import writing
+
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with writing(path):
+        try:
+            with unfinished.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
