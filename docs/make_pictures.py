@@ -190,9 +190,10 @@ def main() -> int:
         photographer.start_page()
         photographer.open_sample()
         photographer.tune()
-        photographer.volume(Path(home) / "results" / "medulla_labels.zarr")
-        photographer.result()
-        photographer.parts()
+        if not photographer.wanted <= {"start", "live", "scales"} or not photographer.wanted:
+            photographer.volume(Path(home) / "results" / "medulla_labels.zarr")
+            photographer.result()
+            photographer.parts()
         photographer.window.close()
     return 0
 

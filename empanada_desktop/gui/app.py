@@ -1,5 +1,6 @@
 """Starts the window: only what the first paint needs is imported before it, the rest at named points after it."""
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -33,6 +34,8 @@ def main(path: str | None = None, is_sample: bool = False) -> int:
     theme.use(window.settings.theme)
     window.notifier.install()
     window.show()
+    # Ctrl-C in the terminal closes the window as its button does; a timer of the status bar lets Python notice.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
     if is_sample:
         window.open_sample()
     elif path is not None:

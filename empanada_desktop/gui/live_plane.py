@@ -55,7 +55,6 @@ class LivePlaneDesk(QObject):
         panel.volume_asked.connect(self._workspace.form.take_over)
         panel.form.changed.connect(self._form_changed)
         panel.confine_changed.connect(lambda _how: self._rerun())
-        controller.busy_changed.connect(self._busy)
         controller.predicted.connect(self._predicted)
         controller.grouped.connect(self._grouped)
         controller.failed.connect(self._failed)
@@ -166,10 +165,6 @@ class LivePlaneDesk(QObject):
         except AppError as problem:
             self.panel.bar.say(problem.message, "error", problem.hint)
 
-    def _busy(self, runs: bool) -> None:
-        if runs:
-            self.panel.set_state("busy")
-
     def _predicted(self, wish: "Wish", prediction: Prediction) -> None:
         plane = prediction.plane
         is_measure = prediction.ran and self._has_run and plane.region is None
@@ -197,10 +192,10 @@ class LivePlaneDesk(QObject):
         self._is_first = False
 
     def _failed(self, wish: "Wish", problem: BaseException) -> None:
-        self.panel.set_state("none")
+        if wish.name == "live":
+            self.panel.set_state("none")
         if isinstance(problem, AppError):
-            self.panel.bar.say(problem.message, "error", problem.hint)
-            self._workspace.window.bar.hide()
+            self._workspace.form.current.bar.say(problem.message, "error", problem.hint)
         else:
             self._workspace.window.notifier.error(problem)
         self._for_finders(wish.name, problem=problem)

@@ -19,7 +19,7 @@ from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.jobs.job import Job, JobState
 from empanada_desktop.tasks.demo import sample_path
 
-LONG = 60_000
+LONG = 120_000
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +182,20 @@ def test_keys_and_views_go_together(story: Story) -> None:
     assert not story.workspace.right_dock.isVisible()
     window.choose_tab("segment")
     assert story.workspace.right_dock.isVisible()
+
+
+def test_the_scale_finder_leaves_the_live_plane_alone(story: Story, weights_file: Path) -> None:
+    workspace = story.workspace
+    story.segment_plane(weights_file)
+    story.window.actions_table["scale_finder"].trigger()
+    finder = workspace.live.scales
+    assert finder is not None
+    story.until(lambda: finder.is_complete)
+    assert workspace.form.plane.state == "live"
+    story.click(finder.strip.cards[1].button)
+    story.until(lambda: workspace.form.plane.form.values()["image_downsampling"] == 2)
+    assert workspace.form.volume.form.values()["image_downsampling"] == 2
+    story.until(lambda: workspace.form.plane.state == "live")
 
 
 def test_bad_weights_are_said_in_the_panel(story: Story, tmp_path: Path) -> None:
