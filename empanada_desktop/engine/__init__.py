@@ -1,1 +1,1 @@
-"""All that needs torch: networks, prediction, training; and post-processing. Arrays and single values in, arrays out."""
+"""All that needs torch: networks, prediction, training; and post-processing. Arrays and values in, arrays out."""
