@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QLineEdit, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
@@ -20,7 +20,7 @@ from empanada_desktop.gui.controls import (
     set_role,
     text_label,
 )
-from empanada_desktop.gui.theme import START, TITLE, scaled_font
+from empanada_desktop.gui.theme import START, TITLE, scaled_font, theme
 from empanada_desktop.settings import resources_folder
 
 PAGE_WIDTH, CARD_PICTURE_HEIGHT = 1240, 210
@@ -137,7 +137,7 @@ class StartPage(QScrollArea):
 
 
 class _Picture(QWidget):
-    """A picture that fills its place, cut where it does not fit; an icon while there is none."""
+    """A picture, whole, in the middle of its place; an icon while there is none."""
 
     def __init__(self, icon: str) -> None:
         super().__init__()
@@ -155,15 +155,17 @@ class _Picture(QWidget):
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        """Draw the picture over the whole width."""
+        """Draw the picture on the colour of the views."""
         if self._pixmap is None or self._pixmap.isNull():
             return
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        scale = max(self.width() / self._pixmap.width(), self.height() / self._pixmap.height())
-        size = QSize(round(self.width() / scale), round(self.height() / scale))
-        corner = QPoint((self._pixmap.width() - size.width()) // 2, (self._pixmap.height() - size.height()) // 2)
-        painter.drawPixmap(self.rect().adjusted(1, 1, -1, 0), self._pixmap, QRect(corner, size))
+        place = self.rect().adjusted(1, 1, -1, 0)
+        painter.fillRect(place, theme.colour("canvas"))
+        size = self._pixmap.size().scaled(place.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        whole = QRect(QPoint(0, 0), size)
+        whole.moveCenter(place.center())
+        painter.drawPixmap(whole, self._pixmap)
 
 
 class _Card(QFrame):
