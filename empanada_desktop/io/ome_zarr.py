@@ -24,6 +24,7 @@ from empanada_desktop.core.blocks import blocks
 from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.locks import hold, is_held
 from empanada_desktop.io.ome_metadata import (
     OWN_KEY,
     ResultHeader,
@@ -50,6 +51,7 @@ class ResultStore:
         self.path = path
         self.header = header
         self._root = root
+        self._let_go = hold(path, self)
 
     @classmethod
     def create(
@@ -86,6 +88,8 @@ class ResultStore:
         header = read_header(path)
         if header is None or header.is_complete:
             raise VolumeError(f"{path} is no unfinished result.", "Choose another path.")
+        if is_held(path):
+            raise _busy(path)
         with reading(path):
             return cls(path, zarr.open_group(str(path), mode="r+"), header)
 
@@ -138,12 +142,14 @@ class ResultStore:
             self._write_header(self.header.recipe if recipe is None else recipe, is_complete=True)
             if self.header.replaces:
                 shutil.rmtree(_previous(self.path), ignore_errors=True)
+        self._let_go()
         return self.path
 
     def discard(self) -> None:
         """Remove the unfinished result; a complete one that it was to replace comes back."""
         with writing(self.path):
             _clear(self.path, self.header.replaces)
+        self._let_go()
 
     def _array(self, path: str) -> Array:
         node = self._root[path]
@@ -242,12 +248,14 @@ def _make_room(path: Path, overwrite: bool) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         return False
     if not overwrite:
-        raise VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
+        raise _taken(path)
     if path.is_dir() and not any(path.iterdir()):
         path.rmdir()
         return False
     header = _own_result(path)
     if not header.is_complete:
+        if is_held(path):
+            raise _busy(path)
         shutil.rmtree(path)
         return header.replaces and _previous(path).exists()
     if _previous(path).exists():
@@ -255,6 +263,24 @@ def _make_room(path: Path, overwrite: bool) -> bool:
         shutil.rmtree(_previous(path))
     path.rename(_previous(path))
     return True
+
+
+def _taken(path: Path) -> VolumeError:
+    """What to say of a path at which there is something already."""
+    header = read_header(path) if path.is_dir() else None
+    if header is None or header.is_complete:
+        return VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
+    kept = f" The result that it was to replace is in {_previous(path)}." if _previous(path).exists() else ""
+    if is_held(path):
+        return _busy(path)
+    return VolumeError(
+        f"{path} is the unfinished result of a job that was stopped.{kept}",
+        "Choose another path, or give --overwrite to begin anew.",
+    )
+
+
+def _busy(path: Path) -> VolumeError:
+    return VolumeError(f"Another job is writing {path} right now.", "Wait for it, stop it, or choose another path.")
 
 
 def _own_result(path: Path) -> ResultHeader:

@@ -1,6 +1,7 @@
 """Results: written, marked, finished, replaced, and reopened by ours, by zarr, and by ome-zarr."""
 
 import json
+import sys
 import tracemalloc
 from collections.abc import Callable
 from itertools import pairwise
@@ -217,6 +218,27 @@ def test_the_old_result_stays_until_the_new_one_is_complete(tmp_path: Path, labe
     ResultStore.resume(path).finish({"run": 2})
     assert read_recipe(path) == {"run": 2}
     assert not (tmp_path / "X.zarr.previous").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no locks on folders")
+def test_a_result_that_is_being_written_is_left_alone(tmp_path: Path, labels: NDArray[np.uint32]) -> None:
+    path = tmp_path / "X.zarr"
+    store = write_result(path, labels)
+    for overwrite in (False, True):
+        with pytest.raises(VolumeError, match="Another job is writing"):
+            write_result(path, labels, overwrite=overwrite)
+    with pytest.raises(VolumeError, match="Another job is writing"):
+        ResultStore.resume(path)
+    store.finish({"run": 1})
+    assert read_recipe(path) == {"run": 1}
+    assert is_complete(write_result(path, labels, overwrite=True).finish())
+
+
+def test_what_a_stopped_job_left_is_told(tmp_path: Path, labels: NDArray[np.uint32]) -> None:
+    path = write_result(tmp_path / "X.zarr", labels).finish()
+    write_result(path, labels, overwrite=True)  # a crash: neither finished nor discarded
+    with pytest.raises(VolumeError, match=r"unfinished result of a job that was stopped.*X\.zarr\.previous"):
+        write_result(path, labels)
 
 
 def test_a_neighbour_that_this_run_did_not_move_stays(tmp_path: Path, labels: NDArray[np.uint32]) -> None:

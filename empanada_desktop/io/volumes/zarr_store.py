@@ -79,7 +79,7 @@ def _refuse_unfinished(root: Node, path: Path) -> None:
     if isinstance(state, Mapping) and state.get("state") == "unfinished":
         raise VolumeError(
             f"{path} is an unfinished result.",
-            "Run the same job again to complete it, or give --overwrite to replace it.",
+            "Wait for the job that writes it, or run that job again with --overwrite.",
         )
 
 
