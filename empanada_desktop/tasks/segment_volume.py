@@ -14,7 +14,7 @@ from empanada_desktop.core.filters import keep_objects
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import number_objects
 from empanada_desktop.core.morphology import dilate_labels, erode_labels
-from empanada_desktop.errors import AppError, JobCancelled, SettingsError
+from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.inference import (
     TIFF_SUFFIXES,
     SegmentationResult,
@@ -107,7 +107,7 @@ class _VolumeWork:
                 store.discard()
             else:
                 store.finish(self.recipe, context)
-        except (AppError, JobCancelled):
+        except BaseException:  # a second Ctrl-C too
             store.discard()
             raise
         return counts

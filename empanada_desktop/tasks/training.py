@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from empanada_desktop.io.weights import WeightsDescriptor
 
 RECIPE = "job.yaml"
+RUN_FILES = (RECIPE, "checkpoint.pt", "best.pt", "metrics.csv", "curves.png", "done")
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,42 @@ def open_run(task: str, inputs: TrainingInputs, params: TrainingParams, settled:
     A folder with an unfinished run of the same recipe is gone on with; another one is refused, or emptied of the
     earlier run with `overwrite`.
     """
+    from empanada_desktop.io.volumes.faults import writing
+
     folder = Path(inputs.out)
     recipe = make_recipe(task, params, inputs, configuration=settled).to_dict()
-    earlier = folder / RECIPE
-    if inputs.overwrite:
-        for name in (RECIPE, "checkpoint.pt", "best.pt", "metrics.csv", "curves.png", "done"):
-            (folder / name).unlink(missing_ok=True)
-    if earlier.exists():
-        _check_same(yaml.safe_load(earlier.read_text(encoding="utf-8")), recipe, folder)
-    elif folder.exists() and any(folder.iterdir()) and not inputs.overwrite:
-        raise SettingsError(f"The folder {folder} is not empty.", "Choose another one, or use --overwrite.")
-    folder.mkdir(parents=True, exist_ok=True)
-    earlier.write_text(yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    with writing(folder):
+        earlier = _earlier_recipe(folder)
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        if names & set(RUN_FILES) and earlier is None:
+            raise SettingsError(f"{folder} holds files that no run of this program made.", "Choose another folder.")
+        if inputs.overwrite:
+            for name in RUN_FILES:
+                (folder / name).unlink(missing_ok=True)
+        elif earlier is not None:
+            _check_same(earlier, recipe, folder)
+        elif names:
+            raise SettingsError(f"The folder {folder} is not empty.", "Choose another one, or use --overwrite.")
+        folder.mkdir(parents=True, exist_ok=True)
+        text = yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
+        (folder / RECIPE).write_text(text, encoding="utf-8")
     return recipe
 
 
-def _check_same(earlier: Any, recipe: dict[str, Any], folder: Path) -> None:  # noqa: ANN401 - whatever YAML holds
+def _earlier_recipe(folder: Path) -> dict[str, Any] | None:
+    """Return the recipe of the run in a folder; None where there is none that this program wrote."""
+    try:
+        earlier = yaml.safe_load((folder / RECIPE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, yaml.YAMLError, UnicodeDecodeError, RecursionError):
+        return None
+    return earlier if isinstance(earlier, dict) and earlier.get("task") in ("train", "finetune") else None
+
+
+def _check_same(earlier: dict[str, Any], recipe: dict[str, Any], folder: Path) -> None:
     hint = "Choose another folder, or replace the run in it with --overwrite."
     if (folder / "done").exists():
         raise SettingsError(f"The run in {folder} is finished.", hint)
-    if not isinstance(earlier, dict) or any(
+    if any(
         _without_switches(earlier, part) != _without_switches(recipe, part) for part in ("params", "inputs", "facts")
     ):
         raise SettingsError(f"The folder {folder} holds the run of another job.", hint)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from empanada_desktop.engine.trainer import TrainingSettings
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.io.weights import NetworkConfig
+from empanada_desktop.io.weights import NetworkConfig, check_class_names
 from empanada_desktop.tasks.params import TaskParams
 
 
@@ -49,6 +49,7 @@ class TrainingConfig(_Part):
     def _check(self) -> Self:
         if sorted(self.labels) != list(range(1, len(self.labels) + 1)):
             raise ValueError(f"classes are numbered 1, 2, 3 …, not {sorted(self.labels)}")
+        check_class_names(label.name for label in self.labels.values())
         return self
 
     @property
@@ -102,12 +103,16 @@ def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as problem:
         raise SettingsError(f"The configuration {path} cannot be read: {problem}") from problem
-    except yaml.YAMLError as problem:
-        raise SettingsError(f"The configuration {path} is not YAML: {problem}") from problem
+    except (yaml.YAMLError, RecursionError) as problem:
+        raise SettingsError(f"The configuration {path} is not YAML: {_first_line(problem)}") from problem
     if not isinstance(values, dict):
         raise SettingsError(f"The configuration {path} is not a table of names and values.")
     base = values.pop("BASE", None)
     return values if base is None else merged(_read(path.parent / str(base), (*above, path)), values)
+
+
+def _first_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())[:160]
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -174,6 +174,17 @@ def test_more_objects_than_the_divisor_become_no_ghosts(crop: NDArray[np.uint8],
 
 
 @pytest.mark.parametrize("name", ["x.zarr", "x.tif"])
+def test_a_second_ctrl_c_leaves_nothing_behind_either(crop: NDArray[np.uint8], tmp_path: Path, name: str) -> None:
+    class Impatient(QuietContext):
+        def check_cancelled(self) -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        segment(save(tmp_path, crop[:2]), tmp_path / name, Impatient())
+    assert [path.name for path in tmp_path.iterdir()] == ["volume.tif"]
+
+
+@pytest.mark.parametrize("name", ["x.zarr", "x.tif"])
 def test_objects_that_erosion_removes_are_not_counted(crop: NDArray[np.uint8], tmp_path: Path, name: str) -> None:
     out = tmp_path / name
     assert segment(save(tmp_path, crop[:8]), out, erode_labels=50).objects == {"mito": 0}

@@ -146,6 +146,23 @@ def test_folders_of_other_runs_are_not_touched(tmp_path: Path, config: str) -> N
     train.run(train_inputs(tmp_path, out=str(tmp_path / "other"), overwrite=True), params, QuietContext())
 
 
+def test_files_of_other_programs_are_not_replaced(tmp_path: Path, config: str) -> None:
+    (tmp_path / "run").mkdir()
+    for text in ("task: tidy\n", "[", "{" * 3000):
+        (tmp_path / "run" / "job.yaml").write_text(text)
+        with pytest.raises(SettingsError, match="no run of this program"):
+            train.run(train_inputs(tmp_path, overwrite=True), train.Params(config=config), QuietContext())
+        assert (tmp_path / "run" / "job.yaml").read_text() == text
+
+
+def test_a_run_needs_a_place(tmp_path: Path, config: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in ("file", "file/run", "x" * 300):
+        inputs = train_inputs(tmp_path, out=str(tmp_path / out), name="x")
+        with pytest.raises(AppError):
+            train.run(inputs, train.Params(config=config), QuietContext())
+
+
 def test_stray_files_do_not_break_a_training_and_are_told(tmp_path: Path, config: str) -> None:
     planes = Path(shutil.copytree(DATA / "mito", tmp_path / "mito"))
     (planes / "flyem" / "images" / "Thumbs.db").write_bytes(b"stray")
@@ -243,6 +260,8 @@ def test_too_few_images_are_refused_with_the_ways_round(tmp_path: Path, start: W
         ({"labels": "1,mito"}, "is not a label"),
         ({"labels": "1,a,instance;1,b,semantic"}, "given twice"),
         ({"labels": "2,mito,instance"}, "numbered 1, 2, 3"),
+        ({"labels": "1,../mito,instance"}, "a class cannot be called"),
+        ({"labels": "1,mito,instance;2,Mito,semantic"}, "two classes have the same name"),
         ({"config": "missing.yaml"}, "cannot be read"),
     ],
 )
@@ -286,6 +305,7 @@ def test_configurations_build_on_one_another(tmp_path: Path) -> None:
         ("traning: {}", "traning"),
         ("- a\n- b", "not a table"),
         ("a: [", "not YAML"),
+        ("{" * 3000, "not YAML"),
     ],
 )
 def test_misspelt_configurations_are_told(tmp_path: Path, text: str, message: str) -> None:

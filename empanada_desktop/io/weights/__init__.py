@@ -2,7 +2,13 @@
 
 from empanada_desktop.io.weights.catalogue import CatalogueEntry, read_catalogue
 from empanada_desktop.io.weights.config import Architecture, NetworkConfig
-from empanada_desktop.io.weights.descriptor import WeightsDescriptor, check_name, read_descriptor, write_descriptor
+from empanada_desktop.io.weights.descriptor import (
+    WeightsDescriptor,
+    check_class_names,
+    check_name,
+    read_descriptor,
+    write_descriptor,
+)
 from empanada_desktop.io.weights.encoders import ENCODER_NAMES
 from empanada_desktop.io.weights.library import (
     Library,
@@ -26,6 +32,7 @@ __all__ = [
     "Tensors",
     "Weights",
     "WeightsDescriptor",
+    "check_class_names",
     "check_name",
     "find_weights",
     "how_to_get",

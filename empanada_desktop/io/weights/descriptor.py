@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -14,6 +15,7 @@ from empanada_desktop.io.weights.config import NetworkConfig
 
 MAX_DESCRIPTOR_BYTES = 1 << 20
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,79}$"
+CLASS_NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f/\\]{0,79}")
 
 
 class WeightsDescriptor(BaseModel):
@@ -48,6 +50,7 @@ class WeightsDescriptor(BaseModel):
         expected = list(range(1, max(1, self.network.n_classes - 1) + 1))
         if sorted(self.class_names) != expected:
             raise ValueError(f"class_names has the classes {sorted(self.class_names)}, the network {expected}")
+        check_class_names(self.class_names.values())
         if not set(self.thing_list) <= set(self.class_names):
             raise ValueError("thing_list has classes that class_names lacks")
         if self.padding_factor % self.network.size_factor:
@@ -98,6 +101,16 @@ def check_name(name: str) -> str:
         hint = "Use letters, digits, spaces, dots, dashes and underscores, a letter or digit first, 80 at most."
         raise WeightsError(f"Weights cannot be called {name!r}.", hint)
     return name
+
+
+def check_class_names(names: Iterable[str]) -> None:
+    """ValueError unless each class can have a folder of its own, under its name, in a result."""
+    names = list(names)
+    for name in names:
+        if not CLASS_NAME.fullmatch(name) or name.endswith((".", " ")) or name.lower() == "zarr.json":
+            raise ValueError(f"a class cannot be called {name!r}: no slashes and the like, 80 letters at most")
+    if len({name.casefold() for name in names}) < len(names):
+        raise ValueError("two classes have the same name")
 
 
 def _fault(location: tuple[int | str, ...], message: str) -> str:
