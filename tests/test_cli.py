@@ -151,6 +151,7 @@ def test_a_result_is_not_replaced_by_what_is_made_from_it(volume: Path, tmp_path
         (["score", "missing.zarr", "VOLUME"], "missing.zarr"),
         (["score", "VOLUME", "VOLUME", "--out", "x" * 300 + ".csv"], "cannot be written"),
         (["run", "VOLUME"], "volume.tif"),
+        (["demo", "--folder", "VOLUME"], "volume.tif"),
     ],
 )
 def test_errors_of_the_user_are_one_line_and_a_hint(

@@ -57,8 +57,11 @@ def sample_path() -> Path:
 
 def run(inputs: Inputs, params: StackParams, context: JobContext) -> DemoResult:
     """Segment the sample in 3D; writes OME-Zarr, TIFF and a picture of planes with outlines, replacing earlier ones."""
+    from empanada_desktop.io.volumes.faults import writing
+
     folder = Path(inputs.folder).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     sample = sample_path()
     out = folder / f"{sample.stem}_mitochondria.zarr"
     volume_inputs = segment_volume.Inputs(volume=str(sample), out=str(out), overwrite=True)
