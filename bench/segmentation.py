@@ -14,6 +14,7 @@ import numpy as np
 from bench import Row
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.io.volumes.sources import CHUNK_CACHE_BYTES
 
 Result = TypeVar("Result")
 
@@ -73,7 +74,8 @@ def _stage_rows() -> list[Row]:
 
 
 def _memory_rows() -> list[Row]:
-    note = f"whole segment-volume job, depth × {MEMORY_SIDE}² voxels, peak resident memory of its process"
+    job = f"whole segment-volume job, depth × {MEMORY_SIDE}² voxels, peak resident memory of its process"
+    note = f"{job}, in which the reader may keep {CHUNK_CACHE_BYTES >> 20} MB of decoded chunks"
     with tempfile.TemporaryDirectory() as folder:
         return [Row(f"{depth} planes", _peak_of_job(Path(folder), depth), "MB", note) for depth in DEPTHS]
 
