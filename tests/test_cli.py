@@ -49,6 +49,16 @@ def test_batch_mode_gives_every_plane_and_nothing_wider_than_32_bits(volume: Pat
         np.testing.assert_array_equal(ids, 10_000 + np.arange(1, len(ids) + 1))
 
 
+def test_specks_are_dropped_from_a_plane(volume: Path, tmp_path: Path) -> None:
+    everything, large = tmp_path / "everything.tif", tmp_path / "large.tif"
+    for out, min_area in ((everything, "0"), (large, "200")):
+        arguments = ["segment-plane", str(volume), "--out", str(out), "--min-area", min_area, "--no-use-gpu"]
+        assert main([*arguments, "--segmentation-confidence", "0.3"]) == 0
+    before, after = tifffile.imread(everything), tifffile.imread(large)
+    ids, areas = np.unique(before[before > 0], return_counts=True)
+    np.testing.assert_array_equal(after > 0, np.isin(before, ids[areas >= 200]))
+
+
 def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first.zarr", tmp_path / "second.zarr"
     assert main(["segment-volume", str(volume), "--out", str(first), "--min-size", "10", "--no-use-gpu"]) == 0

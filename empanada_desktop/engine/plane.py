@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.ids import number_objects
-from empanada_desktop.engine.postprocess import panoptic_plane
+from empanada_desktop.engine.postprocess import STUFF_AREA, panoptic_plane
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 
 # Ids within a plane are only used to tell objects apart until they get their final ones: wide enough for any plane.
@@ -25,6 +25,8 @@ class PlaneSettings:
     centre_min_distance: int = 3
     fine_boundaries: bool = False
     fill_holes: bool = False
+    min_area: int = STUFF_AREA
+    """Of objects in a plane on its own; within a stack they count by their voxels."""
 
 
 def predict_plane(predictor: Predictor, plane: NDArray[np.float32], settings: PlaneSettings) -> PlaneOutputs:
@@ -60,7 +62,8 @@ def segment_plane(
 ) -> tuple[NDArray[np.uint32], int]:
     """Return the labels of a plane, (H, W) class * divisor + k, and the divisor (wider than asked for if it must be).
 
-    Every connected region is an object of its own, numbered from 1 within its class.
+    Every connected region of `settings.min_area` pixels or more is an object of its own, numbered from 1 within its
+    class.
     """
     return labels_from(predict_plane(predictor, plane, settings), settings, label_divisor)
 
@@ -69,6 +72,6 @@ def labels_from(outputs: PlaneOutputs, settings: PlaneSettings, label_divisor: i
     """Return the labels of a plane and their divisor, as segment_plane does, from outputs that are there already."""
     panoptic = panoptic_from(outputs, settings)
     components, table = split_components(panoptic, settings.things, PLANE_DIVISOR)
-    keep = np.ones(len(table.classes), np.bool_)
+    keep = (table.areas >= settings.min_area) | ~table.is_thing
     ids, divisor = number_objects(table.classes, keep, settings.things, label_divisor)
     return np.concatenate([np.zeros(1, np.uint32), ids])[components], divisor

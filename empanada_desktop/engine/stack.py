@@ -10,9 +10,12 @@ from empanada_desktop.core.components import split_components
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.median import MedianQueue
+from empanada_desktop.core.memory import give_back_memory
 from empanada_desktop.core.tracking import StackTracker, Tracks
 from empanada_desktop.engine.plane import PLANE_DIVISOR, PlaneSettings, panoptic_from, predict_plane
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+
+PLANES_BETWEEN_TIDYING = 16
 
 ReadPlane = Callable[[int], NDArray[np.float32]]
 WritePlane = Callable[[int, NDArray[np.uint32]], None]
@@ -48,6 +51,8 @@ def segment_stack(
         components, table = split_components(panoptic, settings.plane.things, PLANE_DIVISOR)
         tracker.add_plane(components, table)
         write_components(index, components)
+        if index % PLANES_BETWEEN_TIDYING == 0:
+            give_back_memory()
         context.report(index + 1, n_planes, f"{axis} planes")
     return tracker.finish()
 

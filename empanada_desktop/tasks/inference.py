@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.grey import GreyRange, grey_range
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.tasks.inference_params import PlaneParams
+from empanada_desktop.tasks.inference_params import InferenceParams, PlaneParams
 
 if TYPE_CHECKING:
     from empanada_desktop.engine.plane import PlaneSettings
@@ -38,7 +38,7 @@ def volume_grey_range(volume: "Volume") -> GreyRange:
     return grey_range(lambda index: volume.read_plane(Axis.XY, index), volume.planes(Axis.XY), volume.dtype)
 
 
-def plane_settings(params: PlaneParams, descriptor: "WeightsDescriptor") -> "PlaneSettings":
+def plane_settings(params: InferenceParams, descriptor: "WeightsDescriptor") -> "PlaneSettings":
     """Hand the parameters of a plane to the engine as single values."""
     from empanada_desktop.engine.plane import PlaneSettings
 
@@ -50,6 +50,7 @@ def plane_settings(params: PlaneParams, descriptor: "WeightsDescriptor") -> "Pla
         centre_min_distance=params.centre_min_distance,
         fine_boundaries=params.fine_boundaries,
         fill_holes=params.fill_holes,
+        min_area=params.min_area if isinstance(params, PlaneParams) else 0,
     )
 
 

@@ -12,8 +12,8 @@ OddPlanes = Literal[1, 3, 5, 7, 9, 11]
 PowerOfTwo = Literal[1, 2, 4, 8, 16, 32, 64]
 
 
-class PlaneParams(TaskParams):
-    """How one plane is turned into objects."""
+class InferenceParams(TaskParams):
+    """How a plane is turned into objects, on its own or within a stack."""
 
     weights: str = Field(
         BUNDLED_WEIGHTS,
@@ -87,7 +87,18 @@ class PlaneParams(TaskParams):
     )
 
 
-class StackParams(PlaneParams):
+class PlaneParams(InferenceParams):
+    """How a single plane is turned into objects."""
+
+    min_area: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        64,
+        title="Min area",
+        description="Objects with fewer pixels in the plane are dropped.",
+        json_schema_extra=ui("Clean up", unit="pixels"),
+    )
+
+
+class StackParams(InferenceParams):
     """How a stack of planes is turned into 3D objects."""
 
     inference_plane: Literal["xy", "xz", "yz"] = Field(
