@@ -201,14 +201,16 @@ def test_a_pretrained_encoder_is_taken_over(tmp_path: Path, config: str, start: 
         train.run(inputs, params, QuietContext())
 
 
-def test_finetuning_is_never_worse_than_the_start(tmp_path: Path, config: str, start: Weights) -> None:
+def test_finetuning_is_never_worse_than_the_start(tmp_path: Path, config: str) -> None:
+    """A learning rate that ruins weights which were good: what comes out is the start, to the bit."""
+    start = find_weights("MitoStarter_v1")
     path = tmp_path / "ruin.yaml"
     path.write_text(
-        yaml.safe_dump({"training": {"schedule": {"peak": 30.0}, "steps": 2, "batch_size": 2, "patch_size": 64}})
+        yaml.safe_dump({"training": {"schedule": {"peak": 0.3}, "steps": 2, "batch_size": 2, "patch_size": 64}})
     )
     params = finetune.Params(weights=str(start.file), config=str(path), finetunable_layers="all")
     result = finetune.run(finetune_inputs(tmp_path, validation_dir=str(DATA / "mito")), params, QuietContext())
-    assert result.best_score >= result.start_score >= 0
+    assert result.best_score == result.start_score > 0.3
     assert result.best_step == 0
     one, other = tensors_of(start), tensors_of(find_weights("tuned"))
     assert all(torch.equal(one[name], other[name]) for name in one)
