@@ -140,7 +140,7 @@ class _VolumeWork:
 
     def _fill(self, store: "ResultStore", context: JobContext) -> dict[str, int]:
         components, tracks = self._segment(store, context)
-        keep = keep_objects(tracks.objects, self.params.min_size, self.params.min_extent)
+        keep = keep_objects(tracks.objects, self.params.min_size, self.params.min_extent, self.volume.shape)
         ids, divisor = number_objects(tracks.objects.classes, keep, self.things, self.params.max_objects_per_class)
         if divisor != self.params.max_objects_per_class:
             self.notes.append(f"There are more objects than the label divisor holds: it became {divisor}.")

@@ -146,6 +146,12 @@ def test_fewer_planes_than_the_median_spans_all_come_out(planes: int, crop: NDAr
     assert (labels > 0).any(axis=(1, 2)).all()
 
 
+def test_a_single_plane_is_not_emptied_by_min_extent(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+    out = tmp_path / "plane.zarr"
+    result = segment(save(tmp_path, crop[:1]), out, min_size=100, min_extent=5)
+    assert result.objects["mito"] > 0
+
+
 def test_image_downsampling_keeps_the_size(
     crop: NDArray[np.uint8], standard: tuple[SegmentationResult, Path], tmp_path: Path
 ) -> None:
