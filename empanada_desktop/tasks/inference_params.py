@@ -104,7 +104,15 @@ class StackParams(InferenceParams):
     inference_plane: Literal["xy", "xz", "yz"] = Field(
         "xy",
         title="Inference plane",
-        description="The planes that the network sees. Take the orientation in which single planes look best.",
+        description="The planes that the network sees. Take the orientation in which single planes look best. "
+        "Ortho-plane runs all three and passes this over.",
+        json_schema_extra=ui("Across planes"),
+    )
+    ortho_plane: bool = Field(
+        False,
+        title="Ortho-plane",
+        description="Segment along xy, xz and yz and keep what the three agree on. Takes three times as long; "
+        "worth it where voxels are about as deep as wide.",
         json_schema_extra=ui("Across planes"),
     )
     median_filter_size: OddPlanes = Field(
@@ -112,6 +120,19 @@ class StackParams(InferenceParams):
         title="Median filter size",
         description="Smooth the confidence over this many planes. Voxels above 20 nm: 3; below 10 nm: 7 or 9.",
         json_schema_extra=ui("Across planes", unit="planes"),
+    )
+    voxel_votes: Annotated[int, Field(ge=1, le=3)] = Field(
+        2,
+        title="Voxel votes out of 3",
+        description="With ortho-plane: how many of the three stacks must see a voxel. "
+        "1 keeps all that any stack found, 3 only what all agree on.",
+        json_schema_extra=ui("Across planes", step=1),
+    )
+    permit_one_stack: bool = Field(
+        False,
+        title="Permit detections found in 1 stack",
+        description="With ortho-plane: also keep objects that one stack alone found.",
+        json_schema_extra=ui("Across planes"),
     )
     min_size: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         500,
@@ -141,6 +162,13 @@ class StackParams(InferenceParams):
         False,
         title="Return xy, xz, yz stacks",
         description="Also keep the result of each stack on its own.",
+        json_schema_extra=ui("Output"),
+    )
+    keep_predictions: bool = Field(
+        True,
+        title="Keep per-plane predictions",
+        description="Keep what the planes gave inside X.zarr: votes, sizes, erosion and dilation can then be changed "
+        "later within seconds, without the network.",
         json_schema_extra=ui("Output"),
     )
     chunk_size: tuple[int, ...] = Field(

@@ -62,6 +62,8 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> Segmentatio
     from empanada_desktop.io.weights import find_weights
 
     started = time.perf_counter()
+    if params.ortho_plane:
+        raise SettingsError("Ortho-plane is not there yet.", "Segment along one plane for now.")
     check_apart(inputs.out, inputs.volume)
     weights = find_weights(params.weights)
     with open_volume(inputs.volume, inputs.dataset, inputs.voxel_size) as volume:
