@@ -13,6 +13,9 @@ from empanada_desktop.gui.viewer.composing import DrawnImage, DrawnLabels, Drawn
 # Every 32nd colour of "inferno" by Stéfan van der Walt and Nathaniel Smith (CC0).
 INFERNO = ("#000004", "#1B0C41", "#4A0C6B", "#781C6D", "#A52C60", "#CF4446", "#ED6925", "#FB9B06", "#F7D13D", "#FCFFA4")
 
+# How strongly objects are drawn that are not selected, while only the selected ones are to be shown.
+ISOLATED_OTHERS = 0.12
+
 
 class LayerNumbers:
     """Numbers that tiles are kept under: one for each layer and each source that it has had."""
@@ -57,15 +60,15 @@ def _drawn_image(layer: ImageLayer, number: int) -> DrawnImage:
 def _drawn_labels(layer: LabelsLayer, number: int) -> DrawnLabels:
     fill = 0.0 if layer.style == "outline" else layer.opacity
     line = 0.0 if layer.style == "fill" else 1.0
-    others = 0.0 if layer.shows_selected_only else 1.0
+    faint = ISOLATED_OTHERS if layer.shows_selected_only else 1.0
     return DrawnLabels(
         number,
         layer.source,
         np.ascontiguousarray(layer.colour_table, np.uint8).copy(),
         layer.seed,
         packed(palette()),
-        (fill, fill * others),
-        (1.0, line * others),
+        (fill, min(fill, faint)),
+        (1.0, line * faint),
         np.array(sorted(layer.selected), np.uint32),
     )
 

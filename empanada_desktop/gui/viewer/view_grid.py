@@ -54,6 +54,8 @@ class ViewGrid(QWidget):
         self._spacing = Spacing()
         self._look = Look()
         self._fit_due = False
+        self._is_fitted = False
+        self._is_narrow = False
         self._splitters = LinkedSplitters([self.views.get(name, QWidget()) for name in NAMES])
         self._tabs = QTabBar()
         for name in self.views:
@@ -148,6 +150,7 @@ class ViewGrid(QWidget):
             zooms = [fitting_zoom(self._shape, self._spacing, one.axis, one.width(), one.height()) for one in shown]
             z, y, x = (length / 2 for length in self._shape)
             self._take_look(Look((z, y, x), min(zooms)))
+            self._is_fitted = True
 
     def show_place(self, voxel: Triple, zoom: float | None = None) -> None:
         """Jump: put the crosshair there, and that place in the middle of the views."""
@@ -164,10 +167,11 @@ class ViewGrid(QWidget):
         self.document.change_view(maximised=name, active=name or self.document.view.active)
 
     def set_narrow(self, is_narrow: bool) -> None:
-        """In a narrow window: one view, and tabs for the others."""
-        if is_narrow != self._tabs.isVisibleTo(self):
+        """In a narrow window: the active view alone, and tabs for the others; what is maximised stays so."""
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
             self._tabs.setVisible(is_narrow)
-            self.maximise(self.document.view.active if is_narrow else None)
+            self._show_maximised(self.document.view.maximised)
 
     def reset_edges(self) -> None:
         """Make the four views equally large."""
@@ -217,12 +221,12 @@ class ViewGrid(QWidget):
         self.document.change_view(centre=look.centre, zoom=look.zoom)
 
     def _take_tab(self, number: int) -> None:
-        if self._tabs.isVisible():
-            self.maximise(list(self.views)[number])
+        if self._is_narrow:
+            name = list(self.views)[number]
+            self.document.change_view(active=name, maximised=self.document.view.maximised and name)
 
     def _toggle(self, name: str) -> None:
-        is_single = self._tabs.isVisibleTo(self) or self.document.view.maximised != name
-        self.maximise(name if is_single else None)
+        self.maximise(name if self.document.view.maximised != name else None)
 
     # What the document says
 
@@ -255,7 +259,7 @@ class ViewGrid(QWidget):
             self._fit_due = True
             QTimer.singleShot(0, self, self._fit_if_due)
             return
-        self._fit_due = False
+        self._fit_due = self._is_fitted = False
         z, y, x = view.centre or [length / 2 for length in self._shape]
         self._look = Look((z, y, x), view.zoom)
         for plane in self.planes.values():
@@ -266,11 +270,16 @@ class ViewGrid(QWidget):
             view.set_active(other == name)
         if name in self.views:
             self._tabs.setCurrentIndex(list(self.views).index(name))
+        if self._is_narrow:
+            self._show_maximised(self.document.view.maximised)
 
     def _show_maximised(self, name: str | None) -> None:
+        if self._is_narrow:
+            name = self.document.view.active
         self._splitters.show_only(self.views.get(name) if name else None)
         for other, view in self.views.items():
             view.header.show_maximised(other == name)
+        self._fit_again()
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
         """Fit when the views have got their size."""
@@ -278,8 +287,13 @@ class ViewGrid(QWidget):
         QTimer.singleShot(0, self, self._fit_if_due)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Fit what waited for a size."""
+        """Fit what waited for a size, and what was fitted before."""
         super().resizeEvent(event)
+        self._fit_again()
+
+    def _fit_again(self) -> None:
+        """Views that show the whole volume go on doing so in their new size; a place that was zoomed to stays."""
+        self._fit_due = self._fit_due or self._is_fitted
         QTimer.singleShot(0, self, self._fit_if_due)
 
     def _fit_if_due(self) -> None:
