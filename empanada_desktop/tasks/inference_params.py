@@ -29,6 +29,14 @@ class InferenceParams(TaskParams):
         "Take the largest factor that still finds what you want: it is faster and often better.",
         json_schema_extra=ui("Input"),
     )
+    tile_size: Annotated[int, Field(ge=0, le=128_000)] = Field(
+        0,
+        title="Tile size",
+        description="Side of the tiles in which the network sees larger planes; 0 shows it the whole plane. "
+        "Smaller tiles take less memory. They overlap by 128 pixels of the downsampled image or a tenth of their side, "
+        "whichever is more, and objects are joined across them.",
+        json_schema_extra=ui("Input", unit="px", step=256),
+    )
     segmentation_confidence: Annotated[float, Field(ge=0.1, le=0.9)] = Field(
         0.5,
         title="Segmentation confidence",
