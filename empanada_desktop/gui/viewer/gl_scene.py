@@ -82,7 +82,7 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
     """
 
     picked = Signal(object, object)
-    """The id of the object that was clicked (0: none), and the keyboard modifiers."""
+    """The place in the scene of the object that was clicked (-1: none), and the keyboard modifiers."""
     camera_moved = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -287,11 +287,16 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
 
     def object_at(self, position: QPointF) -> int:
         """The id of the object that is seen at a position of the widget; 0 for none."""
+        place = self.place_at(position)
+        return 0 if place < 0 else int(self._scene.ids[place])
+
+    def place_at(self, position: QPointF) -> int:
+        """The place in the scene of the object that is seen at a position of the widget; -1 for none."""
         shown = np.repeat(self._is_shown, np.diff(self._scene.face_ends, prepend=0))
         faces = np.flatnonzero(shown)
         origin, direction = self._ray(position)
         face, _ = nearest_hit(origin, direction, self._world, self._scene.faces[faces])
-        return 0 if face < 0 else self._scene.object_of_face(int(faces[face]))
+        return -1 if face < 0 else self._scene.object_of_face(int(faces[face]))
 
     def position_of(self, voxel: tuple[float, float, float]) -> QPointF:
         """Where on the widget a place (z y x, voxels) is seen."""
@@ -335,7 +340,7 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
         if (event.position() - pressed).manhattanLength() >= CLICK:
             self.camera_moved.emit()
         elif event.button() == Qt.MouseButton.LeftButton:
-            self.picked.emit(self.object_at(event.position()), event.modifiers())
+            self.picked.emit(self.place_at(event.position()), event.modifiers())
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Zoom."""

@@ -1,8 +1,8 @@
 """Builds the surfaces of visible objects, and pictures for the walls of the 3D view, in a thread of its own."""
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,24 +29,26 @@ MOST_COLOURED, LARGEST_COLOURED = 20_000, 1 << 24
 
 @dataclass(frozen=True)
 class Scene:
-    """The surfaces of the objects of one layer. vertices: (n, 3) z y x in voxels of level 0; objects in order.
+    """The surfaces of the objects of some layers. vertices: (n, 3) z y x in voxels of level 0; objects in order.
 
-    table: colour places by id that keep neighbours apart, None where there are too many objects to compare.
-    Object i owns the vertices from vertex_ends[i - 1] to vertex_ends[i], and faces likewise.
+    Object i has the id ids[i] in the layer layer_ids[layer_of[i]]; it owns the vertices from vertex_ends[i - 1] to
+    vertex_ends[i], and faces likewise. tables: for each layer, colour places by id that keep neighbours apart, None
+    where there are too many objects to compare.
     """
 
-    layer_id: str = ""
+    layer_ids: tuple[str, ...] = ()
+    layer_of: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     ids: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     vertices: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     normals: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     faces: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     vertex_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     face_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    table: NDArray[np.uint8] | None = None
+    tables: "tuple[NDArray[np.uint8] | None, ...]" = ()
 
     def object_of_face(self, face: int) -> int:
-        """The id of the object that a face belongs to."""
-        return int(self.ids[np.searchsorted(self.face_ends, face, side="right")])
+        """The place in `ids` of the object that a face belongs to."""
+        return int(np.searchsorted(self.face_ends, face, side="right"))
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,23 @@ class _Wish:
     seed: int
     table: NDArray[np.uint8]
     spacing: Spacing
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The surfaces of one layer as they were built last, and what they were built from."""
+
+    made_of: tuple[PlaneSource, int]
+    n_faces: int
+    most_faces: int
+    meshes: "list[Mesh]"
+    boxes: "ObjectBoxes"
+    factor: NDArray[np.float32]
+
+    def serves(self, wish: _Wish, most_faces: int) -> bool:
+        """Whether building again would give the same."""
+        same = self.made_of == (wish.source, wish.source.version)
+        return same and (self.most_faces == most_faces or self.n_faces <= min(most_faces, self.most_faces))
 
 
 class _Superseded(Exception):  # noqa: N818 - an event, not an error
@@ -77,6 +96,7 @@ class SceneBuilder(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.most_faces = MOST_FACES
+        self._parts: dict[str, _Part] = {}
         self._jobs: dict[object, Callable[[], None]] = {}
         self._lock = threading.Condition()
         self._closed = False
@@ -84,13 +104,10 @@ class SceneBuilder(QObject):
         self._thread = threading.Thread(target=self._run, name="surfaces", daemon=True)
         self._thread.start()
 
-    def build(self, layer: LabelsLayer | None) -> None:
-        """Mesh all objects of a layer; None is an empty scene."""
-        if layer is None:
-            self._put("scene", lambda: self.built.emit(Scene()))
-        else:
-            wish = _Wish(layer.source, layer.id, layer.seed, layer.colour_table, layer.spacing)
-            self._put("scene", lambda: self._build(wish))
+    def build(self, layers: Sequence[LabelsLayer]) -> None:
+        """Mesh all objects of some layers; of none it is an empty scene."""
+        wishes = [_Wish(one.source, one.id, one.seed, one.colour_table, one.spacing) for one in layers]
+        self._put("scene", lambda: self._build(wishes))
 
     def read_wall(self, place: object, layer: ImageLayer, axis: Axis, index: int) -> None:
         """Read a plane, thinned to at most WALL_SIDE samples a side; `place` says which older wish this replaces."""
@@ -132,21 +149,34 @@ class SceneBuilder(QObject):
             except (_Superseded, AppError, OSError, EOFError):
                 continue
 
-    def _build(self, wish: "_Wish") -> None:
-        from empanada_desktop.core.meshes import nearest_hit, object_boxes
+    def _build(self, wishes: list[_Wish]) -> None:
+        from empanada_desktop.core.meshes import nearest_hit
 
+        most = self.most_faces // max(1, len(wishes))
+        kept = {one.layer_id: self._parts[one.layer_id] for one in wishes if one.layer_id in self._parts}
+        self._parts = kept
+        for wish in wishes:
+            part = self._parts.get(wish.layer_id)
+            if part is None or not part.serves(wish, most):
+                self._parts[wish.layer_id] = self._part(wish, most)
+        scene = _joined([(wish, self._parts[wish.layer_id]) for wish in wishes])
+        # Compiled here, for the first click on an object must not wait for it.
+        nearest_hit(np.zeros(3), np.ones(3), scene.vertices[:3], scene.faces[:0])
+        self.built.emit(scene)
+
+    def _part(self, wish: _Wish, most_faces: int) -> _Part:
+        from empanada_desktop.core.meshes import object_boxes
+
+        made_of = (wish.source, wish.source.version)
         labels, factor = self._read(wish.source)
         boxes = object_boxes(labels)
         steps = np.array([_first_step(extent) for extent in boxes.stops - boxes.starts], int)
         meshes = self._meshes(labels, boxes, steps)
         faces = sum(len(mesh.faces) for mesh in meshes)
-        if faces > self.most_faces:
+        if faces > most_faces:
             # Faces go with the square of the step.
-            meshes = self._meshes(labels, boxes, _coarser(steps, boxes, float(np.sqrt(faces / self.most_faces))))
-        scene = replace(_joined(meshes, wish.layer_id, factor), table=_table(wish, boxes, factor))
-        # Compiled here, for the first click on an object must not wait for it.
-        nearest_hit(np.zeros(3), np.ones(3), scene.vertices[:3], scene.faces[:0])
-        self.built.emit(scene)
+            meshes = self._meshes(labels, boxes, _coarser(steps, boxes, float(np.sqrt(faces / most_faces))))
+        return _Part(made_of, faces, most_faces, meshes, boxes, factor)
 
     def _meshes(self, labels: NDArray[np.uint32], boxes: "ObjectBoxes", steps: NDArray[np.int_]) -> "list[Mesh]":
         from empanada_desktop.core.meshes import object_mesh
@@ -220,22 +250,26 @@ def _table(wish: _Wish, boxes: "ObjectBoxes", factor: NDArray[np.float32]) -> ND
     return neighbourly_table(boxes.ids, starts, stops, wish.seed, wish.table, wish.spacing)
 
 
-def _joined(meshes: "list[Mesh]", layer_id: str, factor: NDArray[np.float32]) -> Scene:
-    if not meshes:
-        return Scene(layer_id)
+def _joined(parts: list[tuple[_Wish, _Part]]) -> Scene:
+    layer_ids = tuple(wish.layer_id for wish, _ in parts)
+    tables = tuple(_table(wish, part.boxes, part.factor) for wish, part in parts)
+    owned = [(place, part, mesh) for place, (_, part) in enumerate(parts) for mesh in part.meshes]
+    if not owned:
+        return Scene(layer_ids, tables=tables)
+    meshes = [mesh for _, _, mesh in owned]
     vertex_ends = np.cumsum([len(mesh.vertices) for mesh in meshes])
-    face_ends = np.cumsum([len(mesh.faces) for mesh in meshes])
     offsets = np.concatenate([[0], vertex_ends[:-1]])
     faces = [mesh.faces + np.int32(offset) for mesh, offset in zip(meshes, offsets, strict=True)]
-    normals = np.concatenate([mesh.normals for mesh in meshes]) / factor
     return Scene(
-        layer_id,
+        layer_ids,
+        np.array([place for place, _, _ in owned], np.int64),
         np.array([mesh.label_id for mesh in meshes], np.uint32),
-        np.concatenate([mesh.vertices for mesh in meshes]) * factor,
-        normals.astype(np.float32),
+        np.concatenate([mesh.vertices * part.factor for _, part, mesh in owned]),
+        np.concatenate([(mesh.normals / part.factor).astype(np.float32) for _, part, mesh in owned]),
         np.concatenate(faces).astype(np.int32),
         vertex_ends,
-        face_ends,
+        np.cumsum([len(mesh.faces) for mesh in meshes]),
+        tables,
     )
 
 

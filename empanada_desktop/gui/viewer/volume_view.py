@@ -173,18 +173,17 @@ class VolumeView(ViewFrame):
         self._show_rest()
 
     def _take_voxels(self, layer: Layer, _box: Box) -> None:
-        if self.gl is not None and self.isVisible() and layer is self._labels():
+        if self.gl is not None and self.isVisible() and layer in self._seen():
             self._timers[REBUILD_MS].start()
 
-    def _labels(self) -> LabelsLayer | None:
-        """The layer whose objects are shown: the active one if it is seen, otherwise the topmost that is."""
-        seen = [layer for layer in self.document.of_kind(LabelsLayer) if layer.visible and not layer.is_preview]
-        return next((layer for layer in seen if layer is self.document.active), seen[-1] if seen else None)
+    def _seen(self) -> list[LabelsLayer]:
+        """The layers whose objects are shown: all that are visible, but for previews."""
+        return [layer for layer in self.document.of_kind(LabelsLayer) if layer.visible and not layer.is_preview]
 
     def _rebuild(self) -> None:
         if self._builder is not None:
             self._asked.clear()
-            self._builder.build(self._labels())
+            self._builder.build(self._seen())
             self._ask_walls()
 
     def _take_scene(self, scene: Scene) -> None:
@@ -197,27 +196,26 @@ class VolumeView(ViewFrame):
 
     def _keep_neighbours_apart(self) -> None:
         """Give objects that came since the last time a colour that their neighbours do not have."""
-        layer, table = self._layer_shown(), self._scene.table
-        if layer is not None and table is not None and not np.array_equal(table, layer.colour_table):
-            self.document.change_layer(layer, colour_table=table)
+        for place, layer in self._layers_shown().items():
+            table = self._scene.tables[place]
+            if table is not None and not np.array_equal(table, layer.colour_table):
+                self.document.change_layer(layer, colour_table=table)
 
     def _colour(self, *_what: object) -> None:
         """Colour what is there: labels' colours, selected ones brighter, hidden ones not at all."""
-        layer = self._layer_shown()
-        if self.gl is None or layer is None:
-            if self.gl is not None:
-                self.gl.set_colours(np.zeros((len(self._scene.ids), 3), np.uint8), np.zeros(len(self._scene.ids), bool))
+        if self.gl is None:
             return
-        ids = self._scene.ids
-        is_selected: NDArray[np.bool_] = np.isin(ids, np.array(sorted(layer.selected), np.uint32))
-        colours = colours_of(ids, layer.colour_table, layer.seed).astype(np.float32)
-        colours[is_selected] += (255 - colours[is_selected]) * BRIGHTER
-        shown = is_selected if layer.shows_selected_only else np.ones(len(ids), np.bool_)
-        self.gl.set_colours(colours.astype(np.uint8), shown)
+        colours = np.zeros((len(self._scene.ids), 3), np.uint8)
+        shown = np.zeros(len(colours), np.bool_)
+        for place, layer in self._layers_shown().items():
+            own = self._scene.layer_of == place
+            colours[own], shown[own] = _looks(layer, self._scene.ids[own])
+        self.gl.set_colours(colours, shown)
 
-    def _layer_shown(self) -> LabelsLayer | None:
-        layers = self.document.of_kind(LabelsLayer)
-        return next((layer for layer in layers if layer.id == self._scene.layer_id and layer.visible), None)
+    def _layers_shown(self) -> dict[int, LabelsLayer]:
+        """The layers of the scene that are visible now, by their place in it."""
+        seen = {layer.id: layer for layer in self._seen()}
+        return {place: seen[one] for place, one in enumerate(self._scene.layer_ids) if one in seen}
 
     # Walls and crosshair
 
@@ -268,21 +266,22 @@ class VolumeView(ViewFrame):
 
     # Picking and words
 
-    def _take_pick(self, label_id: int, modifiers: Qt.KeyboardModifier) -> None:
+    def _take_pick(self, place: int, modifiers: Qt.KeyboardModifier) -> None:
         self.activated.emit()
-        layer = self._layer_shown()
-        if layer is None:
-            return
         adding = bool(modifiers & ADDING)
-        if label_id:
+        if place < 0:
+            for other in () if adding else self._layers_shown().values():
+                self.document.select(other, ())
+            return
+        layer = self._layers_shown().get(int(self._scene.layer_of[place]))
+        label_id = int(self._scene.ids[place])
+        if layer is not None:
             self.document.select(layer, layer.selected ^ {label_id} if adding else {label_id})
-        elif not adding:
-            self.document.select(layer, ())
 
     def _tell(self) -> None:
         planes = f"{self.gl.n_walls} planes" if self.gl is not None and self.gl.n_walls else ""
         number = len(self._scene.ids)
-        objects = f"{number} object{'' if number == 1 else 's'}" if self._layer_shown() else "no labels yet"
+        objects = f"{number} object{'' if number == 1 else 's'}" if self._layers_shown() else "no labels yet"
         self._own_header.words.setText(", ".join(part for part in (objects, planes) if part))
 
     def _tell_progress(self, done: int, total: int) -> None:
@@ -291,6 +290,14 @@ class VolumeView(ViewFrame):
     def _take_picture(self) -> None:
         if self.gl is not None:
             self.picture_taken.emit(self.gl.grabFramebuffer())
+
+
+def _looks(layer: LabelsLayer, ids: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Colours (n, 3) of objects of a layer, and which of them are seen."""
+    is_selected: NDArray[np.bool_] = np.isin(ids, np.array(sorted(layer.selected), np.uint32))
+    colours = colours_of(ids, layer.colour_table, layer.seed).astype(np.float32)
+    colours[is_selected] += (255 - colours[is_selected]) * BRIGHTER
+    return colours.astype(np.uint8), is_selected if layer.shows_selected_only else np.ones(len(ids), np.bool_)
 
 
 def has_opengl() -> bool:

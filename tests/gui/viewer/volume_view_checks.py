@@ -120,6 +120,22 @@ def test_hiding_the_labels_hides_the_surfaces(solid: Any) -> None:
     assert solid.grid.volume_view.words == "no labels yet, 3 planes"
 
 
+def test_the_objects_of_all_visible_layers_are_seen(solid: Any) -> None:
+    other = solid.labels.duplicate()
+    other.source.array[:] = 0
+    other.source.array[2:8, 30:38, 5:12] = 7
+    solid.document.add_layer(other)
+    solid.settle()
+    view = solid.grid.volume_view
+    assert view.words == "3 objects, 3 planes"
+    solid.qtbot.mouseClick(view.gl, LEFT, pos=view.gl.position_of((4, 34, 8.5)).toPoint())
+    assert (other.selected, solid.labels.selected) == ({7}, frozenset()), "the same id in two layers is two objects"
+    solid.document.change_layer(other, visible=False)
+    solid.settle()
+    assert view.words == "2 objects, 3 planes"
+    assert view.gl.object_at(view.gl.position_of(MIDDLES[9])) == 9
+
+
 def test_scrolling_does_not_redraw_before_it_rests(solid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[object] = []
     monkeypatch.setattr(solid.grid.volume_view.gl, "set_crosshair", moved.append)
