@@ -123,9 +123,16 @@ class Worker:
             hint = "Close other programs, choose a larger image downsampling, or work on a part of the volume."
             return Failed(request.number, AppError("There is not enough memory for this.", hint))
         except Exception as error:  # noqa: BLE001 - the worker's boundary: a defect becomes a report, not a dead process
-            return _faulted(request.number, error)
+            return self._cancelled_or_faulted(context, error)
         finally:
             self._current = None
+
+    def _cancelled_or_faulted(self, context: WorkerContext, error: Exception) -> News:
+        """A library may catch the interruption and raise an error of its own; torch does while it loads weights."""
+        if not context.stopped.is_set():
+            return _faulted(context.request.number, error)
+        log.info("cancelled; what was interrupted said: %s", error)
+        return Stopped(context.request.number)
 
     def _listen(self) -> None:
         while True:

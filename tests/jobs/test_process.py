@@ -116,6 +116,12 @@ def test_cancelling_works_in_the_middle_of_a_plane(child: Child) -> None:
     assert child.carry_out(deeds.Echo(), QuietContext())[1] == pid
 
 
+def test_an_interruption_that_a_library_makes_its_own_error_of_is_a_cancellation(child: Child) -> None:
+    child.carry_out(deeds.Echo(), QuietContext())
+    with pytest.raises(JobCancelled):
+        child.carry_out(deeds.Swallow(), Watcher(cancel_after=1), stops_after=0.0)
+
+
 def test_a_file_being_written_is_not_interrupted(child: Child) -> None:
     deed = deeds.Deaf("empanada_desktop.io.ome_zarr", seconds=0.8)
     assert child.carry_out(deed, Watcher(cancel_after=1), stops_after=0.1) == "not stopped"
