@@ -48,7 +48,7 @@ class Tracks:
 
 
 @dataclass(frozen=True)
-class _Plane:
+class PlaneRecord:
     """What is kept of a plane: its components, and their overlaps (rows) with those of the plane before, from 0."""
 
     table: ComponentTable
@@ -71,18 +71,27 @@ class StackTracker:
         self._axis = axis
         self._merge_iou = merge_iou
         self._merge_ioa = merge_ioa
-        self._planes: list[_Plane] = []
+        self._planes: list[PlaneRecord] = []
         self._previous: NDArray[np.uint32] | None = None
 
-    def add_plane(self, components: NDArray[np.uint32], table: ComponentTable) -> None:
-        """Take the next plane, as `split_components` returns it; the array is read again at the next call."""
+    def add_plane(self, components: NDArray[np.uint32], table: ComponentTable) -> PlaneRecord:
+        """Take the next plane, as `split_components` returns it; the array is read again at the next call.
+
+        Returns what is kept of it: enough to go on from there another day.
+        """
         if self._previous is None:
             nothing = np.zeros(0, np.int64)
-            self._planes.append(_Plane(table, nothing, nothing, nothing))
+            self._planes.append(PlaneRecord(table, nothing, nothing, nothing))
         else:
             overlaps = contingency(self._previous, components).overlaps
             self._planes.append(_link(self._planes[-1].table, table, overlaps))
         self._previous = components
+        return self._planes[-1]
+
+    def take_up(self, records: Sequence[PlaneRecord], previous: NDArray[np.uint32] | None = None) -> None:
+        """Begin after planes that were added before; `previous`, the last one's components, when more will follow."""
+        self._planes = list(records)
+        self._previous = previous
 
     def finish(self) -> Tracks:
         """Match forward and backward and return the objects."""
@@ -135,11 +144,11 @@ class StackTracker:
         return labels[own_of]
 
 
-def _link(before: ComponentTable, here: ComponentTable, overlaps: Contingency) -> _Plane:
+def _link(before: ComponentTable, here: ComponentTable, overlaps: Contingency) -> PlaneRecord:
     """Keep the overlaps of instances of the same class."""
     first, second = overlaps.first.astype(np.int64) - 1, overlaps.second.astype(np.int64) - 1
     kept = (before.classes[first] == here.classes[second]) & here.is_thing[second]
-    return _Plane(here, first[kept], second[kept], overlaps.voxels[kept])
+    return PlaneRecord(here, first[kept], second[kept], overlaps.voxels[kept])
 
 
 def _merge_by_label(labels: Indices, areas: Indices) -> tuple[Indices, Indices, Indices]:

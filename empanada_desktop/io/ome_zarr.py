@@ -3,9 +3,11 @@
     X.zarr/zarr.json              attributes: "ome" (version), "empanada_desktop" (state, recipe, shape, voxel size)
     X.zarr/labels/<class>/0, 1 …  uint32, z y x, one multiscale label group per class
     X.zarr/stacks/<plane>/<class>/0 …  single stacks, laid out alike
+    X.zarr/predictions/<plane>/…  finished planes of the network's passes; they stay when they are wanted later
     X.zarr/unfinished/…           scratch arrays, gone when the result is complete
 
-Replacing a result keeps the old one beside the new as X.zarr.previous until the new one is complete.
+Replacing a result keeps the old one beside the new as X.zarr.previous until the new one is complete. Every step is such
+that work which is broken off anywhere, by force too, leaves what resume() can go on from.
 """
 
 import shutil
@@ -22,7 +24,7 @@ from zarr.codecs import ZstdCodec
 
 from empanada_desktop.core.blocks import blocks
 from empanada_desktop.core.context import JobContext, QuietContext
-from empanada_desktop.core.geometry import Box, Spacing
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.locks import hold, is_held
 from empanada_desktop.io.ome_metadata import (
@@ -34,7 +36,8 @@ from empanada_desktop.io.ome_metadata import (
     read_header,
     read_recipe,
 )
-from empanada_desktop.io.volumes.faults import reading, writing
+from empanada_desktop.io.predictions import PREDICTIONS, StackPlanes
+from empanada_desktop.io.volumes.faults import writing
 
 __all__ = ["ResultStore", "is_complete", "read_header", "read_recipe"]
 
@@ -72,14 +75,19 @@ class ResultStore:
         z, y, x = (chunk,) * 3 if isinstance(chunk, int) else chunk
         clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
         with writing(path):
-            replaces = _make_room(path, overwrite)
+            replaces = _check_room(path, overwrite)
             header = ResultHeader(shape, spacing, clipped, recipe, replaces=replaces)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{path.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
             try:
-                root = zarr.create_group(str(path), attributes={OWN_KEY: header.to_attributes()}, zarr_format=3)
+                zarr.create_group(str(part), attributes={OWN_KEY: header.to_attributes()}, zarr_format=3)
+                _make_room(path)
+                part.rename(path)
             except BaseException:
-                _clear(path, replaces)
+                shutil.rmtree(part, ignore_errors=True)
                 raise
-        return cls(path, root, header)
+            return cls(path, zarr.open_group(str(path), mode="r+"), header)
 
     @classmethod
     def resume(cls, path: str | Path) -> Self:
@@ -90,8 +98,11 @@ class ResultStore:
             raise VolumeError(f"{path} is no unfinished result.", "Choose another path.")
         if is_held(path):
             raise _busy(path)
-        with reading(path):
-            return cls(path, zarr.open_group(str(path), mode="r+"), header)
+        with writing(path):
+            store = cls(path, zarr.open_group(str(path), mode="r+"), header)
+            for torn in path.rglob("*.partial"):  # zarr writes each file under such a name first
+                torn.unlink(missing_ok=True)
+            return store
 
     def label_array(self, group: str, class_id: int, class_name: str, divisor: int) -> Array:
         """Return level 0 of a label image ("labels/mito", "stacks/xy/mito"): uint32, z y x; made when it is not there.
@@ -110,7 +121,9 @@ class ResultStore:
         `shape` begins with the plane; each index along it is one file (a shard) with chunks of the size given inside,
         so that a plane is written in one go and any part of it can be read alone.
         """
-        path = f"{SCRATCH}/{name}"
+        return self._plane_array(f"{SCRATCH}/{name}", shape, chunks, dtype)
+
+    def _plane_array(self, path: str, shape: tuple[int, ...], chunks: tuple[int, ...], dtype: DTypeLike) -> Array:
         inner = tuple(max(1, min(size, length)) for size, length in zip(chunks, shape, strict=True))
         whole = tuple(-(-length // size) * size for size, length in zip(inner, shape, strict=True))
         if path in self._root:
@@ -125,12 +138,25 @@ class ResultStore:
             fill_value=0,
         )
 
+    def stack_planes(self, axis: Axis, chunk: int = 256) -> StackPlanes:
+        """Return the planes of the stack along `axis` that are finished; append() adds to them."""
+        order = (axis.normal, *axis.in_plane)
+        n_planes, rows, columns = (self.header.shape[position] for position in order)
+        path = f"{PREDICTIONS}/{axis}/components"
+        array = self._plane_array(path, (n_planes, rows, columns), (1, chunk, chunk), np.uint32)
+        return StackPlanes(array, self.path / path)
+
     def update_recipe(self, recipe: dict[str, Any]) -> None:
         """Replace the recipe while the work goes on."""
         self._write_header(recipe, is_complete=False)
 
-    def finish(self, recipe: dict[str, Any] | None = None, context: JobContext | None = None) -> Path:
-        """Build the pyramids block by block, write the metadata, drop the scratch, and mark the result complete."""
+    def finish(
+        self,
+        recipe: dict[str, Any] | None = None,
+        context: JobContext | None = None,
+        keep_predictions: bool = False,
+    ) -> Path:
+        """Build the pyramids block by block, write the metadata, mark the result complete, and drop the scratch."""
         context = context or QuietContext()
         with writing(self.path):
             groups = sorted(self._label_groups())
@@ -138,8 +164,10 @@ class ResultStore:
                 context.report(number, len(groups), f"writing smaller copies of {group}")
                 self._write_pyramid(group, context)
             self._point_to_labels([group.removeprefix("labels/") for group in groups if group.startswith("labels/")])
-            shutil.rmtree(self.path / SCRATCH, ignore_errors=True)
+            # Marked first: what is to go is needed as long as the result is not whole.
             self._write_header(self.header.recipe if recipe is None else recipe, is_complete=True)
+            for folder in (SCRATCH,) if keep_predictions else (SCRATCH, PREDICTIONS):
+                shutil.rmtree(self.path / folder, ignore_errors=True)
             if self.header.replaces:
                 shutil.rmtree(_previous(self.path), ignore_errors=True)
         self._let_go()
@@ -172,7 +200,11 @@ class ResultStore:
     def _label_groups(self) -> Iterator[str]:
         """Paths of the label images: the groups that label_array made."""
         for path, node in self._root.members(max_depth=None):
-            if isinstance(node, zarr.Group) and not path.startswith(SCRATCH) and "class_id" in _own(node):
+            if (
+                isinstance(node, zarr.Group)
+                and not path.startswith((SCRATCH, PREDICTIONS))
+                and "class_id" in _own(node)
+            ):
                 yield path
 
     def _write_pyramid(self, group: str, context: JobContext) -> None:
@@ -237,32 +269,50 @@ def _previous(path: Path) -> Path:
 def _clear(path: Path, replaces: bool) -> None:
     """Remove an unfinished result, and give its place back to the one that it was to replace."""
     if path.exists():
-        shutil.rmtree(path)
+        _remove(path)
     if replaces and _previous(path).exists():
         _previous(path).rename(path)
 
 
-def _make_room(path: Path, overwrite: bool) -> bool:
-    """See that nothing is at `path`: refuse, or move one of our complete results aside; True if one is kept there."""
+def _remove(path: Path) -> None:
+    """Remove a result; whenever this is broken off, nothing half removed stands in its place."""
+    going = path.with_name(f"{path.name}.removed")
+    shutil.rmtree(going, ignore_errors=True)
+    path.rename(going)
+    shutil.rmtree(going)
+
+
+def _check_room(path: Path, overwrite: bool) -> bool:
+    """Refuse a path that is taken; True when one of our complete results will be kept aside until the new one is."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         return False
     if not overwrite:
         raise _taken(path)
     if path.is_dir() and not any(path.iterdir()):
-        path.rmdir()
         return False
     header = _own_result(path)
     if not header.is_complete:
         if is_held(path):
             raise _busy(path)
-        shutil.rmtree(path)
         return header.replaces and _previous(path).exists()
     if _previous(path).exists():
         _own_result(_previous(path))
-        shutil.rmtree(_previous(path))
-    path.rename(_previous(path))
     return True
+
+
+def _make_room(path: Path) -> None:
+    """Clear a path that _check_room has let pass: move a complete result aside, remove an unfinished one."""
+    if not path.exists():
+        return
+    header = read_header(path)
+    if header is None:
+        path.rmdir()
+    elif not header.is_complete:
+        _remove(path)
+    else:
+        if _previous(path).exists():
+            shutil.rmtree(_previous(path))
+        path.rename(_previous(path))
 
 
 def _taken(path: Path) -> VolumeError:

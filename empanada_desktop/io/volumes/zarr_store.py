@@ -20,6 +20,7 @@ from empanada_desktop.io.volumes.volume import DatasetInfo, Opened
 
 METADATA_FILES = ("zarr.json", ".zarray", ".zgroup", ".zattrs")
 MOST_LISTED = 12
+BESIDE_RESULTS = ("unfinished", "predictions")  # of our results, and no images
 
 Node = zarr.Array[Any] | zarr.Group
 
@@ -79,7 +80,7 @@ def _refuse_unfinished(root: Node, path: Path) -> None:
     if isinstance(state, Mapping) and state.get("state") == "unfinished":
         raise VolumeError(
             f"{path} is an unfinished result.",
-            "Wait for the job that writes it, or run that job again with --overwrite.",
+            "Wait for the job that writes it, or run that job again: it goes on from there.",
         )
 
 
@@ -193,7 +194,7 @@ def _images(group: Node, prefix: str = "") -> Iterator[str]:
         levels = {str(item.get("path")) for entry in entries for item in entry.get("datasets") or []}
     for name, member in sorted(group.members(), key=lambda item: item[0]):
         path = f"{prefix}/{name}" if prefix else name
-        if name in levels or path in levels or (prefix == "" and name == "unfinished"):
+        if name in levels or path in levels or (prefix == "" and name in BESIDE_RESULTS):
             continue
         if isinstance(member, zarr.Group) or len(member.shape) >= 2:
             yield from _images(member, path)
