@@ -68,9 +68,16 @@ def segment_plane(
     return labels_from(predict_plane(predictor, plane, settings), settings, label_divisor)
 
 
-def labels_from(outputs: PlaneOutputs, settings: PlaneSettings, label_divisor: int) -> tuple[NDArray[np.uint32], int]:
-    """Return the labels of a plane and their divisor, as segment_plane does, from outputs that are there already."""
+def labels_from(
+    outputs: PlaneOutputs, settings: PlaneSettings, label_divisor: int, inside: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.uint32], int]:
+    """Return the labels of a plane and their divisor, as segment_plane does, from outputs that are there already.
+
+    `inside`, (H, W), confines them: what lies elsewhere is background before objects are told apart and counted.
+    """
     panoptic = panoptic_from(outputs, settings)
+    if inside is not None:
+        panoptic[~inside] = 0
     components, table = split_components(panoptic, settings.things, PLANE_DIVISOR)
     keep = (table.areas >= settings.min_area) | ~table.is_thing
     ids, divisor = number_objects(table.classes, keep, settings.things, label_divisor)

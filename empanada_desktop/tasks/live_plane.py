@@ -2,12 +2,13 @@
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from empanada_desktop.core.confine import PlaneMask
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.grey import GreyRange
@@ -27,12 +28,17 @@ Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class LivePlane:
-    """Which plane of which volume: region is first row, first column, last row, last column (not included)."""
+    """Which plane of which volume: region is first row, first column, last row, last column (not included).
+
+    inside: the pixels of the region that count, all when None; the network sees the others, too, so that planes that
+    differ in nothing else are equal and have the same outputs.
+    """
 
     ref: "VolumeRef"
     axis: Axis
     index: int
     region: Region | None = None
+    inside: PlaneMask | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,8 @@ class LivePlanes:
         started = time.perf_counter()
         weights = self._weights_of(params)
         settings = plane_settings(params, weights.descriptor)
-        labels, divisor = labels_from(outputs, settings, params.max_objects_per_class)
+        inside = None if plane.inside is None else plane.inside.inside
+        labels, divisor = labels_from(outputs, settings, params.max_objects_per_class, inside)
         counts = _counts(labels, divisor)
         objects = {title: counts.get(number, 0) for number, title in weights.descriptor.class_names.items()}
         centres = _centres(outputs, params) if settings.things else np.zeros((0, 2))

@@ -3,12 +3,14 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from empanada_desktop.core.confine import inside_of, window_of
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange
@@ -48,6 +50,19 @@ class Inputs(TaskInputs):
         description="Confine to a rectangle of the plane: first row, first column, last row, last column "
         "(the last ones not included).",
     )
+    confine_to: str | None = Field(
+        None,
+        title="Confine to",
+        description="A volume of labels, as large as the volume: objects are only found inside its labels.",
+    )
+    confine_dataset: str | None = Field(
+        None, title="Dataset of labels", description="Array inside --confine-to, when that is an HDF5 or Zarr file."
+    )
+    confine_ids: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (),
+        title="Labels",
+        description="Which labels of --confine-to, as one or more ids with commas between. Left out: all of them.",
+    )
     dataset: str | None = Field(None, title="Dataset", description="Array inside an HDF5 or Zarr file.")
     voxel_size: VoxelSize = None
     overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
@@ -63,8 +78,12 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
     out = check_tiff_output(inputs.out, inputs.overwrite)
     check_apart(inputs.out, inputs.volume)
     weights = find_weights(params.weights)
-    with open_volume(inputs.volume, inputs.dataset, inputs.voxel_size) as volume:
-        planes = _PlaneReader(volume, inputs, volume_grey_range(volume))
+    with ExitStack() as opened:
+        volume = opened.enter_context(open_volume(inputs.volume, inputs.dataset, inputs.voxel_size))
+        labels = None
+        if inputs.confine_to is not None:
+            labels = opened.enter_context(open_volume(inputs.confine_to, inputs.confine_dataset))
+        planes = _PlaneReader(volume, labels, inputs, volume_grey_range(volume))
         recipe = make_recipe("segment-plane", params, inputs, **result_facts(volume, weights, planes.grey)).to_dict()
         predictor = Predictor.from_weights(weights, use_gpu=params.use_gpu, threads=params.threads)
         work = _Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
@@ -75,10 +94,16 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
 
 
 class _PlaneReader:
-    """The planes to segment, as grey values in 0..1, confined to the region."""
+    """The planes to segment, as grey values in 0..1, confined to the region and to labels."""
 
-    def __init__(self, volume: "Volume", inputs: Inputs, grey: GreyRange) -> None:
+    def __init__(self, volume: "Volume", labels: "Volume | None", inputs: Inputs, grey: GreyRange) -> None:
+        if labels is not None and labels.shape != volume.shape:
+            raise SettingsError(
+                f"The labels to confine to are {_by(labels.shape)} voxels, the volume is {_by(volume.shape)}.",
+                "Choose labels of this volume.",
+            )
         self.volume = volume
+        self.labels, self.ids = labels, inputs.confine_ids
         self.grey = grey
         self.axis = Axis(inputs.plane)
         self.indices = _indices(volume.planes(self.axis), inputs)
@@ -98,6 +123,12 @@ class _PlaneReader:
     def read(self, index: int) -> NDArray[np.float32]:
         return self.grey.scale(self.volume.read_plane(self.axis, index)[self.rows, self.columns])
 
+    def inside(self, index: int) -> NDArray[np.bool_] | None:
+        """The pixels that count; None for all of them."""
+        if self.labels is None:
+            return None
+        return inside_of(self.labels.read_plane(self.axis, index)[self.rows, self.columns], self.ids)
+
 
 class _Segmentation:
     """Segments planes and counts what was found."""
@@ -116,19 +147,36 @@ class _Segmentation:
         write_label_tiff(out, labels, planes.shape, planes.spacing, recipe, np.uint32, overwrite=True)
 
     def _labels(self, planes: _PlaneReader, context: JobContext) -> Iterator[NDArray[np.uint32]]:
-        from empanada_desktop.engine.plane import segment_plane
-
         for done, index in enumerate(planes.indices, 1):
             context.check_cancelled()
-            labels, divisor = segment_plane(self.predictor, planes.read(index), self.settings, self.divisor)
+            labels, divisor = self._plane(planes, index)
             self._count(labels, divisor, index)
             yield labels
             context.report(done, len(planes.indices), f"{planes.axis} planes")
+
+    def _plane(self, planes: _PlaneReader, index: int) -> tuple[NDArray[np.uint32], int]:
+        from empanada_desktop.engine.plane import labels_from, predict_plane, segment_plane
+
+        inside = planes.inside(index)
+        if inside is None:
+            return segment_plane(self.predictor, planes.read(index), self.settings, self.divisor)
+        labels, window = np.zeros(inside.shape, np.uint32), window_of(inside)
+        if window is None:
+            return labels, self.divisor
+        top, left, bottom, right = window
+        seen = np.s_[top:bottom, left:right]
+        outputs = predict_plane(self.predictor, planes.read(index)[seen], self.settings)
+        labels[seen], divisor = labels_from(outputs, self.settings, self.divisor, inside[seen])
+        return labels, divisor
 
     def _count(self, labels: NDArray[np.uint32], divisor: int, index: int) -> None:
         if divisor != self.divisor:
             self.notes.append(f"Plane {index} holds more objects than {self.divisor}: its label divisor is {divisor}.")
         self.objects.update((np.unique(labels[labels > 0]) // divisor).tolist())
+
+
+def _by(shape: Sequence[int]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def _indices(n_planes: int, inputs: Inputs) -> Sequence[int]:
