@@ -10,6 +10,7 @@ BUNDLED_WEIGHTS = "MitoStarter_v1"
 
 OddPlanes = Literal[1, 3, 5, 7, 9, 11]
 PowerOfTwo = Literal[1, 2, 4, 8, 16, 32, 64]
+Backend = Literal["auto", "torch", "openvino"]
 
 
 class InferenceParams(TaskParams):
@@ -35,7 +36,7 @@ class InferenceParams(TaskParams):
         description="Side of the tiles in which the network sees larger planes; 0 shows it the whole plane. "
         "Smaller tiles take less memory. They overlap by 128 pixels of the downsampled image or a tenth of their side, "
         "whichever is more, and objects are joined across them.",
-        json_schema_extra=ui("Input", unit="px", step=256),
+        json_schema_extra=ui("Input", unit="px", step=256, zero="whole plane"),
     )
     segmentation_confidence: Annotated[float, Field(ge=0.1, le=0.9)] = Field(
         0.5,
@@ -61,19 +62,19 @@ class InferenceParams(TaskParams):
         False,
         title="Fine boundaries",
         description="Draw the borders between touching objects at full resolution. Takes more memory.",
-        json_schema_extra=ui("Objects"),
+        json_schema_extra=ui("Objects", words="Sharper edges"),
     )
     semantic_only: bool = Field(
         False,
         title="Semantic only",
         description="Only say which class a voxel belongs to; do not tell objects apart.",
-        json_schema_extra=ui("Objects"),
+        json_schema_extra=ui("Objects", words="No separate objects"),
     )
     fill_holes: bool = Field(
         False,
         title="Fill holes",
         description="Fill holes inside objects, plane by plane. Neighbouring objects are never touched.",
-        json_schema_extra=ui("Clean up"),
+        json_schema_extra=ui("Clean up", words="Inside each object"),
     )
     max_objects_per_class: Annotated[int, Field(ge=1, le=100_000_000)] = Field(
         10_000,
@@ -85,12 +86,26 @@ class InferenceParams(TaskParams):
         True,
         title="Use GPU",
         description="Run the network on the graphics card when there is one.",
-        json_schema_extra=ui("Computer"),
+        json_schema_extra=ui("Computer", words="When there is one"),
     )
     threads: Annotated[int, Field(ge=0, le=1024)] = Field(
         0,
         title="Threads",
         description="Processor threads to use; 0 takes what the machine offers.",
+        json_schema_extra=ui("Computer", zero="all"),
+    )
+    backend: Backend = Field(
+        "auto",
+        title="Back end",
+        description="What runs the network on the processor. auto: the faster one, measured once for these weights on "
+        "this computer. The results are the same but for rounding. The graphics card always uses torch.",
+        json_schema_extra=ui("Computer"),
+    )
+    use_quantised: bool = Field(
+        False,
+        title="Use quantised",
+        description="Run the 8-bit form of the weights on the processor: faster, slightly other results. "
+        "Make it first from planes of your data, with the quantise command.",
         json_schema_extra=ui("Computer"),
     )
 
@@ -121,7 +136,7 @@ class StackParams(InferenceParams):
         title="Ortho-plane",
         description="Segment along xy, xz and yz and keep what the three agree on. Takes three times as long; "
         "worth it where voxels are about as deep as wide.",
-        json_schema_extra=ui("Across planes"),
+        json_schema_extra=ui("Across planes", words="xy, xz and yz agree"),
     )
     median_filter_size: OddPlanes = Field(
         3,
@@ -131,16 +146,16 @@ class StackParams(InferenceParams):
     )
     voxel_votes: Annotated[int, Field(ge=1, le=3)] = Field(
         2,
-        title="Voxel votes out of 3",
+        title="Voxel votes",
         description="With ortho-plane: how many of the three stacks must see a voxel. "
         "1 keeps all that any stack found, 3 only what all agree on.",
-        json_schema_extra=ui("Across planes", step=1),
+        json_schema_extra=ui("Across planes", step=1, unit="of 3", needs="ortho_plane"),
     )
     permit_one_stack: bool = Field(
         False,
-        title="Permit detections found in 1 stack",
-        description="With ortho-plane: also keep objects that one stack alone found.",
-        json_schema_extra=ui("Across planes"),
+        title="Found in 1 stack",
+        description="With ortho-plane: permit detections found in 1 stack, which no other stack confirms.",
+        json_schema_extra=ui("Across planes", words="Keep these, too", needs="ortho_plane"),
     )
     min_size: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         500,
@@ -168,16 +183,16 @@ class StackParams(InferenceParams):
     )
     return_stacks: bool = Field(
         False,
-        title="Return xy, xz, yz stacks",
-        description="Also keep the result of each stack on its own.",
-        json_schema_extra=ui("Output"),
+        title="Return stacks",
+        description="Also keep the results of the xy, xz and yz stacks, each on its own.",
+        json_schema_extra=ui("Output", words="Each on its own"),
     )
     keep_predictions: bool = Field(
         True,
-        title="Keep per-plane predictions",
+        title="Keep predictions",
         description="Keep what the planes gave inside X.zarr: votes, sizes, erosion and dilation can then be changed "
         "later within seconds, without the network.",
-        json_schema_extra=ui("Output"),
+        json_schema_extra=ui("Output", words="To fuse again quickly"),
     )
     chunk_size: tuple[int, ...] = Field(
         (256,),

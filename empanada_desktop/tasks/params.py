@@ -43,9 +43,21 @@ def _in_words(location: tuple[int | str, ...], message: str, value: object) -> s
     return f"“{name}” {plain} (given: {value!r})" if plain.startswith("should be") else f"“{name}”: {plain}"
 
 
-def ui(group: str, step: float | None = None, unit: str | None = None) -> dict[str, Any]:
-    """Return what the form needs to know of a field beyond its type and limits."""
-    return {"group": group, "step": step, "unit": unit}
+def ui(
+    group: str,
+    step: float | None = None,
+    unit: str | None = None,
+    *,
+    words: str | None = None,
+    zero: str | None = None,
+    needs: str | None = None,
+) -> dict[str, Any]:
+    """Return what the form needs to know of a field beyond its type and limits.
+
+    words: what a tick means, beside it. zero: what 0 means. needs: the switch without which the field means nothing.
+    """
+    facts = {"group": group, "step": step, "unit": unit, "words": words, "zero": zero, "needs": needs}
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 VoxelSize = Annotated[
