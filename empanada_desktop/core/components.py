@@ -47,6 +47,15 @@ def join_sets(parents: NDArray[np.int64], a: int, b: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def find_roots(parents: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the representative of every node in a forest of `parents`."""
+    found = np.empty_like(parents)
+    for node in range(parents.size):
+        found[node] = find_root(parents, node)
+    return found
+
+
+@njit(cache=True, nogil=True)
 def _provisional(panoptic: Labels) -> tuple[Labels, NDArray[np.int64]]:
     """Give every run of a row a number joined with the runs it touches above, corners included."""
     height, width = panoptic.shape
