@@ -24,8 +24,9 @@ def join_label_tiles(
 
     Two pieces are one object when connected parts of theirs in the overlap of their tiles share at least `least_share`
     of the smaller part; whatever is joined with the same piece is joined. So objects may span any number of tiles, a
-    piece that another tile saw as two joins these, and neighbours whose borders differ by some pixels stay apart. A pixel is background only if it is in every tile that holds it; where tiles differ, the one counts in which
-    it lies deepest, and there the earlier one among equals.
+    piece that another tile saw as two joins these, and neighbours whose borders differ by some pixels stay apart.
+    A pixel is background only if it is in every tile that holds it; where tiles differ, the one counts in which it lies
+    deepest, the earlier one of equals.
 
     Returns (H, W) uint32, objects numbered from 1 by the first pixel in reading order.
     """

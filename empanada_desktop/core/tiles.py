@@ -1,7 +1,8 @@
-"""Large planes in overlapping tiles: where the tiles lie, which pixels each answers for, putting them together again."""
+"""Planes in overlapping tiles: where they lie, which pixels each answers for, and putting them together again."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -105,9 +106,9 @@ def _spans(length: int, side: int, overlap: int, grain: int) -> tuple[Span, ...]
 
 def _own_spans(spans: tuple[Span, ...], cell: int) -> tuple[Span, ...]:
     """Cut the overlaps in the middle, at multiples of `cell`."""
-    cuts = [(after[0] + before[1]) // 2 // cell * cell for before, after in zip(spans[:-1], spans[1:], strict=True)]
+    cuts = [(after[0] + before[1]) // 2 // cell * cell for before, after in pairwise(spans)]
     edges = [0, *cuts, spans[-1][1]]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(pairwise(edges))
 
 
 def cut(plane: NDArray[Any], layout: TileLayout) -> Iterator[NDArray[Any]]:
@@ -117,7 +118,7 @@ def cut(plane: NDArray[Any], layout: TileLayout) -> Iterator[NDArray[Any]]:
 
 
 def stitch(tiles: Iterable[NDArray[Any]], layout: TileLayout) -> NDArray[Any]:
-    """Put tiles (..., h, w), row by row, together to a plane (..., H, W): every pixel from the tile that it belongs to."""
+    """Put tiles (..., h, w), row by row, together to a plane (..., H, W): each pixel from the tile it belongs to."""
     plane: NDArray[Any] | None = None
     for tile, pixels in zip(layout, tiles, strict=True):
         if plane is None:

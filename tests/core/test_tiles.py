@@ -1,5 +1,6 @@
 """Layout of tiles, cutting and stitching, and labels joined over their overlaps."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_every_pixel_has_one_tile_and_tiles_keep_their_rules(
         assert spans[0][0] == 0
         assert spans[-1][1] == length
         assert widest <= max(side, side_grain, -(-2 * grain // side_grain) * side_grain)
-        for before, after in zip(spans[:-1], spans[1:], strict=True):
+        for before, after in pairwise(spans):
             assert before[0] < after[0]
             assert before[1] - after[0] >= min(overlap, widest // 2 // grain * grain)
             assert before[1] - before[0] == widest
