@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QMessageBox
 from empanada_desktop import __version__
 from empanada_desktop.errors import AppError, VolumeError
 from empanada_desktop.gui.actions import ROWS, Actions, Keys
+from empanada_desktop.gui.arrangement import Arrangement
 from empanada_desktop.gui.computer import Computer, look_at_computer
 from empanada_desktop.gui.controls import Column, MessageBar
 from empanada_desktop.gui.jobs_strip import JobDeeds, JobsList, JobsStrip
@@ -21,7 +22,7 @@ from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.notify import Notifier, Toast, log_path
 from empanada_desktop.gui.palette import Palette
 from empanada_desktop.gui.qt_runner import Background
-from empanada_desktop.gui.shell import NARROW, NARROW_BELOW, NARROW_RIGHT, RIGHT_WIDTH, ToolsColumn, TopBar
+from empanada_desktop.gui.shell import ToolsColumn, TopBar
 from empanada_desktop.gui.start_page import Deeds, StartPage
 from empanada_desktop.gui.status_bar import StatusBar
 from empanada_desktop.gui.theme import theme
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 FILTER = "Images (*.tif *.tiff *.h5 *.hdf5 *.hdf *.mrc *.rec *.st *.map *.ali *.png *.jpg *.jpeg *.bmp);;All files (*)"
 WARM_UP_MS = 80
-SIZE = QSize(1680, 1050)
+SIZE, LEAST_SIZE = QSize(1680, 1050), QSize(820, 480)
 
 
 class MainWindow(QMainWindow):
@@ -44,7 +45,9 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("empanada")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
-        self.resize(SIZE)
+        # Without a least size of its own it could not be made narrower than the parts are before they make room.
+        self.setMinimumSize(LEAST_SIZE)
+        self.resize(self._first_size())
         self.settings = load_settings()
         self.notifier = Notifier(self, self.save_session)
         self.background = Background(self, self.tell, _import_workspace)
@@ -75,11 +78,13 @@ class MainWindow(QMainWindow):
             JobDeeds(self._job_deed("cancel"), self._job_deed("show_result"), self._job_deed("run_again"))
         )
         self.status = StatusBar()
+        self.arrangement = Arrangement(self)
 
     def _arrange(self) -> None:
         self.menus = self.actions_table.fill_menus(self.menuBar())
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tools)
+        self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.arrangement.tabs)
         centre = QWidget()
         centre.setLayout(Column(self.bar, self.stack))
         self.setCentralWidget(centre)
@@ -92,7 +97,7 @@ class MainWindow(QMainWindow):
         self.jobs_list.hide()
         self.addToolBar(Qt.ToolBarArea.BottomToolBarArea, self.jobs_bar)
         self.setStatusBar(self.status)
-        for bar in (self.top, self.tools, self.jobs_bar):
+        for bar in (self.top, self.tools, self.arrangement.tabs, self.jobs_bar):
             bar.toggleViewAction().setEnabled(False)
             bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.top.tab_chosen.connect(self.choose_tab)
@@ -114,8 +119,8 @@ class MainWindow(QMainWindow):
             "theme_dark": lambda: self.use_theme("dark"),
             "theme_light": lambda: self.use_theme("light"),
             "jobs_list": self.toggle_jobs,
-            "dock_layers": lambda: self._toggle_dock("layers"),
-            "dock_form": lambda: self._toggle_dock("form"),
+            "dock_layers": self.arrangement.toggle_left,
+            "dock_form": self._toggle_form,
             "reset_window": self.reset_window,
             "open_log": self.open_log,
             "about": self.show_about,
@@ -222,6 +227,7 @@ class MainWindow(QMainWindow):
             self.workspace = Workspace(self)
             self.stack.addWidget(self.workspace.centre)
             self._restore_state()
+            self.arrangement.take_workspace()
             if self.computer is not None:
                 self.workspace.computer_changed(self.computer)
         return self.workspace
@@ -245,8 +251,9 @@ class MainWindow(QMainWindow):
             self.enable_actions()
 
     def _show_frame(self, is_shown: bool) -> None:
-        for part in (self.tools, self.jobs_bar, *self._docks()):
+        for part in (self.tools, self.jobs_bar):
             part.setVisible(is_shown)
+        self.arrangement.show(is_shown)
         self.top.set_tabs_enabled(is_shown)
 
     def _docks(self) -> list[QDockWidget]:
@@ -286,29 +293,29 @@ class MainWindow(QMainWindow):
         self.jobs_list.setVisible(self.jobs_list.isHidden())
         self.enable_actions()
 
-    def _toggle_dock(self, name: str) -> None:
-        for dock in self._docks():
-            if dock.objectName() == name:
-                dock.setVisible(dock.isHidden())
-        self.enable_actions()
+    def _toggle_form(self) -> None:
+        if self.workspace is not None:
+            self.workspace.right_dock.setVisible(self.workspace.right_dock.isHidden())
 
     def reset_window(self) -> None:
         """Put every part back."""
         if self.workspace is not None:
             self.workspace.place_docks()
         self.jobs_list.hide()
-        self.resize(SIZE)
+        self.resize(self._first_size())
+        self.arrangement.reset()
         self.enable_actions()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Give narrow windows a narrower form and a smaller search."""
+        """Give the parts the room that there is now."""
         super().resizeEvent(event)
-        is_narrow = self.width() < NARROW_BELOW
-        self.top.search.setFixedWidth(40 if is_narrow else 268)
-        if self.workspace is not None:
-            self.workspace.right_dock.widget().setMinimumWidth(NARROW_RIGHT if is_narrow else RIGHT_WIDTH)
-            self.workspace.grid.set_narrow(self.width() < NARROW)
+        self.arrangement.fit(self.width())
         self.toast.place()
+
+    def _first_size(self) -> QSize:
+        """The size that the window was drawn for, as far as the screen has room for it."""
+        frame = QSize(0, 40)
+        return SIZE.boundedTo(self.screen().availableSize() - frame).expandedTo(LEAST_SIZE)
 
     # Messages
 
@@ -432,7 +439,8 @@ class MainWindow(QMainWindow):
         self.settings = replace(self.settings, window={**self.settings.window, **places})
 
     def _keep_place(self) -> None:
-        self._note_place(geometry=_plain(self.saveGeometry()))
+        left = "shown" if self.arrangement.wants_left else "hidden"
+        self._note_place(geometry=_plain(self.saveGeometry()), left=left)
         if self.workspace is not None and self.stack.currentWidget() is not self.start:
             self._note_place(state=_plain(self.saveState()))
         self.keep_settings()
@@ -442,6 +450,7 @@ class MainWindow(QMainWindow):
 
     def _restore_state(self) -> None:
         self.restoreState(_bytes(self.settings.window.get("state", "")))
+        self.arrangement.wants_left = self.settings.window.get("left") != "hidden"
 
 
 def keys_of(changed: dict[str, str]) -> dict[str, Keys]:

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QDockWidget,
     QHBoxLayout,
+    QLabel,
     QMainWindow,
     QPushButton,
     QSizePolicy,
@@ -20,7 +21,7 @@ from empanada_desktop.gui.controls import Column, IconLabel, Row, text_label
 from empanada_desktop.gui.icons import show_icon
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
-NARROW_RIGHT, NARROW_BELOW, NARROW = 320, 1280, 1100
+SEARCH_WIDTH, SEARCH_ICON_WIDTH = 268, 40
 TABS = (
     ("view", "View", "eye", "Look at the volume, with the layers and without a form."),
     ("segment", "Segment", "magic-wand", "Find objects in a plane or in the volume."),
@@ -72,6 +73,12 @@ class TopBar(QToolBar):
             raise KeyError(name)
         return button
 
+    def set_narrow(self, is_narrow: bool) -> None:
+        """In a narrow window the search is an icon."""
+        self.search.setFixedWidth(SEARCH_ICON_WIDTH if is_narrow else SEARCH_WIDTH)
+        for words in self.search.findChildren(QLabel, "words"):
+            words.setVisible(not is_narrow)
+
     def set_tabs_enabled(self, is_enabled: bool) -> None:
         """Tabs work on something that is open."""
         for button in self._tabs.buttons():
@@ -107,12 +114,13 @@ def _search_button(actions: Actions) -> QPushButton:
     button = QPushButton()
     button.setToolTip(actions["palette"].toolTip())
     button.setAccessibleName("Find an action")
-    button.setFixedWidth(268)
+    button.setFixedWidth(SEARCH_WIDTH)
     words, key = text_label("Find an action", "second"), text_label("Ctrl+Shift+P", "second")
     line: QHBoxLayout = Row(IconLabel("magnifying-glass"), words, 1, key, spacing=8)
     line.setContentsMargins(10, 0, 10, 0)
     button.setLayout(line)
     for label in (words, key):
+        label.setObjectName("words")
         label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     button.clicked.connect(actions["palette"].trigger)
     return button

@@ -23,6 +23,7 @@ class StatusBar(QStatusBar):
         self._saved_icon = IconLabel("check-circle", "good", 14)
         left = (self._position, self._world, self._grey, self._swatch, self._object)
         right = (self._zoom, self._voxel, self._memory, self._saved_icon, self._saved)
+        self._spare = (self._world, self._grey, self._zoom, self._voxel, self._memory)
         line = QWidget()
         row = Row(*left, 1, *right, spacing=14)
         row.setContentsMargins(10, 0, 10, 0)
@@ -42,6 +43,11 @@ class StatusBar(QStatusBar):
         self._swatch.hide()
         self.show_saved("")
         self._position.setText("No file open")
+
+    def set_short(self, is_short: bool) -> None:
+        """In a narrow window: position, object and saved alone."""
+        for label in self._spare:
+            label.setVisible(not is_short)
 
     def show_position(self, zyx: tuple[int, int, int], spacing: Spacing) -> None:
         """Show a voxel's place, in the volume and in micrometres."""

@@ -206,6 +206,7 @@ QMenu::separator { height: 1px; background: %(border)s; margin: 4px 6px; }
 QMenu::icon { padding-left: 6px; }
 QToolBar { background: %(window)s; border: none; border-bottom: 1px solid %(border)s; spacing: 2px; padding: 0; }
 QToolBar#tools { border-bottom: none; border-right: 1px solid %(border)s; padding: 4px 3px; spacing: 4px; }
+QToolBar#side { border-bottom: none; border-right: 1px solid %(border)s; padding: 8px 0; spacing: 0; }
 QToolBar#jobs { border-bottom: none; border-top: 1px solid %(border)s; padding: 0; background: %(panel)s; }
 QToolBar::separator { background: %(border)s; width: 1px; height: 1px; margin: 10px 8px; }
 QToolBar#tools::separator { margin: 6px 4px; }

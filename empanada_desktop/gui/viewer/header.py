@@ -1,7 +1,7 @@
 """The bar above a view: which plane it shows, where it is, and the buttons that fit and maximise it."""
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QSlider, QSpinBox, QToolButton, QWidget
 
 from empanada_desktop.gui.icons import show_icon
@@ -92,7 +92,8 @@ class PlaneHeader(ViewHeader):
         self._planes = 1
         self._size: float | None = None
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setFixedWidth(110)
+        self.slider.setMinimumWidth(40)
+        self.slider.setMaximumWidth(110)
         self.slider.setAccessibleName(f"{name} plane")
         self.number = QSpinBox()
         # Not NoButtons: with a style sheet, Qt 6.11 then leaves the number one pixel of room.
@@ -125,8 +126,16 @@ class PlaneHeader(ViewHeader):
             control.blockSignals(was)
         self._tell()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Say as much as there is room for."""
+        super().resizeEvent(event)
+        self._tell()
+
     def _tell(self) -> None:
-        words = f"of {self._planes}"
-        if self._size:
-            words += f", {position_words(self.slider.value() * self._size, self._planes * self._size)}"
-        self.words.setText(words)
+        count, words = f"of {self._planes}", self.words
+        place = position_words(self.slider.value() * self._size, self._planes * self._size) if self._size else ""
+        whole = f"{count}, {place}" if place else count
+        metrics = words.fontMetrics()
+        words.setText(whole if metrics.horizontalAdvance(whole) <= words.width() else count)
+        # The slider gives way first: how many planes there are is always seen.
+        words.setMinimumWidth(metrics.horizontalAdvance(f"{count} "))

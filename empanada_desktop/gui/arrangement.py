@@ -1,0 +1,195 @@
+"""How the window fits its width: narrow, the left dock opens on demand, the form is narrower, one view shows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QAbstractSpinBox, QLabel, QToolBar, QToolButton, QWidget
+
+from empanada_desktop.gui.icons import pixmap
+from empanada_desktop.gui.theme import theme
+
+if TYPE_CHECKING:
+    from empanada_desktop.gui.main_window import MainWindow
+    from empanada_desktop.gui.workspace import Workspace
+
+LEFT_STAYS_FROM, WIDE_FORM_FROM, FOUR_VIEWS_FROM = 1440, 1280, 1100
+WIDE_FORM, NARROW_FORM = 376, 320
+NARROW_NAME, LONGEST_NAME = 100, 220
+TABS_WIDTH, TAB_LENGTH = 40, 96
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a window of some width has room for (pixels at 100 %)."""
+
+    left_stays: bool
+    is_wide: bool
+    has_four_views: bool
+
+    @classmethod
+    def of(cls, width: int) -> "Room":
+        """The room in a window of a width."""
+        return cls(width >= LEFT_STAYS_FROM, width >= WIDE_FORM_FROM, width >= FOUR_VIEWS_FROM)
+
+
+class Arrangement(QObject):
+    """Gives the parts of the window their room, and gives it back when the window grows again."""
+
+    def __init__(self, window: "MainWindow") -> None:
+        super().__init__(window)
+        self._window = window
+        self.tabs = SideTabs()
+        self.tabs.toggled.connect(self.toggle_left)
+        self._room = Room(True, True, True)
+        self._wide_form = WIDE_FORM
+        self._is_shown = False
+        self.wants_left = True
+        """Whether the layers are to be seen where there is room for them."""
+        self._is_open = False
+
+    @property
+    def _workspace(self) -> "Workspace | None":
+        return self._window.workspace
+
+    def fit(self, width: int) -> None:
+        """Take the room that a window of this width has."""
+        before, self._room = self._room, Room.of(width)
+        self._window.top.set_narrow(not self._room.is_wide)
+        self._window.status.set_short(not self._room.is_wide)
+        if self._workspace is None:
+            return
+        if before.left_stays != self._room.left_stays:
+            self._is_open = False
+        if before.is_wide != self._room.is_wide:
+            self._fit_form(self._workspace)
+        self._workspace.grid.set_narrow(not self._room.has_four_views)
+        self._show_left()
+
+    def take_workspace(self) -> None:
+        """The docks have been made: give them their room."""
+        self._room = Room(True, True, True)
+        self.fit(self._window.width())
+
+    def show(self, is_shown: bool) -> None:
+        """Show the docks, or none of them on the start page."""
+        self._is_shown = is_shown
+        if self._workspace is not None:
+            self._workspace.right_dock.setVisible(is_shown)
+        self._show_left()
+
+    def toggle_left(self) -> None:
+        """Open or close the left dock."""
+        if self._room.left_stays:
+            self.wants_left = not self.wants_left
+        else:
+            self._is_open = not self._is_open
+        self._show_left()
+
+    def reset(self) -> None:
+        """Everything where it belongs."""
+        self.wants_left, self._is_open, self._wide_form = True, False, WIDE_FORM
+        self._show_left()
+        if self._workspace is not None:
+            self._fit_form(self._workspace)
+
+    def _show_left(self) -> None:
+        # A dock that floats takes no room in the window.
+        dock = None if self._workspace is None else self._workspace.left_dock
+        is_bar = self._is_shown and not self._room.left_stays and dock is not None and not dock.isFloating()
+        is_open = self._is_open if is_bar else self.wants_left
+        self.tabs.setVisible(is_bar)
+        self.tabs.set_open(is_open)
+        if dock is not None:
+            dock.setVisible(self._is_shown and is_open)
+
+    def _fit_form(self, workspace: "Workspace") -> None:
+        dock = workspace.right_dock
+        if not self._room.is_wide and dock.width() >= WIDE_FORM:
+            self._wide_form = dock.width()
+        least, wanted = (WIDE_FORM, self._wide_form) if self._room.is_wide else (NARROW_FORM, NARROW_FORM)
+        dock.widget().setMinimumWidth(least)
+        _tighten(dock.widget(), not self._room.is_wide)
+        self._window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
+
+
+def _tighten(form: QWidget, is_narrow: bool) -> None:
+    """Give the names in a form less room, on two lines where they need it, so that its fields fit."""
+    from empanada_desktop.gui.controls import Segmented
+    from empanada_desktop.gui.params_form import LABEL_WIDTH, FieldRow
+
+    names = [label for label in form.findChildren(QLabel) if label.minimumWidth() in (LABEL_WIDTH, NARROW_NAME)]
+    for label in names:
+        label.setWordWrap(is_narrow)
+        label.setMinimumWidth(NARROW_NAME if is_narrow else LABEL_WIDTH)
+        fixed = isinstance(label.parentWidget(), FieldRow) and not is_narrow
+        label.setMaximumWidth(LONGEST_NAME if fixed else label.minimumWidth())
+    for wide, narrow, kind in ((96, 84, QAbstractSpinBox), (184, 180, Segmented)):
+        for field in form.findChildren(kind):
+            if field.minimumWidth() == field.maximumWidth() and field.width() in (wide, narrow):
+                field.setFixedWidth(narrow if is_narrow else wide)
+
+
+class SideTabs(QToolBar):
+    """The left dock's name on its side, where there is no room for the dock itself; `toggled` opens or closes it."""
+
+    toggled = Signal()
+
+    def __init__(self) -> None:
+        super().__init__("Left dock")
+        self.setObjectName("side")
+        self.setMovable(False)
+        self.setOrientation(Qt.Orientation.Vertical)
+        self.setFixedWidth(TABS_WIDTH)
+        self.button = SideTab("Layers", "stack")
+        self.button.clicked.connect(self.toggled)
+        self.addWidget(self.button)
+        self.hide()
+
+    def set_open(self, is_open: bool) -> None:
+        """Show whether the dock is open."""
+        self.button.setChecked(is_open)
+
+
+class SideTab(QToolButton):
+    """A tab that is read from bottom to top."""
+
+    def __init__(self, title: str, icon: str) -> None:
+        super().__init__()
+        self._icon = icon
+        self.setText(title)
+        self.setCheckable(True)
+        self.setToolTip(f"{title}\nOpen or close the dock.")
+        self.setAccessibleName(title)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        theme.changed.connect(self.update)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Narrow and as long as its text."""
+        return QSize(TABS_WIDTH - 2, max(TAB_LENGTH, self.fontMetrics().horizontalAdvance(self.text()) + 44))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw icon and text turned to the left, with the accent at the edge of an open tab."""
+        painter = QPainter(self)
+        is_open, is_lit = self.isChecked(), self.underMouse() or self.hasFocus()
+        if is_open or is_lit:
+            painter.fillRect(self.rect(), theme.colour("tint" if is_open else "hover"))
+        if self.hasFocus():
+            painter.setPen(theme.colour("accent"))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        token = "tint_text" if is_open else "second"
+        painter.setPen(theme.colour(token))
+        painter.translate(0, self.height())
+        painter.rotate(-90)
+        line = QRect(12, 0, self.height() - 20, self.width())
+        middle = (self.width() - 16) // 2
+        painter.drawPixmap(line.left(), middle, pixmap(self._icon, theme.colour(token), 16))
+        painter.drawText(line.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
+        painter.end()
+
+    def event(self, event: QEvent) -> bool:
+        """Light up under the mouse."""
+        if event.type() in (QEvent.Type.Enter, QEvent.Type.Leave):
+            self.update()
+        return super().event(event)
