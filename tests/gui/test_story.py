@@ -1,6 +1,6 @@
 """The whole story with real events: open, tune a plane, segment a volume, cancel, run, save, close, continue."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,44 +17,8 @@ from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.workspace import Workspace
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.jobs.job import Job, JobState
-from empanada_desktop.tasks.demo import sample_path
 
 LONG = 120_000
-
-
-@pytest.fixture(scope="session")
-def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A very small network with random numbers: the objects mean nothing, the way to them is real."""
-    import torch
-
-    from empanada_desktop.engine.export import save_weights
-    from empanada_desktop.engine.networks import build_network
-    from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
-
-    torch.manual_seed(0)
-    config = NetworkConfig(encoder="resnet18", encoder_channels=8, decoder_channels=8, aspp_channels=8)
-    descriptor = WeightsDescriptor(
-        name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
-    )
-    weights = save_weights(build_network(config), descriptor, tmp_path_factory.mktemp("weights"))
-    return weights.file.with_suffix(".yaml")
-
-
-@pytest.fixture
-def crop(tmp_path: Path) -> Path:
-    """A crop of the sample: 24 planes of 64 × 72, 10 nm voxels."""
-    path = tmp_path / "crop.tif"
-    with open_volume(sample_path()) as sample:
-        voxels = np.asarray(sample[0:24, 40:104, 40:112])
-    about = {"axes": "ZYX", "spacing": 0.01, "unit": "um"}
-    tifffile.imwrite(path, voxels, imagej=True, metadata=about, resolution=(100, 100))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    return
 
 
 class Story:

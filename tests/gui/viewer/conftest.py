@@ -1,14 +1,12 @@
 """A small document with two objects, and the views of it."""
 
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QCoreApplication, QEvent, QPoint, QPointF
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QPoint, QPointF
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.geometry import Axis, Spacing
@@ -58,22 +56,6 @@ def two_objects() -> NDArray[np.uint32]:
     labels[2:12, 5:15, 5:20] = 7
     labels[18:28, 25:38, 30:45] = 9
     return labels
-
-
-# Threads that are made once and serve until the program ends.
-LASTING = {"compiling the viewer"}
-
-
-@pytest.fixture(autouse=True)
-def _nothing_survives(qapp: object) -> Iterator[None]:
-    """Fail a test that leaves windows or threads behind."""
-    windows, threads = set(QApplication.topLevelWidgets()), set(threading.enumerate())
-    yield
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-    seen = [widget for widget in QApplication.topLevelWidgets() if widget not in windows and widget.isVisible()]
-    running = [one for one in threading.enumerate() if one not in threads and one.name not in LASTING]
-    assert not seen, f"windows that were not closed: {seen}"
-    assert not running, f"threads that still run: {running}"
 
 
 @pytest.fixture
