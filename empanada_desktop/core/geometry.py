@@ -14,13 +14,17 @@ class Axis(StrEnum):
     @property
     def normal(self) -> int:
         """Index of the volume axis that the planes are stacked along (z 0, y 1, x 2)."""
-        return {"xy": 0, "xz": 1, "yz": 2}[self.value]
+        return _NORMALS[self]
 
     @property
     def in_plane(self) -> tuple[int, int]:
         """Indices of the volume axes that are the plane's rows and columns (xy: y, x; xz: z, x; yz: z, y)."""
-        rows, columns = (axis for axis in range(3) if axis != self.normal)
-        return rows, columns
+        return _IN_PLANE[self]
+
+
+# Looked up by the viewer hundreds of times a picture.
+_NORMALS = {Axis.XY: 0, Axis.XZ: 1, Axis.YZ: 2}
+_IN_PLANE = {Axis.XY: (1, 2), Axis.XZ: (0, 2), Axis.YZ: (0, 1)}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The labels of a job that still runs: the planes that it has finished, with ids carried on from plane to plane."""
 
 import threading
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -8,20 +9,26 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.document.sources import Triple, box_of, cut
+from empanada_desktop.document.sources import FlatSource, Triple, box_of, cut
+
+CACHED_BYTES = 128 << 20
 
 
-class PartialSource:
+class PartialSource(FlatSource):
     """What a running segment-volume has found so far; empty where it has not been yet. Ids are for the eyes only.
 
     An object keeps the id of the one in the plane before that it covers most; the job itself matches more carefully.
-    Reading is safe from several threads; the first read of a plane looks at those before it.
+    Reading is safe from several threads; the first read of a plane looks at those before it. The planes read last are
+    kept: what is shown from all sides asks for the newest of them dozens of times.
     """
 
     def __init__(self, partial: Partial, array: Any = None) -> None:  # noqa: ANN401 - zarr or numpy
         self.axis = partial.axis
         self._array = _open(partial) if array is None else array
-        self._done = partial.done
+        z, y, x = (int(self._array.shape[self.order.index(axis)]) for axis in range(3))
+        super().__init__((z, y, x), np.dtype(np.uint32))
+        self._version = partial.done
+        self._planes: OrderedDict[int, NDArray[np.uint32]] = OrderedDict()
         self._tables: list[NDArray[np.uint32]] = []
         self._last = np.zeros(0, np.uint32)
         self._next_id = 1
@@ -33,43 +40,17 @@ class PartialSource:
         return self.axis.normal, *self.axis.in_plane
 
     @property
-    def shape(self) -> Triple:
-        """Voxels of the volume along z, y and x."""
-        z, y, x = (self._array.shape[self.order.index(axis)] for axis in range(3))
-        return z, y, x
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Labels are uint32."""
-        return np.dtype(np.uint32)
-
-    @property
-    def levels(self) -> list[Triple]:
-        """Level 0 only."""
-        return [(1, 1, 1)]
-
-    @property
-    def grains(self) -> list[Triple]:
-        """Single planes."""
-        return [(1, 1, 1)]
-
-    @property
-    def version(self) -> int:
-        """Grows with every finished plane."""
-        return self._done
-
-    @property
     def done(self) -> int:
         """How many planes are finished."""
-        return self._done
+        return self._version
 
     def advance(self, done: int) -> Box | None:
         """Take note of finished planes; returns the voxels that came with them, None where there are no new ones."""
-        before, self._done = self._done, max(done, self._done)
-        if self._done == before:
+        before, self._version = self._version, max(done, self._version)
+        if self._version == before:
             return None
         start, stop = [0, 0, 0], list(self.shape)
-        start[self.axis.normal], stop[self.axis.normal] = before, self._done
+        start[self.axis.normal], stop[self.axis.normal] = before, self._version
         return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
 
     def read(self, level: int, axis: Axis, index: int, rows: slice, columns: slice) -> NDArray[np.uint32]:
@@ -79,19 +60,31 @@ class PartialSource:
     def __getitem__(self, index: Any, /) -> NDArray[np.uint32]:  # noqa: ANN401 - three slices
         box = box_of(index, self.shape)
         planes, rows, columns = (box.slices[axis] for axis in self.order)
-        last = min(planes.stop, self._done)
         result = np.zeros([part.stop - part.start for part in (planes, rows, columns)], np.uint32)
-        tables = self._tables_up_to(last)
-        for place, plane in enumerate(range(planes.start, last)):
-            components = np.asarray(self._array[plane, rows, columns])
-            result[place] = tables[plane][np.minimum(components, len(tables[plane]) - 1)]
+        for place, plane in enumerate(range(planes.start, min(planes.stop, self._version))):
+            result[place] = self._plane(plane)[rows, columns]
         return np.ascontiguousarray(np.moveaxis(result, (0, 1, 2), self.order))
 
-    def _tables_up_to(self, stop: int) -> list[NDArray[np.uint32]]:
+    def _plane(self, index: int) -> NDArray[np.uint32]:
+        """A finished plane with its ids, as the array lies."""
         with self._lock:
-            while len(self._tables) < stop:
+            while len(self._tables) <= index:
                 self._carry_on(np.asarray(self._array[len(self._tables)]))
-            return self._tables
+                self._keep(len(self._tables) - 1, self._last)
+            if index in self._planes:
+                self._planes.move_to_end(index)
+                return self._planes[index]
+            table = self._tables[index]
+        components = np.asarray(self._array[index])
+        ids: NDArray[np.uint32] = table[np.minimum(components, len(table) - 1)]
+        with self._lock:
+            self._keep(index, ids)
+        return ids
+
+    def _keep(self, index: int, ids: NDArray[np.uint32]) -> None:
+        self._planes[index] = ids
+        while len(self._planes) > max(1, CACHED_BYTES // max(1, ids.nbytes)):
+            self._planes.popitem(last=False)
 
     def _carry_on(self, components: NDArray[np.uint32]) -> None:
         """Give the components of the next plane their ids."""

@@ -48,27 +48,23 @@ class PlaneSource(Protocol):
         """Return a box of level 0."""
 
 
-class ArraySource:
-    """An array that can be written to: numpy in memory, or zarr in the session's folder."""
+class FlatSource:
+    """What sources that have nothing coarser than their voxels share. The shape never changes."""
 
-    def __init__(self, array: Any) -> None:  # noqa: ANN401 - numpy and zarr share no type
-        if array.ndim != 3:
-            raise ValueError(f"a layer has three axes, not {array.ndim}")
-        self.array = array
+    def __init__(self, shape: Triple, dtype: np.dtype[Any], grain: Triple = (1, 1, 1)) -> None:
+        """grain: samples along z, y, x that are best read together; single planes as long as nothing else is said."""
+        self._shape, self._dtype, self._grain = shape, dtype, grain
         self._version = 0
-        self._lock = threading.Lock()
 
     @property
     def shape(self) -> Triple:
         """Voxels along z, y and x."""
-        z, y, x = self.array.shape
-        return int(z), int(y), int(x)
+        return self._shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of a voxel."""
-        dtype: np.dtype[Any] = np.dtype(self.array.dtype)
-        return dtype
+        return self._dtype
 
     @property
     def levels(self) -> list[Triple]:
@@ -77,14 +73,27 @@ class ArraySource:
 
     @property
     def grains(self) -> list[Triple]:
-        """The chunk of a zarr array; single planes of a numpy array."""
-        z, y, x = getattr(self.array, "chunks", (1, 1, 1))
-        return [(int(z), int(y), int(x))]
+        """What is best read together at level 0."""
+        return [self._grain]
 
     @property
     def version(self) -> int:
-        """A number that grows with every write."""
+        """A number that grows when voxels change."""
         return self._version
+
+
+class ArraySource(FlatSource):
+    """An array that can be written to: numpy in memory, or zarr in the session's folder."""
+
+    def __init__(self, array: Any) -> None:  # noqa: ANN401 - numpy and zarr share no type
+        if array.ndim != 3:
+            raise ValueError(f"a layer has three axes, not {array.ndim}")
+        z, y, x = (int(length) for length in array.shape)
+        # The chunk of a zarr array is decoded as a whole.
+        depth, height, width = (int(length) for length in getattr(array, "chunks", (1, 1, 1)))
+        super().__init__((z, y, x), np.dtype(array.dtype), (depth, height, width))
+        self.array = array
+        self._lock = threading.Lock()
 
     @property
     def n_bytes(self) -> int:
@@ -109,6 +118,9 @@ class VolumeSource:
 
     def __init__(self, volumes: Sequence[Volume]) -> None:
         self._volumes = list(volumes)
+        self._shape = self._volumes[0].shape
+        self._levels = [_factor(self._shape, volume.shape) for volume in self._volumes]
+        self._grains = [volume.grain for volume in self._volumes]
 
     @property
     def volume(self) -> Volume:
@@ -128,7 +140,7 @@ class VolumeSource:
     @property
     def shape(self) -> Triple:
         """Voxels along z, y and x."""
-        return self.volume.shape
+        return self._shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -138,12 +150,12 @@ class VolumeSource:
     @property
     def levels(self) -> list[Triple]:
         """How many voxels one sample of each level spans."""
-        return [_factor(self.shape, volume.shape) for volume in self._volumes]
+        return self._levels
 
     @property
     def grains(self) -> list[Triple]:
         """How many samples of each level are decoded together."""
-        return [volume.grain for volume in self._volumes]
+        return self._grains
 
     @property
     def version(self) -> int:
@@ -167,40 +179,14 @@ class VolumeSource:
             volume.close()
 
 
-class PlaneLabels:
+class PlaneLabels(FlatSource):
     """One plane of labels inside a volume that is empty elsewhere: a preview while its settings are being chosen."""
 
     def __init__(
         self, shape: Triple, axis: Axis, index: int, labels: NDArray[np.uint32], origin: tuple[int, int] = (0, 0)
     ) -> None:
-        self._shape = shape
+        super().__init__(shape, np.dtype(np.uint32))
         self._placed = (axis, index, origin, labels)
-        self._version = 0
-
-    @property
-    def shape(self) -> Triple:
-        """Voxels of the volume along z, y and x."""
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Labels are uint32."""
-        return np.dtype(np.uint32)
-
-    @property
-    def levels(self) -> list[Triple]:
-        """Level 0 only."""
-        return [(1, 1, 1)]
-
-    @property
-    def grains(self) -> list[Triple]:
-        """Single planes."""
-        return [(1, 1, 1)]
-
-    @property
-    def version(self) -> int:
-        """A number that grows with every new plane."""
-        return self._version
 
     @property
     def axis(self) -> Axis:
