@@ -12,6 +12,7 @@ from empanada_desktop import __version__
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.io.volumes.faults import reading
 from empanada_desktop.jobs.executor import InlineExecutor
+from empanada_desktop.jobs.leftovers import kept_planes
 from empanada_desktop.jobs.progress import TimeLeft, in_words
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.tasks.params import TaskModel
@@ -93,6 +94,11 @@ def _dispatch(arguments: Sequence[str]) -> int:
     previous = signal.signal(signal.SIGINT, context.cancel)
     try:
         result = InlineExecutor().run(spec, context)
+    except (JobCancelled, KeyboardInterrupt):
+        kept = kept_planes(spec)
+        after = f" {kept} planes are kept; the same command goes on from there." if kept else ""
+        print(f"Cancelled.{after}", file=sys.stderr)
+        return EXIT_CANCELLED
     finally:
         signal.signal(signal.SIGINT, previous)
     print("\n".join(result.lines()))

@@ -17,6 +17,10 @@ class VolumeError(AppError):
     """An image volume that cannot be opened, read or written."""
 
 
+class DiskFullError(VolumeError):
+    """There is no room left where something is written."""
+
+
 class WeightsError(AppError):
     """Network weights that are missing, mangled, unsafe or of another kind."""
 

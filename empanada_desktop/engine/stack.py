@@ -1,24 +1,28 @@
-"""Plane-by-plane 3D inference: network, median over planes, components, matching. Planes go out as they come."""
+"""Plane-by-plane 3D inference: network, median over planes, components. Planes go out as they come."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from empanada_desktop.core.components import split_components
+from empanada_desktop.core.components import ComponentTable, split_components
 from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.median import MedianQueue
 from empanada_desktop.core.memory import give_back_memory
-from empanada_desktop.core.tracking import StackTracker, Tracks
+from empanada_desktop.engine.line import Belt, Line
 from empanada_desktop.engine.plane import PLANE_DIVISOR, PlaneSettings, panoptic_from, predict_plane
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 
 PLANES_BETWEEN_TIDYING = 16
+PLANES_READ_AHEAD = 2
+# Outputs of the network that may wait for post-processing: if it falls behind, the network waits.
+OUTPUTS_WAITING = 1
+PLANES_TO_WRITE = 2
 
 ReadPlane = Callable[[int], NDArray[np.float32]]
-WritePlane = Callable[[int, NDArray[np.uint32]], None]
+TakePlane = Callable[[int, NDArray[np.uint32], ComponentTable], None]
+FinishedPlane = tuple[int, NDArray[np.uint32], ComponentTable]
 
 
 @dataclass(frozen=True)
@@ -32,40 +36,57 @@ class StackSettings:
 def segment_stack(
     read_plane: ReadPlane,
     n_planes: int,
-    axis: Axis,
     predictor: Predictor,
     settings: StackSettings,
-    write_components: WritePlane,
+    take_plane: TakePlane,
     context: JobContext,
-) -> Tracks:
-    """Find the objects of a stack of planes of orientation `axis`.
+    first: int = 0,
+) -> None:
+    """Find the components of a stack of planes, from plane `first` on; those before it are done.
 
-    read_plane gives plane n as grey values in 0..1, (H, W) float32. write_components is given every plane's components,
-    (H, W) uint32 numbered from 1 within the plane; the result's lookups turn them into objects. Only as many planes as
-    the median spans are held in memory.
+    read_plane gives plane n as grey values in 0..1, (H, W) float32. take_plane is given every plane in order: its
+    number, its components, (H, W) uint32 numbered from 1 within the plane, and their table. Both run on threads of
+    their own, beside the network and the steps after it; only as many planes as the median spans, and the few that wait
+    between two steps, are held in memory. The planes that the median of plane `first` needs are predicted again: the
+    result does not depend on `first`.
     """
-    tracker = StackTracker(axis)
-    planes = _smoothed_planes(read_plane, n_planes, predictor, settings, context)
-    for index, (semantic, outputs) in enumerate(planes):
-        panoptic = panoptic_from(outputs, settings.plane, semantic)
-        components, table = split_components(panoptic, settings.plane.things, PLANE_DIVISOR)
-        tracker.add_plane(components, table)
-        write_components(index, components)
-        if index % PLANES_BETWEEN_TIDYING == 0:
-            give_back_memory()
-        context.report(index + 1, n_planes, f"{axis} planes")
-    return tracker.finish()
-
-
-def _smoothed_planes(
-    read_plane: ReadPlane, n_planes: int, predictor: Predictor, settings: StackSettings, context: JobContext
-) -> Iterator[tuple[NDArray[np.float32], PlaneOutputs]]:
-    """Run the network on the planes in order; gives each with the median of its neighbours' probabilities."""
-    queue: MedianQueue[PlaneOutputs] = MedianQueue(settings.median_filter_size)
-    for index in range(n_planes):
+    start = max(first - settings.median_filter_size // 2, 0)
+    with Line(context.check_cancelled) as line:
+        planes: Belt[NDArray[np.float32]] = line.belt(PLANES_READ_AHEAD)
+        outputs: Belt[PlaneOutputs] = line.belt(OUTPUTS_WAITING)
+        finished: Belt[FinishedPlane] = line.belt(PLANES_TO_WRITE)
+        line.run(lambda: planes.fill(read_plane(index) for index in range(start, n_planes)))
+        line.run(lambda: finished.fill(_components(outputs, settings, start, first)))
+        line.run(lambda: _hand_over(finished, take_plane))
         context.check_cancelled()
-        outputs = predict_plane(predictor, read_plane(index), settings.plane)
-        ready = queue.push(outputs.semantic, outputs)
+        for plane in planes:
+            outputs.put(predict_plane(predictor, plane, settings.plane))
+            context.check_cancelled()
+        outputs.close()
+
+
+def _components(
+    outputs: Iterable[PlaneOutputs], settings: StackSettings, start: int, first: int
+) -> Iterator[FinishedPlane]:
+    """Turn the network's outputs, from plane `start` on, into the components of plane `first` and those after it."""
+    for index, (semantic, plane) in enumerate(_smoothed(outputs, settings.median_filter_size), start):
+        if index >= first:
+            panoptic = panoptic_from(plane, settings.plane, semantic)
+            yield index, *split_components(panoptic, settings.plane.things, PLANE_DIVISOR)
+
+
+def _smoothed(outputs: Iterable[PlaneOutputs], kernel: int) -> Iterator[tuple[NDArray[np.float32], PlaneOutputs]]:
+    """Give each plane's outputs with the median of its neighbours' probabilities."""
+    queue: MedianQueue[PlaneOutputs] = MedianQueue(kernel)
+    for plane in outputs:
+        ready = queue.push(plane.semantic, plane)
         if ready is not None:
             yield ready
     yield from queue.finish()
+
+
+def _hand_over(finished: Iterable[FinishedPlane], take_plane: TakePlane) -> None:
+    for index, components, table in finished:
+        take_plane(index, components, table)
+        if index % PLANES_BETWEEN_TIDYING == 0:
+            give_back_memory()

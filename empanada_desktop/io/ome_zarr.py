@@ -6,7 +6,8 @@
     X.zarr/predictions/<plane>/…  finished planes of the network's passes; they stay when they are wanted later
     X.zarr/unfinished/…           scratch arrays, gone when the result is complete
 
-Replacing a result keeps the old one beside the new as X.zarr.previous until the new one is complete. Every step is such
+Replacing a result keeps the old one beside the new as X.zarr.previous until the new one is complete; when the work is
+laid down before, the old one is X.zarr again and the work waits as X.zarr.unfinished. Every step is such
 that work which is broken off anywhere, by force too, leaves what resume() can go on from.
 """
 
@@ -26,6 +27,7 @@ from empanada_desktop.core.blocks import blocks
 from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.journal import read_journal
 from empanada_desktop.io.locks import hold, is_held
 from empanada_desktop.io.ome_metadata import (
     OWN_KEY,
@@ -36,10 +38,10 @@ from empanada_desktop.io.ome_metadata import (
     read_header,
     read_recipe,
 )
-from empanada_desktop.io.predictions import PREDICTIONS, StackPlanes
+from empanada_desktop.io.predictions import JOURNAL, PREDICTIONS, StackPlanes
 from empanada_desktop.io.volumes.faults import writing
 
-__all__ = ["ResultStore", "is_complete", "read_header", "read_recipe"]
+__all__ = ["ResultStore", "find_unfinished", "finished_planes", "is_complete", "read_header", "read_recipe"]
 
 SCRATCH = "unfinished"
 
@@ -82,6 +84,8 @@ class ResultStore:
             shutil.rmtree(part, ignore_errors=True)
             try:
                 zarr.create_group(str(part), attributes={OWN_KEY: header.to_attributes()}, zarr_format=3)
+                if (waiting := find_unfinished(path)) not in (None, path):
+                    _remove(waiting)
                 _make_room(path)
                 part.rename(path)
             except BaseException:
@@ -93,12 +97,16 @@ class ResultStore:
     def resume(cls, path: str | Path) -> Self:
         """Open an unfinished result to go on with it; VolumeError where there is none."""
         path = Path(path)
-        header = read_header(path)
-        if header is None or header.is_complete:
+        place = find_unfinished(path)
+        header = None if place is None else read_header(place)
+        if place is None or header is None:
             raise VolumeError(f"{path} is no unfinished result.", "Choose another path.")
-        if is_held(path):
+        if is_held(place):
             raise _busy(path)
         with writing(path):
+            if place != path:
+                _make_room(path)
+                place.rename(path)
             store = cls(path, zarr.open_group(str(path), mode="r+"), header)
             for torn in path.rglob("*.partial"):  # zarr writes each file under such a name first
                 torn.unlink(missing_ok=True)
@@ -173,6 +181,14 @@ class ResultStore:
         self._let_go()
         return self.path
 
+    def lay_down(self) -> None:
+        """Leave the unfinished result as it is: resume() takes it up. One that it was to replace has its place back."""
+        if self.header.replaces and _previous(self.path).exists():
+            with writing(self.path):
+                self.path.rename(_aside(self.path))
+                _previous(self.path).rename(self.path)
+        self._let_go()
+
     def discard(self) -> None:
         """Remove the unfinished result; a complete one that it was to replace comes back."""
         with writing(self.path):
@@ -244,6 +260,23 @@ class ResultStore:
         self._root.attrs.update({OWN_KEY: self.header.to_attributes()})
 
 
+def find_unfinished(path: str | Path) -> Path | None:
+    """Return where the unfinished result of `path` is: there, or beside the one that it is to replace, or nowhere."""
+    for place in (Path(path), _aside(Path(path))):
+        header = read_header(place) if place.is_dir() else None
+        if header is not None and not header.is_complete:
+            return place
+    return None
+
+
+def finished_planes(path: str | Path) -> int:
+    """Return how many planes of an unfinished result are kept, of all its stacks together."""
+    place = find_unfinished(path)
+    if place is None:
+        return 0
+    return sum(len(read_journal(journal)) for journal in place.glob(f"{PREDICTIONS}/*/components/{JOURNAL}"))
+
+
 def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:
     """Every step-th voxel of the part of `level` that a box of the next level covers, read chunk by chunk."""
     result = np.zeros(box.shape, np.uint32)
@@ -264,6 +297,10 @@ def _own(group: zarr.Array[Any] | zarr.Group) -> Mapping[str, Any]:
 
 def _previous(path: Path) -> Path:
     return path.with_name(f"{path.name}.previous")
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
 
 
 def _clear(path: Path, replaces: bool) -> None:

@@ -99,11 +99,5 @@ def unpack_record(packed: bytes) -> PlaneRecord:
             column = np.frombuffer(content, kind, rows * width, place)
             place += column.nbytes
             columns.append(column.reshape(rows, width) if width > 1 else column)
-    classes, areas, boxes, is_thing, before, here, shared = columns
-    numbers = (column.astype(np.int64) for column in (classes, areas, boxes))
-    return PlaneRecord(ComponentTable(*numbers, is_thing.astype(np.bool_)), *_whole(before, here, shared))
-
-
-def _whole(*columns: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    before, here, shared = (column.astype(np.int64) for column in columns)
-    return before, here, shared
+    classes, areas, boxes, before, here, shared = (columns[n].astype(np.int64) for n in (0, 1, 2, 4, 5, 6))
+    return PlaneRecord(ComponentTable(classes, areas, boxes, columns[3].astype(np.bool_)), before, here, shared)

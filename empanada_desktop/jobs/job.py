@@ -34,7 +34,8 @@ class Job:
     """One entry of the queue. Read it anywhere; only the queue changes it.
 
     done, total, message: the progress of the present phase. seconds_left: None while nobody knows. partial: what can be
-    shown already. error: what ended it; `error.hint` of an AppError says what to do.
+    shown already. error: what ended it; `error.hint` of an AppError says what to do. kept: planes that a job which was
+    broken off has finished; running it again goes on from there.
     """
 
     spec: JobSpec
@@ -53,6 +54,7 @@ class Job:
     started: datetime.datetime | None = None
     ended: datetime.datetime | None = None
     is_stopping: bool = False
+    kept: int = 0
 
     @property
     def fraction(self) -> float:

@@ -1,30 +1,38 @@
-"""What a job that was ended by force leaves on the disk, and running a job a second time."""
+"""What a job that was broken off leaves on the disk, going on with it, and running a job a second time."""
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.jobs.spec import JobSpec
+from empanada_desktop.tasks.recipe import MAY_DIFFER
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
 
-def clear_leftovers(spec: JobSpec) -> None:
-    """Remove the unfinished result of a job that ended by force; a result that it was to replace comes back.
+def kept_planes(spec: JobSpec) -> int:
+    """Return how many finished planes a job that was broken off has left: with any, the same job goes on from there."""
+    path = _unfinished(spec)
+    if path is None:
+        return 0
+    from empanada_desktop.io.ome_zarr import finished_planes
 
-    Does nothing where there is no unfinished result of ours.
+    return finished_planes(path)
+
+
+def clear_leftovers(spec: JobSpec) -> None:
+    """Remove the unfinished result of a job; a result that it was to replace comes back.
+
+    Does nothing where there is no unfinished result of this job.
     """
-    out = getattr(spec.inputs, "out", None)
-    if not isinstance(out, str):
-        return
-    path = Path(out)
-    store = path.with_suffix(".unfinished.zarr") if path.suffix.lower() in TIFF_SUFFIXES else path
-    if not store.is_dir():
+    path = _unfinished(spec)
+    if path is None:
         return
     from empanada_desktop.io.ome_zarr import ResultStore
 
     try:
-        ResultStore.resume(store).discard()
+        ResultStore.resume(path).discard()
     except VolumeError:
         return
 
@@ -34,3 +42,27 @@ def for_another_run(spec: JobSpec, has_result: bool) -> JobSpec:
     if has_result and "overwrite" in type(spec.inputs).model_fields:
         return dataclasses.replace(spec, inputs=spec.inputs.model_copy(update={"overwrite": True}))
     return spec
+
+
+def _unfinished(spec: JobSpec) -> Path | None:
+    """Return where the result of a job is, if it is there and not finished."""
+    out = getattr(spec.inputs, "out", None)
+    if not isinstance(out, str):
+        return None
+    path = Path(out)
+    path = path.with_suffix(".unfinished.zarr") if path.suffix.lower() in TIFF_SUFFIXES else path
+    from empanada_desktop.io.ome_zarr import find_unfinished, read_recipe
+
+    try:
+        place = find_unfinished(path)
+        return path if place is not None and _is_of(read_recipe(place), spec) else None
+    except VolumeError:
+        return None
+
+
+def _is_of(recipe: dict[str, Any], spec: JobSpec) -> bool:
+    mine = spec.params.model_dump(mode="json")
+    theirs = recipe.get("params", {})
+    return recipe.get("task") == spec.task and all(
+        theirs.get(name) == value for name, value in mine.items() if name not in MAY_DIFFER
+    )

@@ -13,7 +13,7 @@ from empanada_desktop.core.context import JobContext, Partial
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.jobs.faults import JobDied, JobFault
 from empanada_desktop.jobs.job import Job, JobState
-from empanada_desktop.jobs.leftovers import clear_leftovers, for_another_run
+from empanada_desktop.jobs.leftovers import clear_leftovers, for_another_run, kept_planes
 from empanada_desktop.jobs.process import ProcessExecutor
 from empanada_desktop.jobs.progress import TimeLeft
 from empanada_desktop.jobs.spec import JobSpec
@@ -92,7 +92,7 @@ class JobQueue:
         return job
 
     def run_again(self, job: Job) -> Job:
-        """Queue an ended job anew; a result that it wrote is replaced."""
+        """Queue an ended job anew: one that was broken off goes on, a result that it wrote is replaced."""
         return self.submit(for_another_run(job.spec, job.state is JobState.DONE), job.title)
 
     def cancel(self, job: Job) -> None:
@@ -113,6 +113,13 @@ class JobQueue:
             job.state = JobState.PAUSED if waits else JobState.RUNNING
         self._runner.pause(waits)
         self.job_changed.emit(job)
+
+    def discard(self, job: Job) -> None:
+        """Remove what a job that was broken off has kept."""
+        if job.state in (JobState.CANCELLED, JobState.FAILED) and job.kept:
+            clear_leftovers(job.spec)
+            job.kept = 0
+            self.job_changed.emit(job)
 
     def remove(self, job: Job) -> None:
         """Take an ended job off the list; its log goes too."""
@@ -166,12 +173,11 @@ class JobQueue:
                 job.log.parent.mkdir(parents=True, exist_ok=True)
             job.result = self._runner.run(job.spec, _QueueContext(self, job), job.log)
         except JobCancelled:
-            clear_leftovers(job.spec)
+            _keep_or_clear(job)
             return JobState.CANCELLED
         except (AppError, JobFault) as error:
             job.error = error
-            if isinstance(error, JobDied):
-                clear_leftovers(job.spec)
+            _keep_or_clear(job, isinstance(error, JobDied))
             return JobState.FAILED
         except OSError as error:
             job.error = AppError(f"The job could not be started: {error}", "Free space on the disk, then run it again.")
@@ -187,6 +193,13 @@ class JobQueue:
         self.job_changed.emit(job)
         if job.state.has_ended:
             self.job_ended.emit(job)
+
+
+def _keep_or_clear(job: Job, ended_by_force: bool = True) -> None:
+    """Note what a job that was broken off has finished; what has no finished plane goes."""
+    job.kept = kept_planes(job.spec)
+    if not job.kept and ended_by_force:
+        clear_leftovers(job.spec)
 
 
 class _QueueContext:

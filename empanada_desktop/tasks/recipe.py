@@ -2,7 +2,10 @@
 
 import datetime
 import importlib.metadata
+import json
 import platform
+from collections.abc import Mapping, Set
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from empanada_desktop import __version__
 from empanada_desktop.tasks.params import TaskInputs, TaskParams
 
+MAY_DIFFER = frozenset(("use_gpu", "threads"))  # between the parts of a result that was made in several goes
 LIBRARIES = ("torch", "numpy", "scipy", "numba", "zarr", "tifffile")
 
 
@@ -46,6 +50,36 @@ def make_recipe(task: str, params: TaskParams, inputs: TaskInputs, **facts: obje
         versions=versions(),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+    """Return in words what makes the work of two recipes different; nothing where one may go on with the other's.
+
+    What only says how to compute (MAY_DIFFER) may differ; weights are told apart by their hash. `defaults` are the
+    values of parameters that a recipe of an older version does not know.
+    """
+    before, now = _plain(before), _plain(now)
+    if before.get("task") != now["task"]:
+        return [f"it is a {before.get('task')}, not a {now['task']}"]
+    found = _differing({**defaults, **before["params"]}, now["params"], MAY_DIFFER | {"weights"})
+    inputs = [{**each["inputs"], "volume": str(Path(each["inputs"]["volume"]).resolve())} for each in (before, now)]
+    found += _differing(inputs[0], inputs[1], frozenset(("out", "overwrite", "voxel_size")))
+    return found + _differing(before["facts"], now["facts"], frozenset())
+
+
+def _differing(before: Mapping[str, Any], now: Mapping[str, Any], passed_over: Set[str]) -> list[str]:
+    names = [name for name in now if name not in passed_over and before.get(name) != now[name]]
+    return [f"{name.replace('_', '-')} was {_in_short(before.get(name))}, not {_in_short(now[name])}" for name in names]
+
+
+def _in_short(value: object) -> str:
+    return str(value["name"]) if isinstance(value, dict) and "name" in value else json.dumps(value, ensure_ascii=False)
+
+
+def _plain(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe as it comes back from JSON."""
+    plain: dict[str, Any] = json.loads(json.dumps(recipe, default=str))
+    return plain
 
 
 def versions() -> dict[str, str]:

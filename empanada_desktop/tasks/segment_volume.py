@@ -2,19 +2,18 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from empanada_desktop.core.blocks import blocks, count_blocks, grown, stacked_block
+from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.context import JobContext, Partial, offer_partial
-from empanada_desktop.core.filters import keep_objects
-from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.core.ids import number_objects
-from empanada_desktop.core.morphology import dilate_labels, erode_labels
-from empanada_desktop.errors import SettingsError
+from empanada_desktop.core.footprint import in_gigabytes, room_needed
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.tracking import StackTracker
+from empanada_desktop.errors import AppError, DiskFullError, SettingsError
 from empanada_desktop.tasks.inference import (
     TIFF_SUFFIXES,
     SegmentationResult,
@@ -26,17 +25,18 @@ from empanada_desktop.tasks.inference import (
 )
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.params import TaskInputs, VoxelSize
-from empanada_desktop.tasks.recipe import make_recipe
+from empanada_desktop.tasks.recipe import differences, make_recipe
+from empanada_desktop.tasks.volume_result import Classes, SegmentedStack, fuse_stacks, write_tiff, write_zarr
 
 if TYPE_CHECKING:
-    from empanada_desktop.core.tracking import Tracks
+    from empanada_desktop.engine.predictor import Predictor
     from empanada_desktop.io.ome_zarr import ResultStore
+    from empanada_desktop.io.predictions import StackPlanes
     from empanada_desktop.io.volumes import Volume
     from empanada_desktop.io.weights import Weights
 
 TITLE = "Segment a volume in 3D."
 Params = StackParams
-SCRATCH_CHUNK = 256
 
 
 class Inputs(TaskInputs):
@@ -74,43 +74,38 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> Segmentatio
 
 
 class _VolumeWork:
-    """One run: the network pass into a scratch array, then the result block by block."""
+    """One run: the network's pass over each stack, plane by plane, then the result block by block."""
 
     def __init__(self, inputs: Inputs, params: StackParams, volume: "Volume", weights: "Weights") -> None:
         self.inputs = inputs
         self.params = params
         self.volume = volume
-        self.descriptor = weights.descriptor
         self.weights = weights
-        self.axis = Axis(params.inference_plane)
+        descriptor = weights.descriptor
+        self.axes = [Axis(params.inference_plane)]
         self.grey = volume_grey_range(volume)
-        self.things = frozenset(() if params.semantic_only else weights.descriptor.thing_list)
-        self.recipe = make_recipe(
-            "segment-volume", params, inputs, **result_facts(volume, weights, self.grey)
-        ).to_dict()
+        things = frozenset(() if params.semantic_only else descriptor.thing_list)
+        self.classes = Classes(descriptor.class_names, things)
+        facts = result_facts(volume, weights, self.grey) | self.classes.to_facts()
+        self.recipe = make_recipe("segment-volume", params, inputs, **facts).to_dict()
         self.notes: list[str] = []
+        self._planes: list[StackPlanes] = []
+        self._predictor: Predictor | None = None
 
     def carry_out(self, context: JobContext) -> dict[str, int]:
-        """Segment and write; an error or a cancel leaves nothing behind. Returns the objects of each class."""
-        from empanada_desktop.io.ome_zarr import ResultStore
-
-        store_path = self._store_path()
-        store = ResultStore.create(
-            store_path,
-            self.volume.shape,
-            self.volume.spacing,
-            self.params.chunk_zyx,
-            self.recipe,
-            self.inputs.overwrite,
-        )
+        """Segment and write; what was finished before an error or a cancel stays. Returns the objects of each class."""
+        store = self._begin()
         try:
             counts = self._fill(store, context)
             if self._is_tiff:
                 store.discard()
             else:
-                store.finish(self.recipe, context)
+                store.finish(self.recipe, context, self.params.keep_predictions)
+        except AppError as error:
+            self._lay_down(store)
+            raise self._with_what_is_kept(error) from error
         except BaseException:  # a second Ctrl-C too
-            store.discard()
+            self._lay_down(store)
             raise
         return counts
 
@@ -118,146 +113,115 @@ class _VolumeWork:
     def _is_tiff(self) -> bool:
         return Path(self.inputs.out).suffix.lower() in TIFF_SUFFIXES
 
+    def _begin(self) -> "ResultStore":
+        """Begin the result, or go on with the same one where it was broken off."""
+        from empanada_desktop.io.ome_zarr import ResultStore, find_unfinished, read_recipe
+
+        path = self._store_path()
+        unfinished = find_unfinished(path)
+        if unfinished is not None and (unfinished == path or self.inputs.overwrite):
+            recipe = read_recipe(unfinished)
+            differing = differences(recipe, self.recipe, StackParams().model_dump(mode="json"))
+            if not differing:
+                self.recipe = recipe
+                return ResultStore.resume(path)
+            if not self.inputs.overwrite:
+                raise _other_work(path, differing)
+        volume, chunk = self.volume, self.params.chunk_zyx
+        overwrite = self.inputs.overwrite or self._is_tiff  # the store beside a TIFF is nobody's but ours
+        return ResultStore.create(path, volume.shape, volume.spacing, chunk, self.recipe, overwrite)
+
+    def _lay_down(self, store: "ResultStore") -> None:
+        """Leave the finished planes for another run; nothing where there are none."""
+        store.lay_down() if self._n_done else store.discard()
+
+    @property
+    def _n_done(self) -> int:
+        return sum(planes.n_done for planes in self._planes)
+
+    @property
+    def _n_planes(self) -> int:
+        return sum(self.volume.planes(axis) for axis in self.axes)
+
+    def _with_what_is_kept(self, error: AppError) -> AppError:
+        """Say in an error what stays of the work, and that it can be gone on with."""
+        if not self._n_done:
+            return error
+        if isinstance(error, DiskFullError):
+            message = f"The disk is full after plane {self._n_done} of {self._n_planes}."
+            room = room_needed(self.volume.shape, len(self.axes), 1 - self._n_done / self._n_planes)
+            return DiskFullError(message, f"Free {in_gigabytes(room)}, then resume: the same job goes on from there.")
+        kept = f"{error.message} {self._n_done} of {self._n_planes} planes are kept."
+        return type(error)(kept, f"{error.hint} Then resume: the same job goes on from there.".strip())
+
     def _store_path(self) -> Path:
-        """Return where the result store goes; beside a TIFF there is one for as long as the job runs."""
+        """Return where the result store goes; beside a TIFF there is one until the TIFF is written."""
         out = Path(self.inputs.out)
         if self._is_tiff:
-            self._class_of_tiff()
+            self.classes.id_of(self.inputs.class_name)
             return check_tiff_output(self.inputs.out, self.inputs.overwrite).with_suffix(".unfinished.zarr")
         if out.suffix.lower() != ".zarr":
             raise SettingsError(f"{out} is neither .zarr nor .tif.", "Name the result X.zarr or X.tif.")
         return out
 
-    def _class_of_tiff(self) -> int:
-        titles = {title: class_id for class_id, title in self.descriptor.class_names.items()}
-        wanted = self.inputs.class_name
-        if wanted is None and len(titles) > 1:
-            raise SettingsError(
-                f"A TIFF holds one class, and these weights know {', '.join(titles)}.",
-                "Choose one with --class-name, or write X.zarr, which holds them all.",
-            )
-        if wanted is not None and wanted not in titles:
-            raise SettingsError(f"These weights know no class “{wanted}”.", f"Classes: {', '.join(titles)}.")
-        return titles[wanted] if wanted is not None else next(iter(titles.values()))
-
     def _fill(self, store: "ResultStore", context: JobContext) -> dict[str, int]:
-        components, tracks = self._segment(store, context)
-        keep = keep_objects(tracks.objects, self.params.min_size, self.params.min_extent, self.volume.shape)
-        ids, divisor = number_objects(tracks.objects.classes, keep, self.things, self.params.max_objects_per_class)
-        if divisor != self.params.max_objects_per_class:
-            self.notes.append(f"There are more objects than the label divisor holds: it became {divisor}.")
-        ids = np.concatenate([np.zeros(1, np.uint32), ids])
-        result = _ResultBlocks(components, [ids[lookup] for lookup in tracks.lookups], divisor, self)
-        self._write(store, result, context)
-        return self._counts(result.present if self.params.erode_labels else ids, divisor)
+        stacks = [self._segment(store, axis, context) for axis in self.axes]
+        layers = fuse_stacks(stacks, self.classes, self.params, self.volume.shape)
+        self.notes += layers.labels.notes(self.params)
+        if self._is_tiff:
+            class_id = self.classes.id_of(self.inputs.class_name)
+            write_tiff(Path(self.inputs.out), layers.labels, class_id, self.volume.spacing, self.recipe, context)
+        else:
+            write_zarr(store, layers, context)
+        return layers.labels.counts()
 
-    def _segment(self, store: "ResultStore", context: JobContext) -> "tuple[Any, Tracks]":
-        """Run the network over the stack; returns the scratch array of components and the tables of objects."""
-        from empanada_desktop.engine.predictor import Predictor
+    def _segment(self, store: "ResultStore", axis: Axis, context: JobContext) -> SegmentedStack:
+        """Run the network over what is left of a stack; returns its components and its objects."""
+        from empanada_desktop.io.volumes.faults import writing
+
+        with writing(store.path):
+            planes = store.stack_planes(axis)
+            self._planes.append(planes)
+            tracker = StackTracker(axis)
+            tracker.take_up(planes.records, planes.take_up())
+        if planes.n_done < len(planes):
+            self._pass_network(store, axis, planes, tracker, context)
+        return SegmentedStack(axis, planes.array, tracker.finish())
+
+    def _pass_network(
+        self, store: "ResultStore", axis: Axis, planes: "StackPlanes", tracker: StackTracker, context: JobContext
+    ) -> None:
         from empanada_desktop.engine.stack import StackSettings, segment_stack
         from empanada_desktop.io.volumes.faults import writing
 
-        predictor = Predictor.from_weights(self.weights, use_gpu=self.params.use_gpu, threads=self.params.threads)
-        order = (self.axis.normal, *self.axis.in_plane)
-        n_planes, rows, columns = (self.volume.shape[axis] for axis in order)
-        chunk = (1, min(rows, SCRATCH_CHUNK), min(columns, SCRATCH_CHUNK))
-        scratch = store.scratch_array(f"components_{self.axis}", (n_planes, rows, columns), chunk, np.uint32)
-
         def read_plane(index: int) -> NDArray[np.float32]:
-            return self.grey.scale(self.volume.read_plane(self.axis, index))
+            return self.grey.scale(self.volume.read_plane(axis, index))
 
-        def write_components(index: int, components: NDArray[np.uint32]) -> None:
+        def take_plane(index: int, components: NDArray[np.uint32], table: ComponentTable) -> None:
+            record = tracker.add_plane(components, table)
             with writing(store.path):
-                scratch[index] = components
-            offer_partial(context, Partial(str(store.path), scratch.path, self.axis, index + 1))
+                planes.append(components, record)
+            offer_partial(context, Partial(str(store.path), planes.array.path, axis, index + 1))
+            context.report(index + 1, len(planes), f"{axis} planes")
 
-        settings = StackSettings(plane_settings(self.params, self.descriptor), self.params.median_filter_size)
-        tracks = segment_stack(read_plane, n_planes, self.axis, predictor, settings, write_components, context)
-        return scratch, tracks
+        plane = plane_settings(self.params, self.weights.descriptor)
+        settings = StackSettings(plane, self.params.median_filter_size)
+        predictor = self._network()
+        segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, planes.n_done)
 
-    def _write(self, store: "ResultStore", result: "_ResultBlocks", context: JobContext) -> None:
-        from empanada_desktop.io.volumes.faults import writing
+    def _network(self) -> "Predictor":
+        """Load the network when the first stack needs it."""
+        from empanada_desktop.engine.predictor import Predictor
 
-        if self._is_tiff:
-            self._write_tiff(result, context)
-            return
-        groups = ["labels", *([f"stacks/{self.axis}"] if self.params.return_stacks else [])]
-        arrays = [
-            (class_id, store.label_array(f"{group}/{title}", class_id, title, result.divisor))
-            for group in groups
-            for class_id, title in self.descriptor.class_names.items()
-        ]
-        side = self.params.chunk_zyx
-        total = count_blocks(self.volume.shape, side)
-        for done, box in enumerate(blocks(self.volume.shape, side), 1):
-            context.check_cancelled()
-            ids = result.read(box)
-            with writing(store.path):
-                for class_id, array in arrays:
-                    array[box.slices] = result.of_class(ids, class_id)
-            context.report(done, total, "Writing blocks")
-
-    def _write_tiff(self, result: "_ResultBlocks", context: JobContext) -> None:
-        from empanada_desktop.io.tiff import write_label_tiff
-
-        class_id = self._class_of_tiff()
-        depth, *in_plane = self.volume.shape
-
-        def planes() -> Any:  # noqa: ANN401 - an iterator of planes
-            for box in blocks(self.volume.shape, (16, in_plane[0], in_plane[1])):
-                context.check_cancelled()
-                yield from result.of_class(result.read(box), class_id)
-                context.report(box.stop[0], depth, "Writing planes")
-
-        out = Path(self.inputs.out)
-        spacing = self.volume.spacing
-        # That an existing file may go was checked before the network ran.
-        write_label_tiff(out, planes(), self.volume.shape, spacing, self.recipe, np.uint32, overwrite=True)
-
-    def _counts(self, ids: NDArray[np.uint32], divisor: int) -> dict[str, int]:
-        """Return how many objects of each class there are; erosion may have left less than the tables know."""
-        classes = np.unique(ids[ids > 0]) // divisor
-        return {
-            title: int(np.count_nonzero(classes == number)) for number, title in self.descriptor.class_names.items()
-        }
+        if self._predictor is None:
+            use_gpu, threads = self.params.use_gpu, self.params.threads
+            self._predictor = Predictor.from_weights(self.weights, use_gpu=use_gpu, threads=threads)
+        return self._predictor
 
 
-class _ResultBlocks:
-    """The result's ids, box by box: components looked up in their tables, then eroded and dilated."""
-
-    def __init__(
-        self,
-        components: Any,  # noqa: ANN401 - zarr or numpy
-        tables: list[NDArray[np.uint32]],
-        divisor: int,
-        work: _VolumeWork,
-    ) -> None:
-        self.components = components
-        self.tables = tables
-        self.divisor = divisor
-        self.axis = work.axis
-        self.shape = work.volume.shape
-        self.erode, self.dilate = work.params.erode_labels, work.params.dilate_labels
-        self.one_class = len(work.descriptor.class_names) == 1
-        self._seen: set[int] = set()
-
-    @property
-    def present(self) -> NDArray[np.uint32]:
-        """The ids that the boxes read so far hold, where there is erosion."""
-        return np.array(sorted(self._seen), np.uint32)
-
-    def read(self, box: Box) -> NDArray[np.uint32]:
-        """Return the ids of a box, z y x, exactly as if the volume had been eroded and dilated whole."""
-        wide, place = grown(box, self.erode + self.dilate, self.shape)
-        ids = stacked_block(self.components, self.tables, self.axis, wide)
-        if self.erode:
-            ids = erode_labels(ids, self.erode)
-        if self.dilate:
-            ids = dilate_labels(ids, self.dilate)
-        if self.erode:
-            self._seen.update(np.unique(ids[place.slices]).tolist())
-        return ids[place.slices]
-
-    def of_class(self, ids: NDArray[np.uint32], class_id: int) -> NDArray[np.uint32]:
-        """Return the ids of one class, 0 elsewhere."""
-        return ids if self.one_class else np.where(ids // self.divisor == class_id, ids, 0).astype(np.uint32)
+def _other_work(path: Path, differing: list[str]) -> SettingsError:
+    shown = "; ".join(differing[:3])
+    return SettingsError(
+        f"{path} is the unfinished result of another job: {shown}.",
+        "Give the same values to go on with it, choose another name, or give --overwrite to begin anew.",
+    )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from empanada_desktop.core.context import JobContext, Partial
@@ -208,6 +209,9 @@ def test_a_volume_is_segmented_cancelled_killed_and_segmented_again(
     assert queue.wait(cancelled, WAIT)
     assert cancelled.state in (JobState.CANCELLED, JobState.DONE)
     if cancelled.state is JobState.CANCELLED:
+        assert 2 <= cancelled.kept < 10
+        queue.discard(cancelled)
+        assert cancelled.kept == 0
         assert not (tmp_path / "cancelled.zarr").exists()
 
     killed = queue.submit(spec(tiny_volume, str(tmp_path / "killed.zarr"), weights=tiny_weights))
@@ -217,12 +221,15 @@ def test_a_volume_is_segmented_cancelled_killed_and_segmented_again(
     assert held.is_set()
     assert isinstance(killed.error, JobDied)
     assert "SIGKILL" in killed.error.message
-    assert not (tmp_path / "killed.zarr").exists()
+    assert 2 <= killed.kept < 10
     assert after.state is JobState.DONE
 
+    planes = len(seen)
     again = queue.run_again(killed)
     assert queue.wait(again, WAIT)
-    assert is_complete(tmp_path / "killed.zarr")
+    with open_volume(tmp_path / "whole.zarr") as expected, open_volume(tmp_path / "killed.zarr") as resumed:
+        np.testing.assert_array_equal(resumed[:], expected[:])
+    assert [partial.done for partial in seen[planes:]] == list(range(killed.kept + 1, 11))
 
     wrong = queue.submit(spec(str(tmp_path / "missing.tif"), str(tmp_path / "wrong.zarr")))
     assert queue.wait(wrong, WAIT)

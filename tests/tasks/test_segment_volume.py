@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError, VolumeError
-from empanada_desktop.io.ome_zarr import is_complete, read_recipe
+from empanada_desktop.io.ome_zarr import finished_planes, is_complete, read_recipe
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.tasks import segment_volume
 from empanada_desktop.tasks.demo import sample_path
 from empanada_desktop.tasks.inference import SegmentationResult
 from empanada_desktop.tasks.segment_volume import Inputs, Params
 
+PLANES_UNDER_WAY = 4  # between the network and the disk, when somebody cancels
 CROP = (slice(0, 40), slice(20, 148), slice(40, 168))
 
 
@@ -228,16 +229,16 @@ class CancelAfter(QuietContext):
 
 
 @pytest.mark.parametrize("name", ["result.zarr", "result.tif"])
-def test_a_cancel_works_within_a_plane_and_leaves_nothing(name: str, crop: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_a_cancel_works_within_a_plane(name: str, crop: NDArray[np.uint8], tmp_path: Path) -> None:
     volume = save(tmp_path, crop)
     context = CancelAfter(5)
     with pytest.raises(JobCancelled):
         segment(volume, tmp_path / name, context)
-    assert context.done == 5
-    assert [path.name for path in tmp_path.iterdir()] == ["volume.tif"]
+    assert 5 <= context.done <= 5 + PLANES_UNDER_WAY
+    assert not is_complete(tmp_path / name)
 
 
-def test_a_damaged_plane_is_an_error_at_once_and_leaves_nothing(crop: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_a_damaged_plane_is_an_error_at_once(crop: NDArray[np.uint8], tmp_path: Path) -> None:
     path = tmp_path / "volume.tif"
     tifffile.imwrite(path, crop, compression="deflate", photometric="minisblack")
     with tifffile.TiffFile(path) as file:
@@ -246,12 +247,15 @@ def test_a_damaged_plane_is_an_error_at_once_and_leaves_nothing(crop: NDArray[np
     content = bytearray(path.read_bytes())
     content[offset : offset + length] = bytes(length)
     path.write_bytes(content)
-    with pytest.raises(VolumeError, match=r"volume\.tif"):
+    with pytest.raises(VolumeError, match=r"volume\.tif.*planes are kept"):
         segment(str(path), tmp_path / "result.zarr")
-    assert [left.name for left in tmp_path.iterdir()] == ["volume.tif"]
+    path.write_bytes(bytes(8))
+    with pytest.raises(VolumeError, match=r"volume\.tif"):
+        segment(str(path), tmp_path / "other.zarr")
+    assert sorted(left.name for left in tmp_path.iterdir()) == ["result.zarr", "volume.tif"]
 
 
-def test_a_full_disk_is_said_plainly_and_leaves_nothing(
+def test_a_disk_that_is_full_from_the_start_leaves_nothing(
     crop: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*_: object) -> None:
@@ -280,9 +284,14 @@ def test_a_cancelled_replacement_brings_the_old_result_back(crop: NDArray[np.uin
     segment(volume, out)
     before = labels_of(out)
     inputs = Inputs(volume=volume, out=str(out), overwrite=True)
+    params = Params(use_gpu=False, min_size=0)
     with pytest.raises(JobCancelled):
-        segment_volume.run(inputs, Params(use_gpu=False), CancelAfter(2))
+        segment_volume.run(inputs, params, CancelAfter(2))
     np.testing.assert_array_equal(labels_of(out), before)
+    assert finished_planes(out) >= 2
+    segment_volume.run(inputs, params, QuietContext())
+    assert read_recipe(out)["params"]["min_size"] == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.zarr", "volume.tif"]
 
 
 @pytest.mark.parametrize("out", ["result.png", "result"])

@@ -1,5 +1,6 @@
 """What goes wrong while somebody's file is read, told in words that its owner can act on."""
 
+import errno
 import logging
 import struct
 import threading
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from empanada_desktop.errors import VolumeError
+from empanada_desktop.errors import DiskFullError, VolumeError
 
 # A mangled file makes the libraries that parse it fail in nearly any way; these are the ways that were seen, and
 # none of them is an AppError or a wish to stop.
@@ -28,6 +29,8 @@ READER_FAULTS = (
     struct.error,
     zlib.error,
 )
+
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _hushing = threading.RLock()
 
@@ -60,6 +63,10 @@ def writing(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise VolumeError(f"{path} may not be written.", "Choose a folder that you may write to.") from error
     except READER_FAULTS as error:
+        if isinstance(error, OSError) and error.errno in DISK_IS_FULL:
+            raise DiskFullError(
+                f"{path} cannot be written: {_reason(error)}.", "Make room on the disk, or choose another."
+            ) from error
         raise VolumeError(
             f"{path} cannot be written: {_reason(error)}.",
             "See that the disk is there and has room, or choose another.",

@@ -1,0 +1,206 @@
+"""From stacks of components to the result's ids, and on to OME-Zarr or TIFF; box by box, whatever the volume's size."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.blocks import Sliceable, blocks, count_blocks, grown, stacked_block
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.filters import keep_objects
+from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.core.ids import number_objects
+from empanada_desktop.core.morphology import dilate_labels, erode_labels
+from empanada_desktop.core.tracking import ObjectTable, Tracks
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.tasks.inference_params import StackParams
+
+if TYPE_CHECKING:
+    from empanada_desktop.core.geometry import Spacing
+    from empanada_desktop.io.ome_zarr import ResultStore
+
+PLANES_OF_A_BAND = 16
+
+Triple = tuple[int, int, int]
+ReadBox = Callable[[Box], NDArray[np.uint32]]
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What the network tells apart: the name of each class, and those that come as single objects."""
+
+    names: dict[int, str]
+    things: frozenset[int]
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return what a recipe keeps of them."""
+        return {
+            "class_names": {str(number): name for number, name in self.names.items()},
+            "things": sorted(self.things),
+        }
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> Self:
+        """Read what to_facts wrote."""
+        names = {int(number): str(name) for number, name in facts["class_names"].items()}
+        return cls(names, frozenset(int(number) for number in facts["things"]))
+
+    def id_of(self, name: str | None) -> int:
+        """Return the class that a TIFF is to hold; SettingsError where it is unknown, or left open among several."""
+        titles = {title: class_id for class_id, title in self.names.items()}
+        if name is None and len(titles) > 1:
+            raise SettingsError(
+                f"A TIFF holds one class, and these weights know {', '.join(titles)}.",
+                "Choose one with --class-name, or write X.zarr, which holds them all.",
+            )
+        if name is not None and name not in titles:
+            raise SettingsError(f"These weights know no class “{name}”.", f"Classes: {', '.join(titles)}.")
+        return titles[name] if name is not None else next(iter(titles.values()))
+
+
+@dataclass(frozen=True)
+class SegmentedStack:
+    """A stack that the network has passed: components (planes, rows, columns), and the objects that they make up."""
+
+    axis: Axis
+    components: Sliceable
+    tracks: Tracks
+
+
+class Objects(Protocol):
+    """Objects 1..n of a volume, whose numbers are read box by box."""
+
+    @property
+    def table(self) -> ObjectTable:
+        """What there is to know of them."""
+
+    def reader(self, ids: NDArray[np.uint32]) -> ReadBox:
+        """Return what gives `ids[number]` for each voxel of a box, z y x; ids[0] is the background's."""
+
+
+class StackObjects:
+    """The objects of a single stack."""
+
+    def __init__(self, stack: SegmentedStack) -> None:
+        self.table = stack.tracks.objects
+        self._stack = stack
+
+    def reader(self, ids: NDArray[np.uint32]) -> ReadBox:
+        """Return what gives `ids[number]` for each voxel of a box."""
+        tables = [ids[lookup] for lookup in self._stack.tracks.lookups]
+        return lambda box: stacked_block(self._stack.components, tables, self._stack.axis, box)
+
+
+class VolumeIds:
+    """The final ids of a volume's objects, box by box: filtered, numbered, eroded and dilated."""
+
+    def __init__(self, objects: Objects, classes: Classes, params: StackParams, shape: Triple) -> None:
+        table = objects.table
+        keep = keep_objects(table, params.min_size, params.min_extent, shape)
+        ids, self.divisor = number_objects(table.classes, keep, classes.things, params.max_objects_per_class)
+        self.ids = np.concatenate([np.zeros(1, np.uint32), ids])
+        self.classes = classes
+        self.shape = shape
+        self._read = objects.reader(self.ids)
+        self._erode, self._dilate = params.erode_labels, params.dilate_labels
+        self._seen: set[int] = set()
+
+    def read(self, box: Box) -> NDArray[np.uint32]:
+        """Return the ids of a box, z y x, exactly as if the volume had been eroded and dilated whole."""
+        wide, place = grown(box, self._erode + self._dilate, self.shape)
+        ids = self._read(wide)
+        if self._erode:
+            ids = erode_labels(ids, self._erode)
+        if self._dilate:
+            ids = dilate_labels(ids, self._dilate)
+        if self._erode:
+            self._seen.update(np.unique(ids[place.slices]).tolist())
+        return ids[place.slices]
+
+    def of_class(self, ids: NDArray[np.uint32], class_id: int) -> NDArray[np.uint32]:
+        """Return the ids of one class, 0 elsewhere."""
+        if len(self.classes.names) == 1:
+            return ids
+        return np.where(ids // self.divisor == class_id, ids, 0).astype(np.uint32)
+
+    def notes(self, params: StackParams) -> list[str]:
+        """Say what the numbering had to decide."""
+        if self.divisor == params.max_objects_per_class:
+            return []
+        return [f"There are more objects than the label divisor holds: it became {self.divisor}."]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many objects of each class there are, once all boxes were read: erosion may remove some."""
+        present = np.array(sorted(self._seen), np.uint32) if self._erode else self.ids
+        found = np.unique(present[present > 0]) // self.divisor
+        return {title: int(np.count_nonzero(found == number)) for number, title in self.classes.names.items()}
+
+
+@dataclass(frozen=True)
+class ResultLayers:
+    """What a result holds: the labels, and the single stacks where they are wanted, under their groups' names."""
+
+    labels: VolumeIds
+    stacks: dict[str, VolumeIds]
+
+    def by_source(self) -> Iterator[tuple[VolumeIds, list[str]]]:
+        """Give each source of ids with the groups that it goes into."""
+        yield self.labels, ["labels", *(group for group, ids in self.stacks.items() if ids is self.labels)]
+        yield from ((ids, [group]) for group, ids in self.stacks.items() if ids is not self.labels)
+
+
+def fuse_stacks(stacks: Sequence[SegmentedStack], classes: Classes, params: StackParams, shape: Triple) -> ResultLayers:
+    """Turn segmented stacks (one, or xy, xz and yz) into the result's ids."""
+    (stack,) = stacks
+    labels = VolumeIds(StackObjects(stack), classes, params, shape)
+    return ResultLayers(labels, {f"stacks/{stack.axis}": labels} if params.return_stacks else {})
+
+
+def write_zarr(store: "ResultStore", layers: ResultLayers, context: JobContext) -> None:
+    """Write level 0 of all groups of a result, chunk by chunk."""
+    from empanada_desktop.io.volumes.faults import writing
+
+    shape, side = store.header.shape, store.header.chunk
+    sources = list(layers.by_source())
+    total, done = len(sources) * count_blocks(shape, side), 0
+    for source, groups in sources:
+        with writing(store.path):
+            arrays = [
+                (class_id, store.label_array(f"{group}/{title}", class_id, title, source.divisor))
+                for group in groups
+                for class_id, title in source.classes.names.items()
+            ]
+        for box in blocks(shape, side):
+            context.check_cancelled()
+            _write_box(store.path, arrays, source, box)
+            done += 1
+            context.report(done, total, "Writing blocks")
+
+
+def _write_box(path: Path, arrays: list[tuple[int, Any]], source: VolumeIds, box: Box) -> None:
+    from empanada_desktop.io.volumes.faults import writing
+
+    ids = source.read(box)
+    with writing(path):
+        for class_id, array in arrays:
+            array[box.slices] = source.of_class(ids, class_id)
+
+
+def write_tiff(
+    out: Path, source: VolumeIds, class_id: int, spacing: "Spacing", recipe: dict[str, Any], context: JobContext
+) -> None:
+    """Write one class as TIFF, plane by plane; that an existing file may go was checked before."""
+    from empanada_desktop.io.tiff import write_label_tiff
+
+    depth, rows, columns = source.shape
+
+    def planes() -> Iterator[NDArray[np.uint32]]:
+        for box in blocks(source.shape, (PLANES_OF_A_BAND, rows, columns)):
+            context.check_cancelled()
+            yield from source.of_class(source.read(box), class_id)
+            context.report(box.stop[0], depth, "Writing planes")
+
+    write_label_tiff(out, planes(), source.shape, spacing, recipe, np.uint32, overwrite=True)
