@@ -10,6 +10,10 @@ import torch
 from empanada_desktop.errors import AppError, SettingsError
 
 
+class GraphicsMemoryError(AppError):
+    """The graphics card ran out of memory; less at a time may fit."""
+
+
 def choose_device(use_gpu: bool = True, threads: int = 0, name: str | None = None) -> torch.device:
     """Choose the graphics card (CUDA, then Apple's) if there is one and it is wanted, otherwise the processor.
 
@@ -41,12 +45,12 @@ def seed_weights(seed: int) -> None:
 
 @contextmanager
 def memory_guard(advice: str) -> Iterator[None]:
-    """Turn a graphics card's running out of memory into an AppError whose hint is `advice`."""
+    """Turn a graphics card's running out of memory into a GraphicsMemoryError whose hint is `advice`."""
     try:
         yield
     except torch.OutOfMemoryError as problem:
         torch.cuda.empty_cache()
-        raise AppError("The graphics card has not enough memory for this.", advice) from problem
+        raise GraphicsMemoryError("The graphics card has not enough memory for this.", advice) from problem
 
 
 def _named_device(name: str) -> torch.device:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.ids import number_objects
 from empanada_desktop.engine.postprocess import STUFF_AREA, panoptic_plane
-from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+from empanada_desktop.engine.predictor import PlaneOutputs
+from empanada_desktop.engine.tiled import PlanePredictor
 
 # Ids within a plane are only used to tell objects apart until they get their final ones: wide enough for any plane.
 PLANE_DIVISOR = 1_000_000
@@ -29,7 +30,7 @@ class PlaneSettings:
     """Of objects in a plane on its own; within a stack they count by their voxels."""
 
 
-def predict_plane(predictor: Predictor, plane: NDArray[np.float32], settings: PlaneSettings) -> PlaneOutputs:
+def predict_plane(predictor: PlanePredictor, plane: NDArray[np.float32], settings: PlaneSettings) -> PlaneOutputs:
     """Run the network on a plane of grey values in 0..1, (H, W)."""
     return predictor.predict(plane, settings.image_downsampling, settings.fine_boundaries)
 
@@ -58,7 +59,7 @@ def panoptic_from(
 
 
 def segment_plane(
-    predictor: Predictor, plane: NDArray[np.float32], settings: PlaneSettings, label_divisor: int
+    predictor: PlanePredictor, plane: NDArray[np.float32], settings: PlaneSettings, label_divisor: int
 ) -> tuple[NDArray[np.uint32], int]:
     """Return the labels of a plane, (H, W) class * divisor + k, and the divisor (wider than asked for if it must be).
 

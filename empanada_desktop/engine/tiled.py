@@ -1,0 +1,199 @@
+"""A plane in overlapping tiles: the network sees them one after another, what follows sees one plane."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.tiles import Tile, TileLayout, lay_tiles, tile_overlap
+from empanada_desktop.engine.device import GraphicsMemoryError
+from empanada_desktop.engine.predictor import PlaneOutputs
+
+QUARTER = 4  # side of a cell of heatmap and offsets, in pixels that the network sees
+SMALLEST_TILE = 256  # pixels that the network sees; with less of them around an object it guesses
+
+Grey = NDArray[np.float32]
+ReadRectangle = Callable[[slice, slice], Grey]
+
+
+class PlanePredictor(Protocol):
+    """A network that is shown a plane of grey values in 0..1, (H, W)."""
+
+    def predict(self, plane: Grey, image_downsampling: int = 1, fine_boundaries: bool = False) -> PlaneOutputs:
+        """Return what the network says of the plane."""
+        ...
+
+
+class PaddingPredictor(PlanePredictor, Protocol):
+    """One that pads what it is shown to a multiple of `padding_factor` pixels of the downsampled image."""
+
+    padding_factor: int
+
+
+@runtime_checkable
+class BatchPredictor(Protocol):
+    """One that is shown several planes at once."""
+
+    def predict_many(self, planes: Sequence[Grey], image_downsampling: int = 1) -> list[PlaneOutputs]:
+        """Return what the network says of several planes of one size."""
+        ...
+
+
+@dataclass(frozen=True)
+class Band:
+    """What the network says of the full rows first .. end - 1 of a plane; its cells begin at row `first_cell`.
+
+    semantic is (C, rows, W), or what it was reduced to; heatmap (h, w) and offsets (2, h, w) in cells of
+    QUARTER * downsampling pixels. The last band holds the cells beyond the plane's end, too.
+    """
+
+    first: int
+    end: int
+    first_cell: int
+    semantic: NDArray[np.generic]
+    heatmap: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+
+
+class TiledPredictor:
+    """A predictor that shows its network no more than a tile at once; same door as the one that it asks.
+
+    Each pixel comes from the tile in which it lies deepest. Offsets are relative and tiles begin where the network's
+    grid has lines, so heatmap and offsets of neighbouring tiles fit together cell by cell, and objects are grouped in
+    the whole plane: none is ever cut. What differs from showing the whole plane at once is what a network takes from
+    afar (pyramid pooling averages over what it sees), and that PointRend refines as many points in every tile.
+
+    Where a graphics card has too little memory, fewer tiles go at once, then smaller ones; `notes` says so.
+    """
+
+    def __init__(self, predictor: PaddingPredictor, stride: int, tile_size: int = 0, batch: int = 1) -> None:
+        """Take a predictor whose network divides images into cells of `stride` pixels; tile_size 0: the whole plane."""
+        self._predictor = predictor
+        self._stride = stride
+        self.padding_factor = predictor.padding_factor
+        self.tile_size = tile_size
+        self.batch = batch
+        self.notes: list[str] = []
+
+    def is_tiled(self, shape: tuple[int, int]) -> bool:
+        """Tell whether a plane is shown to the network in tiles."""
+        return 0 < self.tile_size < max(shape)
+
+    def layout(self, shape: tuple[int, int], image_downsampling: int = 1) -> TileLayout:
+        """Return the tiles of a plane: all of it where the tile size is 0 or large."""
+        side = self.tile_size if self.is_tiled(shape) else max(shape)
+        grain = self._stride * image_downsampling
+        side_grain = self.padding_factor * image_downsampling
+        if not self.is_tiled(shape):
+            side = -(-side // side_grain) * side_grain
+        overlap = tile_overlap(side, image_downsampling)
+        return lay_tiles(shape, side, overlap, grain, side_grain, QUARTER * image_downsampling)
+
+    def predict(self, plane: Grey, image_downsampling: int = 1, fine_boundaries: bool = False) -> PlaneOutputs:
+        """Run the network over a plane of grey values in 0..1, (H, W) float32.
+
+        As Predictor.predict. In tiles heatmap and offsets come in quarter resolution, fine boundaries or not; what
+        finds the objects interpolates them over the whole plane.
+        """
+        if not self.is_tiled(plane.shape):
+            try:
+                return self._predictor.predict(plane, image_downsampling, fine_boundaries)
+            except GraphicsMemoryError as shortage:
+                self._step_down(plane.shape, image_downsampling, shortage)
+        bands = list(self.bands(lambda rows, columns: plane[rows, columns], plane.shape, image_downsampling))
+        return PlaneOutputs(
+            np.concatenate([band.semantic for band in bands], axis=1, dtype=np.float32),
+            np.concatenate([band.heatmap for band in bands], axis=0),
+            np.concatenate([band.offsets for band in bands], axis=1),
+            QUARTER,
+            image_downsampling,
+        )
+
+    def bands(
+        self,
+        read: ReadRectangle,
+        shape: tuple[int, int],
+        image_downsampling: int = 1,
+        reduce: Callable[[Grey], NDArray[np.generic]] = lambda semantic: semantic,
+    ) -> Iterator[Band]:
+        """Yield the rows of tiles from top to bottom, stitched; `read` gives the grey values of rows and columns.
+
+        `reduce` turns each tile's (C, h, w) probabilities into something smaller, (C', h, w). Memory: one row of tiles.
+        """
+        index = 0
+        layout = self.layout(shape, image_downsampling)
+        while index < len(layout.row_spans):
+            try:
+                band = self._band(layout.row(index), read, image_downsampling, reduce)
+            except GraphicsMemoryError as shortage:
+                self._step_down(shape, image_downsampling, shortage, only_batch=index > 0)
+                layout = self.layout(shape, image_downsampling)
+                continue
+            yield band
+            index += 1
+
+    def _band(
+        self,
+        tiles: Sequence[Tile],
+        read: ReadRectangle,
+        image_downsampling: int,
+        reduce: Callable[[Grey], NDArray[np.generic]],
+    ) -> Band:
+        zoom = QUARTER * image_downsampling
+        semantic, heatmaps, offsets = [], [], []
+        for tile, outputs in self._outputs(tiles, read, image_downsampling):
+            semantic.append(reduce(outputs.semantic)[(..., *tile.inside)])
+            cells = _cells(tile, zoom)
+            heatmaps.append(outputs.heatmap[cells])
+            offsets.append(outputs.offsets[(slice(None), *cells)])
+        first, end = tiles[0].own_rows
+        return Band(
+            first,
+            end,
+            first // zoom,
+            np.concatenate(semantic, axis=-1),
+            np.concatenate(heatmaps, axis=-1),
+            np.concatenate(offsets, axis=-1),
+        )
+
+    def _outputs(
+        self, tiles: Sequence[Tile], read: ReadRectangle, image_downsampling: int
+    ) -> Iterator[tuple[Tile, PlaneOutputs]]:
+        for first in range(0, len(tiles), self.batch):
+            group = tiles[first : first + self.batch]
+            images = [read(*tile.slices) for tile in group]
+            yield from zip(group, self._run(images, image_downsampling), strict=True)
+
+    def _run(self, images: Sequence[Grey], image_downsampling: int) -> list[PlaneOutputs]:
+        alike = len({image.shape for image in images}) == 1
+        if len(images) > 1 and alike and isinstance(self._predictor, BatchPredictor):
+            return self._predictor.predict_many(images, image_downsampling)
+        return [self._predictor.predict(image, image_downsampling) for image in images]
+
+    def _step_down(
+        self, shape: tuple[int, ...], downsampling: int, shortage: GraphicsMemoryError, only_batch: bool = False
+    ) -> None:
+        """Show the network less at once from now on, and note it; raises where less makes no sense."""
+        side = min(self.tile_size or max(shape), max(shape))
+        if self.batch > 1:
+            self.batch //= 2
+            less = f"{self.batch} tiles at once" if self.batch > 1 else "one tile at once"
+        elif only_batch or side <= max(SMALLEST_TILE, 2 * self._stride, self.padding_factor) * downsampling:
+            raise shortage
+        else:
+            grain = self.padding_factor * downsampling
+            self.tile_size = max(side // 2 // grain * grain, SMALLEST_TILE * downsampling)
+            less = f"tiles of {self.tile_size} pixels"
+        self.notes.append(f"The graphics card had too little memory: the network sees {less} from there on.")
+
+
+def _cells(tile: Tile, zoom: int) -> tuple[slice, slice]:
+    """Return which cells of a tile's maps it answers for; at the end of the plane those beyond, too."""
+    ends_plane = tile.own_rows[1] == tile.rows[1], tile.own_columns[1] == tile.columns[1]
+    rows, columns = (
+        slice(span.start // zoom, None if ends else span.stop // zoom)
+        for span, ends in zip(tile.inside, ends_plane, strict=True)
+    )
+    return rows, columns
