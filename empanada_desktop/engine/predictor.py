@@ -9,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from empanada_desktop.engine.backends import Backend, TorchBackend, choose_backend
 from empanada_desktop.engine.device import choose_device, memory_guard
 from empanada_desktop.engine.export import load_network
+from empanada_desktop.engine.networks import PanopticNetwork
+from empanada_desktop.engine.networks.panoptic import quadruple
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.io.weights import Weights
+from empanada_desktop.io.weights import Weights, sha256_of
 
 
 @dataclass(frozen=True)
@@ -33,28 +36,67 @@ class PlaneOutputs:
 
 
 class Predictor:
-    """A network on its device, with the normalisation and padding that it was trained with."""
+    """A network on its device, with the normalisation and padding that it was trained with.
+
+    `notes` are sentences for the user about how it came to run as it does; `ran_with` is what a recipe keeps of that.
+    """
 
     def __init__(
-        self, network: torch.nn.Module, *, mean: float, std: float, padding_factor: int, device: torch.device
+        self,
+        network: PanopticNetwork,
+        *,
+        mean: float,
+        std: float,
+        padding_factor: int,
+        device: torch.device,
+        backend: Backend | None = None,
     ) -> None:
-        self.network = network.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        """Run `network` on a device; with `backend`, which runs it already, only its PointRend is kept."""
+        self._backend = backend or TorchBackend(network, device)
+        self._refine = network.semantic_pr.to(device).eval().refine
         self.mean = mean
         self.std = std
         self.padding_factor = padding_factor
         self.device = device
+        self.notes: tuple[str, ...] = ()
 
     @classmethod
-    def from_weights(cls, weights: Weights, *, use_gpu: bool = True, threads: int = 0) -> Self:
-        """Load weights onto the graphics card if there is one and it is wanted, otherwise onto the processor."""
+    def from_weights(
+        cls,
+        weights: Weights,
+        *,
+        use_gpu: bool = True,
+        threads: int = 0,
+        backend: str = "auto",
+        use_quantised: bool = False,
+        may_prepare: bool = True,
+    ) -> Self:
+        """Load weights onto the graphics card if there is one and it is wanted, otherwise onto the processor.
+
+        On the processor `backend` (auto, torch, openvino) says what runs them. may_prepare=False is for work of a few
+        planes: what auto would need some seconds for, once for all, is left until it pays.
+        """
         descriptor = weights.descriptor
-        return cls(
-            load_network(weights),
+        device = choose_device(use_gpu and backend != "openvino" and not use_quantised, threads)
+        network, runs, notes = load_network(weights), None, list[str]()
+        if device.type == "cpu":
+            sha256 = descriptor.sha256 or sha256_of(weights.file)
+            runs, notes = choose_backend(network, sha256, backend, threads, may_prepare)
+        predictor = cls(
+            network,
             mean=descriptor.mean,
             std=descriptor.std,
             padding_factor=descriptor.padding_factor,
-            device=choose_device(use_gpu, threads),
+            device=device,
+            backend=runs,
         )
+        predictor.notes = tuple(notes)
+        return predictor
+
+    @property
+    def ran_with(self) -> str:
+        """What runs the network: name, version, precision, device."""
+        return self._backend.title
 
     @torch.inference_mode()
     def predict(
@@ -71,13 +113,17 @@ class Predictor:
             raise SettingsError(f"Image downsampling {image_downsampling} is not a power of two.", "Use 1, 2, 4 … 64.")
         with memory_guard("Raise image downsampling, or use the processor (--no-use-gpu)."):
             image = self._prepare(plane, image_downsampling)
-            outputs = self.network.predict(image, 2 + int(extra_steps), fine_boundaries)
-        logits = outputs["semantic_logits"][0, :, :height, :width].float()
+            maps = self._backend.run(image)
+            logits = self._refine(maps.semantic, maps.features, 2 + int(extra_steps))
+            heatmap, offsets = maps.heatmap, maps.offsets
+            if fine_boundaries:
+                heatmap, offsets = quadruple(heatmap), quadruple(offsets)
+        logits = logits[0, :, :height, :width].float()
         semantic = torch.sigmoid(logits) if logits.shape[0] == 1 else torch.softmax(logits, dim=0)
         return PlaneOutputs(
             semantic.cpu().numpy(),
-            outputs["centre_heatmap"][0, 0].float().cpu().numpy(),
-            outputs["offsets"][0].float().cpu().numpy(),
+            heatmap[0, 0].float().cpu().numpy(),
+            offsets[0].float().cpu().numpy(),
             cell=1 if fine_boundaries else 4,
             downsampling=image_downsampling,
         )
@@ -90,5 +136,4 @@ class Predictor:
         image = (image - self.mean) / self.std
         rows, columns = (-side % self.padding_factor for side in image.shape[-2:])
         # After normalisation 0 is the mean grey, which is what the published weights saw beyond the border.
-        padded = functional.pad(image, (0, columns, 0, rows))
-        return padded.contiguous(memory_format=torch.channels_last)
+        return functional.pad(image, (0, columns, 0, rows))

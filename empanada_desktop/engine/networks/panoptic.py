@@ -55,9 +55,9 @@ class PanopticNetwork(nn.Module):
         semantic, instance = self.decode(self.encoder(images))
         coarse = self.semantic_head(semantic)
         outputs = {
-            "semantic_logits": _quadruple(coarse),
-            "centre_heatmap": _quadruple(self.ins_center(instance)),
-            "offsets": _quadruple(self.ins_xy(instance)),
+            "semantic_logits": quadruple(coarse),
+            "centre_heatmap": quadruple(self.ins_center(instance)),
+            "offsets": quadruple(self.ins_xy(instance)),
         }
         if self.training:
             outputs["point_logits"], outputs["point_coordinates"] = self.semantic_pr(coarse, semantic)
@@ -75,7 +75,7 @@ class PanopticNetwork(nn.Module):
         logits = self.semantic_pr.refine(self.semantic_head(semantic), semantic, render_steps)
         heatmap, offsets = self.ins_center(instance), self.ins_xy(instance)
         if interpolate_instances:
-            heatmap, offsets = _quadruple(heatmap), _quadruple(offsets)
+            heatmap, offsets = quadruple(heatmap), quadruple(offsets)
         return {"semantic_logits": logits, "centre_heatmap": heatmap, "offsets": offsets}
 
     def train(self, mode: bool = True) -> Self:
@@ -87,5 +87,6 @@ class PanopticNetwork(nn.Module):
         return self
 
 
-def _quadruple(maps: torch.Tensor) -> torch.Tensor:
+def quadruple(maps: torch.Tensor) -> torch.Tensor:
+    """Maps at a quarter of the image's side, (N, C, h, w), interpolated to its own; the corners stay the corners."""
     return functional.interpolate(maps, scale_factor=4.0, mode="bilinear", align_corners=True)
