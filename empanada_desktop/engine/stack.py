@@ -12,7 +12,8 @@ from empanada_desktop.core.median import MedianQueue
 from empanada_desktop.core.memory import give_back_memory
 from empanada_desktop.engine.line import Belt, Line
 from empanada_desktop.engine.plane import PLANE_DIVISOR, PlaneSettings, panoptic_from, predict_plane
-from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+from empanada_desktop.engine.predictor import PlaneOutputs
+from empanada_desktop.engine.tiled import PlanePredictor
 
 PLANES_BETWEEN_TIDYING = 16
 PLANES_READ_AHEAD = 2
@@ -36,7 +37,7 @@ class StackSettings:
 def segment_stack(
     read_plane: ReadPlane,
     n_planes: int,
-    predictor: Predictor,
+    predictor: PlanePredictor,
     settings: StackSettings,
     take_plane: TakePlane,
     context: JobContext,

@@ -11,6 +11,7 @@ from empanada_desktop.tasks.inference_params import InferenceParams, PlaneParams
 
 if TYPE_CHECKING:
     from empanada_desktop.engine.plane import PlaneSettings
+    from empanada_desktop.engine.tiled import TiledPredictor
     from empanada_desktop.io.volumes import Volume
     from empanada_desktop.io.weights import Weights, WeightsDescriptor
 
@@ -52,6 +53,15 @@ def plane_settings(params: InferenceParams, descriptor: "WeightsDescriptor") -> 
         fill_holes=params.fill_holes,
         min_area=params.min_area if isinstance(params, PlaneParams) else 0,
     )
+
+
+def load_predictor(weights: "Weights", params: InferenceParams) -> "TiledPredictor":
+    """Load the network that the parameters ask for; it is shown planes whole or in tiles."""
+    from empanada_desktop.engine.predictor import Predictor
+    from empanada_desktop.engine.tiled import TiledPredictor
+
+    predictor = Predictor.from_weights(weights, use_gpu=params.use_gpu, threads=params.threads)
+    return TiledPredictor(predictor, weights.descriptor.network.size_factor, params.tile_size)
 
 
 def result_facts(volume: "Volume", weights: "Weights", grey: GreyRange) -> dict[str, Any]:

@@ -13,11 +13,12 @@ from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.grey import GreyRange
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.tasks.inference import plane_settings, volume_grey_range
+from empanada_desktop.tasks.inference import load_predictor, plane_settings, volume_grey_range
 from empanada_desktop.tasks.inference_params import PlaneParams
 
 if TYPE_CHECKING:
-    from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+    from empanada_desktop.engine.predictor import PlaneOutputs
+    from empanada_desktop.engine.tiled import TiledPredictor
     from empanada_desktop.io.volumes import Volume, VolumeRef
     from empanada_desktop.io.weights import Weights
 
@@ -89,8 +90,8 @@ class LivePlanes:
         self._ref: VolumeRef | None = None
         self._grey = GreyRange(0, 1, "")
         self._weights: tuple[str, Weights] | None = None
-        self._predictor: Predictor | None = None
-        self._loaded: tuple[str, bool, int] | None = None
+        self._predictor: TiledPredictor | None = None
+        self._loaded: tuple[str, int, bool, int] | None = None
         self._outputs: OrderedDict[Key, PlaneOutputs] = OrderedDict()
 
     def predict(self, plane: LivePlane, params: PlaneParams, context: JobContext) -> Prediction:
@@ -153,13 +154,11 @@ class LivePlanes:
             self._weights = params.weights, find_weights(params.weights)
         return self._weights[1]
 
-    def _predictor_for(self, params: PlaneParams) -> "Predictor":
-        from empanada_desktop.engine.predictor import Predictor
-
-        wanted = (params.weights, params.use_gpu, params.threads)
+    def _predictor_for(self, params: PlaneParams) -> "TiledPredictor":
+        wanted = (params.weights, params.tile_size, params.use_gpu, params.threads)
         if self._predictor is None or self._loaded != wanted:
             weights = self._weights_of(params)
-            self._predictor = Predictor.from_weights(weights, use_gpu=params.use_gpu, threads=params.threads)
+            self._predictor = load_predictor(weights, params)
             self._loaded = wanted
             self._outputs.clear()
         return self._predictor

@@ -19,6 +19,7 @@ from empanada_desktop.tasks.inference import (
     SegmentationResult,
     check_apart,
     check_tiff_output,
+    load_predictor,
     plane_settings,
     result_facts,
     volume_grey_range,
@@ -29,7 +30,7 @@ from empanada_desktop.tasks.recipe import make_recipe
 
 if TYPE_CHECKING:
     from empanada_desktop.engine.plane import PlaneSettings
-    from empanada_desktop.engine.predictor import Predictor
+    from empanada_desktop.engine.tiled import TiledPredictor
     from empanada_desktop.io.volumes import Volume
 
 TITLE = "Segment one plane in 2D, or every plane on its own."
@@ -70,7 +71,6 @@ class Inputs(TaskInputs):
 
 def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> SegmentationResult:
     """Segment and write the plane (or planes); returns where it is and how many objects of each class it holds."""
-    from empanada_desktop.engine.predictor import Predictor
     from empanada_desktop.io.volumes import open_volume
     from empanada_desktop.io.weights import find_weights
 
@@ -85,10 +85,10 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
             labels = opened.enter_context(open_volume(inputs.confine_to, inputs.confine_dataset))
         planes = _PlaneReader(volume, labels, inputs, volume_grey_range(volume))
         recipe = make_recipe("segment-plane", params, inputs, **result_facts(volume, weights, planes.grey)).to_dict()
-        predictor = Predictor.from_weights(weights, use_gpu=params.use_gpu, threads=params.threads)
+        predictor = load_predictor(weights, params)
         work = _Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
         work.write(out, planes, recipe, context)
-        notes = (*volume.notes, *work.notes)
+        notes = (*volume.notes, *predictor.notes, *work.notes)
     counts = {title: work.objects[class_id] for class_id, title in weights.descriptor.class_names.items()}
     return SegmentationResult(str(out), counts, time.perf_counter() - started, recipe, notes)
 
@@ -133,7 +133,7 @@ class _PlaneReader:
 class _Segmentation:
     """Segments planes and counts what was found."""
 
-    def __init__(self, predictor: "Predictor", settings: "PlaneSettings", divisor: int) -> None:
+    def __init__(self, predictor: "TiledPredictor", settings: "PlaneSettings", divisor: int) -> None:
         self.predictor = predictor
         self.settings = settings
         self.divisor = divisor

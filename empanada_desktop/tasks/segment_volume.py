@@ -11,7 +11,7 @@ from pydantic import Field
 from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.context import JobContext, Partial, offer_partial
 from empanada_desktop.core.footprint import in_gigabytes, room_needed
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.tracking import StackTracker
 from empanada_desktop.errors import AppError, DiskFullError, SettingsError
 from empanada_desktop.tasks.inference import (
@@ -19,6 +19,7 @@ from empanada_desktop.tasks.inference import (
     SegmentationResult,
     check_apart,
     check_tiff_output,
+    load_predictor,
     plane_settings,
     result_facts,
     volume_grey_range,
@@ -29,7 +30,7 @@ from empanada_desktop.tasks.recipe import differences, make_recipe
 from empanada_desktop.tasks.volume_result import Classes, SegmentedStack, fuse_stacks, write_tiff, write_zarr
 
 if TYPE_CHECKING:
-    from empanada_desktop.engine.predictor import Predictor
+    from empanada_desktop.engine.tiled import TiledPredictor
     from empanada_desktop.io.ome_zarr import ResultStore
     from empanada_desktop.io.predictions import StackPlanes
     from empanada_desktop.io.volumes import Volume
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 TITLE = "Segment a volume in 3D."
 Params = StackParams
+STRETCHED = 2.0  # voxels this many times as long as wide
 
 
 class Inputs(TaskInputs):
@@ -62,8 +64,6 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> Segmentatio
     from empanada_desktop.io.weights import find_weights
 
     started = time.perf_counter()
-    if params.ortho_plane:
-        raise SettingsError("Ortho-plane is not there yet.", "Segment along one plane for now.")
     check_apart(inputs.out, inputs.volume)
     weights = find_weights(params.weights)
     with open_volume(inputs.volume, inputs.dataset, inputs.voxel_size) as volume:
@@ -82,15 +82,15 @@ class _VolumeWork:
         self.volume = volume
         self.weights = weights
         descriptor = weights.descriptor
-        self.axes = [Axis(params.inference_plane)]
+        self.axes = list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]
         self.grey = volume_grey_range(volume)
         things = frozenset(() if params.semantic_only else descriptor.thing_list)
         self.classes = Classes(descriptor.class_names, things)
         facts = result_facts(volume, weights, self.grey) | self.classes.to_facts()
         self.recipe = make_recipe("segment-volume", params, inputs, **facts).to_dict()
-        self.notes: list[str] = []
+        self.notes = ortho_notes(volume.spacing) if params.ortho_plane else []
         self._planes: list[StackPlanes] = []
-        self._predictor: Predictor | None = None
+        self._predictor: TiledPredictor | None = None
 
     def carry_out(self, context: JobContext) -> dict[str, int]:
         """Segment and write; what was finished before an error or a cancel stays. Returns the objects of each class."""
@@ -166,7 +166,8 @@ class _VolumeWork:
 
     def _fill(self, store: "ResultStore", context: JobContext) -> dict[str, int]:
         stacks = [self._segment(store, axis, context) for axis in self.axes]
-        layers = fuse_stacks(stacks, self.classes, self.params, self.volume.shape)
+        self.notes += self._predictor.notes if self._predictor else []
+        layers = fuse_stacks(stacks, self.classes, self.params, self.volume.shape, context)
         self.notes += layers.labels.notes(self.params)
         if self._is_tiff:
             class_id = self.classes.id_of(self.inputs.class_name)
@@ -209,14 +210,22 @@ class _VolumeWork:
         predictor = self._network()
         segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, planes.n_done)
 
-    def _network(self) -> "Predictor":
+    def _network(self) -> "TiledPredictor":
         """Load the network when the first stack needs it."""
-        from empanada_desktop.engine.predictor import Predictor
-
         if self._predictor is None:
-            use_gpu, threads = self.params.use_gpu, self.params.threads
-            self._predictor = Predictor.from_weights(self.weights, use_gpu=use_gpu, threads=threads)
+            self._predictor = load_predictor(self.weights, self.params)
         return self._predictor
+
+
+def ortho_notes(spacing: Spacing) -> list[str]:
+    """Say what ortho-plane has to be doubted for: planes through voxels that are deeper than wide look stretched."""
+    if not spacing.is_known:
+        return []
+    sizes = [size for size in spacing.zyx if size is not None]
+    if max(sizes) < STRETCHED * min(sizes):
+        return []
+    size = " × ".join(f"{each:g}" for each in sizes)
+    return [f"The voxels are {size} nm: some of the three stacks see stretched planes. Look whether one is better."]
 
 
 def _other_work(path: Path, differing: list[str]) -> SettingsError:
