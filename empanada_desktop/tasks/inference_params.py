@@ -192,7 +192,7 @@ class StackParams(InferenceParams):
         title="Keep predictions",
         description="Keep what the planes gave inside X.zarr: votes, sizes, erosion and dilation can then be changed "
         "later within seconds, without the network.",
-        json_schema_extra=ui("Output", words="To fuse again quickly"),
+        json_schema_extra=ui("Output", words="For fusing again"),
     )
     chunk_size: tuple[int, ...] = Field(
         (256,),
