@@ -8,7 +8,7 @@ sessions/<id>/lock              the process that has the session open
 import datetime
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,25 @@ from empanada_desktop.settings import read_json, user_folder, write_json
 VERSION = 1
 SESSION_FILE = "session.json"
 KEPT_SESSIONS = 10
+Parameters = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is open at one moment. parameters: values of the forms, by task."""
+
+    layers: tuple[Layer, ...]
+    active: str | None
+    view: ViewState
+    parameters: Parameters
+    title: str = ""
+
+    @classmethod
+    def of(cls, document: Document, parameters: Parameters | None = None, title: str = "") -> Self:
+        """What is open in a document now; previews are not kept."""
+        layers = tuple(layer for layer in document.layers if not layer.is_preview)
+        active = document.active.id if document.active is not None else None
+        return cls(layers, active, document.view, parameters or {}, title)
 
 
 @dataclass
@@ -32,7 +51,7 @@ class Opened:
     """What a session gave back, and what it could not (in plain sentences)."""
 
     title: str = ""
-    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     layers: list[Layer] = field(default_factory=list)
     active: str | None = None
@@ -58,35 +77,29 @@ class Session:
         """The folder's name."""
         return self.folder.name
 
-    def prepare(self, layers: Iterable[Layer]) -> None:
-        """Write voxels that changed, so that save() is quick; may run in a thread while the window lives on.
+    def save(self, document: Document, parameters: Parameters | None = None, title: str = "") -> None:
+        """Write everything that is open; labels only where they changed since. SettingsError where the disk is full."""
+        self.write(Snapshot.of(document, parameters, title))
+        document.history.mark_saved()
 
-        SettingsError where the disk is full.
+    def write(self, snapshot: Snapshot) -> None:
+        """Write what was open; may run in a thread while the window lives on.
+
+        What is changed meanwhile is written the next time. SettingsError where the disk is full.
         """
         with self._writing():
-            for layer in layers:
-                if not layer.is_preview:
-                    self._plain(layer)
-
-    def save(self, document: Document, parameters: dict[str, dict[str, Any]] | None = None, title: str = "") -> None:
-        """Write everything that is open; labels only where they changed since. SettingsError where the disk is full.
-
-        parameters: values of the forms, by task.
-        """
-        with self._writing():
-            layers = [self._plain(layer) for layer in document.layers if not layer.is_preview]
+            layers = [layer_to_plain(layer, self.folder, self._written) for layer in snapshot.layers]
             values = {
                 "version": VERSION,
                 "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                "title": title or next((str(layer["title"]) for layer in layers), ""),
+                "title": snapshot.title or next((str(layer["title"]) for layer in layers), ""),
                 "layers": layers,
-                "active": document.active.id if document.active is not None else None,
-                "view": document.view.to_plain(),
-                "parameters": parameters or {},
+                "active": snapshot.active,
+                "view": snapshot.view.to_plain(),
+                "parameters": snapshot.parameters,
             }
             write_json(self.folder / SESSION_FILE, values)
             self._drop_unused(layers)
-        document.history.mark_saved()
 
     def load(self, document: Document) -> Opened:
         """Open everything that was open; read() and show() in one."""
@@ -147,9 +160,6 @@ class Session:
                 f"The session cannot be kept in {self.folder}: {error.strerror or error}.",
                 "Free space on the disk. Everything is still open.",
             ) from error
-
-    def _plain(self, layer: Layer) -> dict[str, Any]:
-        return layer_to_plain(layer, self.folder, self._written)
 
     def _layer(self, plain: Any, opened: Opened) -> Layer | None:  # noqa: ANN401 - whatever the file holds
         try:
@@ -218,6 +228,6 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _parameters(value: object) -> dict[str, dict[str, Any]]:
+def _parameters(value: object) -> Parameters:
     items = value.items() if isinstance(value, dict) else ()
     return {str(task): values for task, values in items if isinstance(values, dict)}

@@ -190,7 +190,7 @@ class MainWindow(QMainWindow):
 
         self.bar.hide()
         self.status.showMessage(f"Opening {Path(path).name} …")
-        self.background.run(lambda: prepare(path, dataset), self._opened, self._not_opened)
+        self.background.run(lambda: prepare(path, dataset), self._opened, self.failed)
 
     def _opened(self, opened: "Opened") -> None:
         self.status.clearMessage()
@@ -200,10 +200,6 @@ class MainWindow(QMainWindow):
         self.ensure_workspace().take(opened)
         self.show_workspace()
 
-    def _not_opened(self, problem: BaseException) -> None:
-        self.status.clearMessage()
-        self.tell(problem)
-
     def _ask_dataset(self, opened: "Opened") -> None:
         from empanada_desktop.gui.opening import DatasetDialog
 
@@ -212,12 +208,19 @@ class MainWindow(QMainWindow):
         dialog.open()
 
     def go_on(self) -> None:
-        """Bring back what was open last."""
-        self.background.run(lambda: None, lambda _: self._attempt(self._restore_session))
+        """Bring back what was open last; its files are opened in a thread."""
+        self.bar.hide()
+        self.status.showMessage("Bringing back what was open …")
+        self.background.run(lambda: None, lambda _: self.ensure_workspace().restore(self._restored))
 
-    def _restore_session(self) -> None:
-        self.ensure_workspace().restore()
+    def _restored(self) -> None:
+        self.status.clearMessage()
         self.show_workspace()
+
+    def failed(self, problem: BaseException) -> None:
+        """Something in a thread failed: the window stays as it was, and the reason is said."""
+        self.status.clearMessage()
+        self.tell(problem)
 
     def ensure_workspace(self) -> "Workspace":
         """The workspace; made when something is opened for the first time."""
@@ -395,8 +398,10 @@ class MainWindow(QMainWindow):
     def close_volume(self) -> None:
         """Close what is open, keeping the session, and show the start page."""
         if self.workspace is not None:
-            self.workspace.clear()
+            self.workspace.clear(self._refresh_start)
         self.show_start()
+
+    def _refresh_start(self) -> None:
         self.background.run(_start_facts, self._show_start_facts)
 
     def save_session(self) -> None:

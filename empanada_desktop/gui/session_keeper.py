@@ -1,82 +1,154 @@
-"""Keeps what is open in the session's folder, now and then and at the end, and brings it back."""
+"""Keeps what is open in the session's folder, now and then and at the end, and brings it back; files in a thread."""
 
 import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from empanada_desktop.document.session import Session, latest
+from empanada_desktop.document.session import Opened, Session, Snapshot, latest
 from empanada_desktop.errors import AppError, SettingsError
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
 KEEP_EVERY_MS = 120_000
+Then = Callable[[Any], object]
 
 
 class SessionKeeper(QObject):
-    """The session of what is open."""
+    """The session of what is open. What reads or writes files is done by one thread, in the order it was asked for."""
+
+    _done = Signal(object)
 
     def __init__(self, workspace: "Workspace") -> None:
         super().__init__(workspace)
         self._workspace = workspace
         self._session: Session | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="session")
+        self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._timer = QTimer(self)
         self._timer.setInterval(KEEP_EVERY_MS)
-        self._timer.timeout.connect(self.save)
+        self._timer.timeout.connect(self.keep)
 
     def opened(self, path: str) -> None:
         """Another volume was opened: a session of its own begins."""
         window = self._workspace.window
         window.settings = window.settings.with_recent(path)
         window.keep_settings()
-        self._end()
-        try:
-            self._session = Session.create()
-        except AppError as problem:
-            window.tell(problem)
-            return
-        self._timer.start()
+        self.leave()
+        self._run(self._begin, lambda _: self._timer.start())
+
+    def _begin(self) -> None:
+        if self._session is not None:  # another volume was opened in the same moment
+            self._session.close()
+        self._session = Session.create()
+
+    # Keeping
+
+    def keep(self) -> None:
+        """Write the session in the thread; a full disk is said and nothing else happens."""
+        session, snapshot = self._session, self._snapshot()
+        if session is not None and snapshot.layers:
+            self._run(lambda: session.write(snapshot), lambda _: self._kept())
 
     def save(self) -> None:
-        """Write the session; a full disk is said and nothing else happens."""
-        workspace = self._workspace
-        if self._session is None or not workspace.document.layers:
+        """Write the session and wait for it; for the end, or before something worse happens."""
+        self._pool.submit(bool).result()  # the session may be about to begin
+        session, snapshot = self._session, self._snapshot()
+        if session is None or not snapshot.layers:
             return
-        parameters = {
-            "segment-plane": workspace.form.plane.form.values(),
-            "segment-volume": workspace.form.volume.form.values(),
-        }
         try:
-            self._session.save(workspace.document, parameters)
+            self._pool.submit(session.write, snapshot).result()
         except AppError as problem:
-            workspace.window.tell(problem)
+            self._workspace.window.tell(problem)
             return
-        workspace.window.status.show_saved(f"Session kept, {datetime.datetime.now():%H:%M}")
+        self._kept()
 
-    def restore(self) -> None:
-        """Bring back what was kept last; SettingsError when there is nothing."""
-        kept = latest()
-        if kept is None:
-            raise SettingsError("There is nothing to continue.", "Open a volume.")
-        workspace = self._workspace
-        self.save()
-        self._end()
+    def leave(self, then: Callable[[], object] | None = None) -> None:
+        """Keep the session for Continue and let go of it, in the thread; the document may be cleared at once."""
+        session, snapshot = self._session, self._snapshot()
+        self._session = None
+        self._timer.stop()
+        if session is not None:
+            self._run(lambda: _write_last(session, snapshot), lambda _: then and then())
+        elif then is not None:
+            then()
+
+    def close(self) -> None:
+        """Let go of the session and end the thread; what it has to write it writes first."""
+        self._timer.stop()
+        session, self._session = self._session, None
+        if session is not None:
+            self._pool.submit(session.close)
+        self._pool.shutdown(wait=True)
+
+    def _kept(self) -> None:
+        self._workspace.document.history.mark_saved()
+        self._workspace.window.status.show_saved(f"Session kept, {datetime.datetime.now():%H:%M}")
+
+    def _snapshot(self) -> Snapshot:
+        form = self._workspace.form
+        parameters = {"segment-plane": form.plane.form.values(), "segment-volume": form.volume.form.values()}
+        return Snapshot.of(self._workspace.document, parameters)
+
+    # Bringing back
+
+    def restore(self, then: Callable[[], object]) -> None:
+        """Read what was kept last, in the thread, show it and call `then`; until then all stays as it is."""
+        self._run(_read_latest, lambda found: self._show(found, then))
+
+    def _show(self, found: tuple[Session, Opened], then: Callable[[], object]) -> None:
+        workspace, (session, opened) = self._workspace, found
         workspace.live.stop()
-        self._session = Session(kept.folder)
-        opened = self._session.load(workspace.document)
+        self.leave()
+        self._session = session
+        session.show(opened, workspace.document)
         workspace.form.plane.form.set_values(opened.parameters.get("segment-plane", {}))
         workspace.form.volume.form.set_values(opened.parameters.get("segment-volume", {}))
         self._timer.start()
+        workspace.restored(opened.title)
+        then()
         if opened.faults:
             workspace.window.bar.say(" ".join(opened.faults), "warning")
 
-    def close(self) -> None:
-        """Let go of the session."""
-        self._timer.stop()
-        self._end()
+    # The thread
 
-    def _end(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+    def _run(self, work: Callable[[], object], then: Then) -> None:
+        future = self._pool.submit(work)
+        future.add_done_callback(lambda done: self._done.emit((done, then)))
+
+    def _deliver(self, ended: tuple["Future[Any]", Then]) -> None:
+        future, then = ended
+        problem = future.exception()
+        if problem is None:
+            then(future.result())
+        else:
+            self._workspace.window.failed(problem)
+
+
+def _write_last(session: Session, snapshot: Snapshot) -> None:
+    try:
+        if snapshot.layers:
+            session.write(snapshot)
+    finally:
+        session.close()
+
+
+def _read_latest() -> tuple[Session, Opened]:
+    kept = latest()
+    if kept is None:
+        raise SettingsError("There is nothing to continue.", "Open a volume.")
+    session = Session(kept.folder)
+    try:
+        opened = session.read()
+    except BaseException:
+        session.close()
+        raise
+    if not opened.layers:
+        session.close()
+        raise SettingsError(
+            " ".join(opened.faults) or "The session holds nothing.", "Put the files back, or open others."
+        )
+    return session, opened

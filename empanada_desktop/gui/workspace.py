@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui.advisor import Advisor
 from empanada_desktop.gui.computer import Computer
 from empanada_desktop.gui.controls import Column
 from empanada_desktop.gui.docks.layers import LayersDock, object_colour
@@ -41,7 +42,11 @@ class Workspace(QObject):
         self.document = Document()
         self.grid = ViewGrid(self.document)
         self.centre = QWidget()
-        self.centre_column = Column(self.grid)
+        self.views = QSplitter()
+        self.views.setHandleWidth(4)
+        self.views.setChildrenCollapsible(False)
+        self.views.addWidget(self.grid)
+        self.centre_column = Column(self.views)
         self.centre_column.setStretch(0, 1)
         self.centre.setLayout(self.centre_column)
         self.layers = LayersDock(self.document, window.actions_table, window.background)
@@ -49,6 +54,7 @@ class Workspace(QObject):
         self.jobs = JobsController(self)
         self.live = LivePlaneDesk(self)
         self.volume = VolumeDesk(self)
+        self.advisor = Advisor(self)
         self.session = SessionKeeper(self)
         self._make_docks()
         self._connect()
@@ -159,6 +165,7 @@ class Workspace(QObject):
         self.window.enable_actions()
         self.live.place_changed()
         self.volume.image_changed()
+        self.advisor.refresh()
 
     # Opening
 
@@ -173,7 +180,7 @@ class Workspace(QObject):
             self.document.add_layer(layer, 0 if isinstance(layer, ImageLayer) and fits else None, f"Open {layer.title}")
         if not fits:
             self._first_look(opened)
-        self.window.setWindowTitle(f"{opened.layers[0].title} - empanada")
+        self._tell_title(opened.layers[0].title)
 
     def _first_look(self, opened: Opened) -> None:
         document = self.document
@@ -188,17 +195,27 @@ class Workspace(QObject):
         if notes:
             self.window.bar.say(" ".join(notes), "warning")
 
-    def clear(self) -> None:
-        """Close what is open; the session was kept for Continue."""
-        self.save_session()
-        self.session.close()
+    def restored(self, title: str) -> None:
+        """A session was brought back into the document: say what it is."""
+        image = self.image()
+        self._tell_title(image.title if image is not None else title)
+        self.window.status.show_voxel(self.document.spacing)
+        self._show_position(self.document.view.crosshair)
+
+    def _tell_title(self, title: str) -> None:
+        self.window.setWindowTitle(f"{title} - empanada")
+
+    def clear(self, then: Callable[[], object] | None = None) -> None:
+        """Close what is open; it is kept for Continue in a thread, and `then` called."""
         self.live.stop()
+        self.session.leave(then)
         self.document.clear()
 
     def computer_changed(self, computer: Computer) -> None:
         """Take note of what the computer has."""
         self.form.plane.weights.show_library(computer.weights)
         self.form.volume.show_computer(computer)
+        self.advisor.refresh()
 
     # Deeds
 
@@ -336,9 +353,9 @@ class Workspace(QObject):
         """Keep what is open for Continue."""
         self.session.save()
 
-    def restore(self) -> None:
-        """Bring back what was open last."""
-        self.session.restore()
+    def restore(self, then: Callable[[], object]) -> None:
+        """Bring back what was open last, and call `then` when it is there."""
+        self.session.restore(then)
 
     def end(self) -> None:
         """Keep the session and end every process and thread."""

@@ -23,7 +23,7 @@ from empanada_desktop.document import (
 )
 from empanada_desktop.document import session as sessions
 from empanada_desktop.document.results import add_layers, keep_plane, open_labels, plane_preview, result_layers
-from empanada_desktop.document.session import SESSION_FILE, Session, kept_sessions, latest
+from empanada_desktop.document.session import SESSION_FILE, Session, Snapshot, kept_sessions, latest
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.settings import HOME_VARIABLE
 
@@ -101,13 +101,13 @@ def test_labels_are_written_only_when_they_changed(document: Document, labels: L
     again.close()
 
 
-def test_voxels_are_written_ahead_and_the_newest_win(document: Document, labels: LabelsLayer) -> None:
+def test_voxels_are_written_once_and_the_newest_win(document: Document, labels: LabelsLayer) -> None:
     with Session.create() as session:
-        session.prepare(document.layers)
+        snapshot = Snapshot.of(document)
+        session.write(snapshot)
         (ahead,) = (session.folder / "labels").iterdir()
         session.save(document)
         assert list((session.folder / "labels").iterdir()) == [ahead]
-        session.prepare(document.layers)
         box = Box((0, 0, 0), (1, 1, 1))
         after = np.full((1, 1, 1), 99)
         document.edit_voxels(labels, "paint", RegionEdit.between(box, labels.source[box.slices], after))

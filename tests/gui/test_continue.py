@@ -1,0 +1,179 @@
+"""Continue: everything comes back, no file is touched on the window's thread, and what is gone is named."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton
+from pytestqt.qtbot import QtBot
+
+from empanada_desktop.document import ArraySource, LabelsLayer, PointsLayer, plain
+from empanada_desktop.document.session import sessions_folder
+from empanada_desktop.gui.main_window import MainWindow
+
+LONG = 60_000
+
+
+def until(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=LONG)
+
+
+def open_in(window: MainWindow, qtbot: QtBot, path: Path) -> None:
+    window.open_path(str(path))
+    until(qtbot, lambda: window.workspace is not None and window.workspace.document.layers)
+
+
+def paint(window: MainWindow) -> LabelsLayer:
+    """Labels that are in no file of the user's."""
+    assert window.workspace is not None
+    document = window.workspace.document
+    voxels = np.zeros(document.shape, np.uint32)
+    voxels[3:9, 10:30, 20:40] = 10_007
+    labels = LabelsLayer(title="mine", source=ArraySource(voxels), spacing=document.spacing, class_names={1: "mito"})
+    document.add_layer(labels)
+    document.add_layer(PointsLayer(title="seeds", points=np.array([[1.0, 2.0, 3.0]])))
+    document.active = labels
+    document.select(labels, [10_007])
+    return labels
+
+
+@pytest.fixture
+def kept(qapp: object, qtbot: QtBot, home: Path, crop: Path) -> Path:
+    """What a window kept that was closed: the volume, labels of its own, a view, a parameter."""
+    window = MainWindow()
+    window.resize(1500, 940)
+    window.show()
+    open_in(window, qtbot, crop)
+    assert window.workspace is not None
+    labels = paint(window)
+    document = window.workspace.document
+    document.change_layer(labels, opacity=0.8, style="outline")
+    document.change_view(crosshair=(5, 6, 7), zoom=3.5, centre=(4.0, 20.0, 30.0), active="xz")
+    window.workspace.form.volume.form.set_values({"min_size": 1234})
+    window.close()
+    window.deleteLater()
+    return crop
+
+
+def click_continue(window: MainWindow, qtbot: QtBot) -> None:
+    """Click the start page's button as soon as it is there."""
+    card = window.start.go_on_card
+    until(qtbot, card.isVisible)
+    button = next(one for one in card.findChildren(QPushButton) if "Continue" in one.text())
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_everything_comes_back(kept: Path, window: MainWindow, qtbot: QtBot) -> None:
+    click_continue(window, qtbot)
+    until(qtbot, lambda: window.workspace is not None and window.workspace.centre.isVisible())
+    assert window.workspace is not None
+    document = window.workspace.document
+    assert [layer.title for layer in document.layers] == ["crop", "mine", "seeds"]
+    labels = document.layers[1]
+    assert isinstance(labels, LabelsLayer)
+    assert labels is document.active
+    assert (labels.opacity, labels.style, labels.selected) == (0.8, "outline", {10_007})
+    assert np.count_nonzero(np.asarray(labels.source[0:24, 0:64, 0:72]) == 10_007) == 6 * 20 * 20
+    assert document.view.crosshair == (5, 6, 7)
+    assert (document.view.zoom, document.view.centre, document.view.active) == (3.5, (4.0, 20.0, 30.0), "xz")
+    assert window.workspace.form.volume.form.values()["min_size"] == 1234
+    assert window.windowTitle() == "crop - empanada"
+    assert any("10 × 10 × 10 nm" in text for text in window.status.texts())
+    assert not window.bar.isVisible()
+
+
+def test_no_file_is_touched_on_the_windows_thread(
+    kept: Path, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[tuple[str, str]] = []
+
+    def watch(name: str) -> None:
+        door = getattr(plain, name)
+
+        def watched(*values: object) -> object:
+            threads.append((name, threading.current_thread().name))
+            return door(*values)
+
+        monkeypatch.setattr(plain, name, watched)
+
+    for name in ("open_source", "read_voxels", "write_voxels"):
+        watch(name)
+    click_continue(window, qtbot)
+    until(qtbot, lambda: window.workspace is not None and window.workspace.document.layers)
+    assert window.workspace is not None
+    document = window.workspace.document
+    labels = document.layers[1]
+    assert isinstance(labels, LabelsLayer)
+    document.duplicate_layer(labels)
+    window.workspace.session.keep()
+    until(qtbot, lambda: ("write_voxels", "session_0") in threads)
+    window.actions_table["close_volume"].trigger()
+    assert document.layers == ()
+    until(qtbot, lambda: "4 layers" in window.start.go_on_card.text.text())
+    assert {name for name, _ in threads} == {"open_source", "read_voxels", "write_voxels"}
+    assert {thread for _, thread in threads} == {"session_0"}
+
+
+def test_what_is_gone_is_named(kept: Path, window: MainWindow, qtbot: QtBot) -> None:
+    kept.unlink()
+    click_continue(window, qtbot)
+    until(qtbot, window.bar.isVisible)
+    assert window.workspace is not None
+    assert "crop could not be opened" in window.bar.text()
+    assert [layer.title for layer in window.workspace.document.layers] == ["mine", "seeds"]
+
+
+def test_a_session_of_which_nothing_is_left_leaves_the_start_page(
+    qapp: object, home: Path, crop: Path, window: MainWindow, qtbot: QtBot
+) -> None:
+    open_in(window, qtbot, crop)
+    window.actions_table["close_volume"].trigger()
+    crop.unlink()
+    until(qtbot, lambda: "crop" in window.start.go_on_card.text.text())
+    click_continue(window, qtbot)
+    until(qtbot, window.bar.isVisible)
+    assert "crop" in window.bar.text()
+    assert window.stack.currentWidget() is window.start
+    words = [label.text() for label in window.status.findChildren(QLabel)]
+    assert "No file open" in words
+
+
+def test_continue_with_something_open_brings_back_the_one_before(
+    kept: Path, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((5, 30, 30), np.uint8))
+    open_in(window, qtbot, other)
+    assert window.workspace is not None
+    document = window.workspace.document
+    window.actions_table["continue"].trigger()
+    until(qtbot, lambda: [layer.title for layer in document.layers] == ["crop", "mine", "seeds"])
+    window.actions_table["continue"].trigger()
+    until(qtbot, lambda: [layer.title for layer in document.layers] == ["other"])
+
+
+def test_a_full_disk_is_said_and_everything_stays(
+    window: MainWindow, qtbot: QtBot, crop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_in(window, qtbot, crop)
+    assert window.workspace is not None
+    labels = paint(window)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(plain, "write_voxels", full)
+    window.workspace.session.keep()
+    until(qtbot, window.bar.isVisible)
+    assert "No space left" in window.bar.text()
+    assert "still open" in window.bar.text()
+    assert labels in window.workspace.document.layers
+    monkeypatch.undo()
+    window.workspace.session.keep()
+    until(qtbot, lambda: any("kept" in text for text in window.status.texts()))
+    shutil.rmtree(sessions_folder())
