@@ -213,7 +213,9 @@ def _help_text(field: Any) -> str:  # noqa: ANN401 - pydantic's FieldInfo
     limits = {type(limit).__name__: limit for limit in field.metadata}
     low, high = getattr(limits.get("Ge"), "ge", None), getattr(limits.get("Le"), "le", None)
     span = f" {low:g} to {high:g}." if low is not None and high is not None else ""
-    default = "" if field.is_required() or field.default is None else f" Default: {_default_text(field.default)}."
+    extra = field.json_schema_extra or {}
+    value = extra.get("default", field.default)
+    default = "" if field.is_required() or value is None else f" Default: {_default_text(value)}."
     return f"{field.description or field.title or ''}{span}{default}".replace("%", "%%")
 
 

@@ -13,7 +13,7 @@ that work which is broken off anywhere, by force too, leaves what resume() can g
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -39,7 +39,7 @@ from empanada_desktop.io.ome_metadata import (
     read_recipe,
 )
 from empanada_desktop.io.predictions import JOURNAL, PREDICTIONS, StackPlanes
-from empanada_desktop.io.volumes.faults import writing
+from empanada_desktop.io.volumes.faults import reading, writing
 
 __all__ = ["ResultStore", "find_unfinished", "finished_planes", "is_complete", "read_header", "read_recipe"]
 
@@ -142,6 +142,7 @@ class ResultStore:
             dtype=np.dtype(dtype),
             chunks=(1, *inner[1:]),
             shards=(1, *whole[1:]),
+            chunk_key_encoding={"name": "default", "separator": "."},  # all planes in one folder
             compressors=ZstdCodec(level=1),
             fill_value=0,
         )
@@ -258,6 +259,33 @@ class ResultStore:
     def _write_header(self, recipe: dict[str, Any], is_complete: bool) -> None:
         self.header = replace(self.header, recipe=recipe, is_complete=is_complete)
         self._root.attrs.update({OWN_KEY: self.header.to_attributes()})
+
+
+@dataclass(frozen=True)
+class FinishedResult:
+    """A complete result, opened to be made anew from what it has kept."""
+
+    path: Path
+    header: ResultHeader
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open a result of segment-volume; VolumeError where `path` is none, or is not complete."""
+        path = Path(path)
+        header = read_header(path) if path.is_dir() else None
+        if header is None:
+            raise VolumeError(f"{path} is no result of this program.", "Choose an X.zarr that segment-volume wrote.")
+        if not header.is_complete:
+            raise VolumeError(f"{path} is an unfinished result.", "Run its job again: it goes on from there.")
+        return cls(path, header)
+
+    def stack_planes(self, axis: Axis) -> StackPlanes | None:
+        """Return what was kept of the stack along `axis`; None where nothing was."""
+        folder = self.path / PREDICTIONS / str(axis) / "components"
+        if not (folder / JOURNAL).is_file():
+            return None
+        with reading(folder):
+            return StackPlanes(zarr.open_array(str(folder), mode="r"), folder)
 
 
 def find_unfinished(path: str | Path) -> Path | None:

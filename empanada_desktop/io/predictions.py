@@ -7,7 +7,6 @@ A plane counts once its record is whole, and the record is begun only when the p
 the work is broken off, the planes that count are whole.
 """
 
-import shutil
 import struct
 import zlib
 from collections.abc import Sequence
@@ -55,10 +54,8 @@ class StackPlanes:
     def take_up(self) -> NDArray[np.uint32] | None:
         """Make ready to append: what is there of planes that do not count goes. Returns the last plane that counts."""
         cut_journal(self._journal, self._lengths)
-        planes = self._folder / "c"
-        for path in planes.iterdir() if planes.is_dir() else ():
-            if not path.name.isdigit() or int(path.name) >= self.n_done:
-                shutil.rmtree(path, ignore_errors=True)
+        for index in range(self.n_done, len(self)):
+            self._file_of(index).unlink(missing_ok=True)
         return np.asarray(self.array[self.n_done - 1]) if self.records else None
 
     def append(self, components: NDArray[np.uint32], record: PlaneRecord) -> None:
@@ -71,7 +68,7 @@ class StackPlanes:
         self.records.append(record)
 
     def _file_of(self, index: int) -> Path:
-        return self._folder / "c" / str(index) / "0" / "0"
+        return self._folder / f"c.{index}.0.0"
 
     def _forget_lost_planes(self) -> None:
         """Count no further than the first plane whose file is gone."""

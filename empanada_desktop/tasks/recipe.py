@@ -48,23 +48,28 @@ def make_recipe(task: str, params: TaskParams, inputs: TaskInputs, **facts: obje
         inputs=plain_inputs,
         facts=facts,
         versions=versions(),
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
+def now() -> str:
+    """Return the time as recipes have it."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def differences(before: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     """Return in words what makes the work of two recipes different; nothing where one may go on with the other's.
 
     What only says how to compute (MAY_DIFFER) may differ; weights are told apart by their hash. `defaults` are the
     values of parameters that a recipe of an older version does not know.
     """
-    before, now = _plain(before), _plain(now)
-    if before.get("task") != now["task"]:
-        return [f"it is a {before.get('task')}, not a {now['task']}"]
-    found = _differing({**defaults, **before["params"]}, now["params"], MAY_DIFFER | {"weights"})
-    inputs = [{**each["inputs"], "volume": str(Path(each["inputs"]["volume"]).resolve())} for each in (before, now)]
+    before, new = _plain(before), _plain(new)
+    if before.get("task") != new["task"]:
+        return [f"it is a {before.get('task')}, not a {new['task']}"]
+    found = _differing({**defaults, **before["params"]}, new["params"], MAY_DIFFER | {"weights"})
+    inputs = [{**each["inputs"], "volume": str(Path(each["inputs"]["volume"]).resolve())} for each in (before, new)]
     found += _differing(inputs[0], inputs[1], frozenset(("out", "overwrite", "voxel_size")))
-    return found + _differing(before["facts"], now["facts"], frozenset())
+    return found + _differing(before["facts"], new["facts"], frozenset())
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any], passed_over: Set[str]) -> list[str]:

@@ -11,6 +11,7 @@ from empanada_desktop.tasks.params import TaskInputs, TaskParams
 TASKS = {
     "segment-plane": "segment_plane",
     "segment-volume": "segment_volume",
+    "fuse": "fuse",
     "train": "train",
     "finetune": "finetune",
     "score": "score",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.blocks import Sliceable, blocks, count_blocks, grown, stacked_block
+from empanada_desktop.core.consensus import StackOverlaps
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.filters import keep_objects
 from empanada_desktop.core.geometry import Axis, Box
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from empanada_desktop.io.ome_zarr import ResultStore
 
 PLANES_OF_A_BAND = 16
+COUNTED_AT_ONCE = (256, 256, 256)
 
 Triple = tuple[int, int, int]
 ReadBox = Callable[[Box], NDArray[np.uint32]]
@@ -94,6 +96,45 @@ class StackObjects:
         return lambda box: stacked_block(self._stack.components, tables, self._stack.axis, box)
 
 
+class ConsensusObjects:
+    """The objects that three stacks agree on; each stack is filtered like a result before they are compared."""
+
+    def __init__(
+        self,
+        stacks: Sequence[SegmentedStack],
+        classes: Classes,
+        params: StackParams,
+        shape: Triple,
+        context: JobContext,
+    ) -> None:
+        kept = [keep_objects(stack.tracks.objects, params.min_size, params.min_extent, shape) for stack in stacks]
+        self._reads = [StackObjects(stack).reader(_numbers_of(keep)) for stack, keep in zip(stacks, kept, strict=True)]
+        xy, xz, yz = (stack.tracks.objects.classes[keep] for stack, keep in zip(stacks, kept, strict=True))
+        overlaps = StackOverlaps(xy, xz, yz, classes.things)
+        total = count_blocks(shape, COUNTED_AT_ONCE)
+        for done, box in enumerate(blocks(shape, COUNTED_AT_ONCE), 1):
+            context.check_cancelled()
+            overlaps.add_block(*self._numbers(box), box.start)
+            context.report(done, total, "Comparing the stacks")
+        consensus = overlaps.fuse(params.voxel_votes, params.permit_one_stack)
+        keep = keep_objects(consensus.objects, params.min_size, params.min_extent, shape)
+        self._consensus = consensus.keep(keep)
+        self.table = self._consensus.objects
+
+    def reader(self, ids: NDArray[np.uint32]) -> ReadBox:
+        """Return what gives `ids[number]` for each voxel of a box."""
+        return lambda box: ids[self._consensus.apply(*self._numbers(box))]
+
+    def _numbers(self, box: Box) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:
+        xy, xz, yz = (read(box) for read in self._reads)
+        return xy, xz, yz
+
+
+def _numbers_of(keep: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """Return the new number of each old one, from 1 on for those kept, 0 for the rest and for 0."""
+    return np.concatenate([[0], np.where(keep, np.cumsum(keep), 0)]).astype(np.uint32)
+
+
 class VolumeIds:
     """The final ids of a volume's objects, box by box: filtered, numbered, eroded and dilated."""
 
@@ -152,11 +193,17 @@ class ResultLayers:
         yield from ((ids, [group]) for group, ids in self.stacks.items() if ids is not self.labels)
 
 
-def fuse_stacks(stacks: Sequence[SegmentedStack], classes: Classes, params: StackParams, shape: Triple) -> ResultLayers:
-    """Turn segmented stacks (one, or xy, xz and yz) into the result's ids."""
-    (stack,) = stacks
-    labels = VolumeIds(StackObjects(stack), classes, params, shape)
-    return ResultLayers(labels, {f"stacks/{stack.axis}": labels} if params.return_stacks else {})
+def fuse_stacks(
+    stacks: Sequence[SegmentedStack], classes: Classes, params: StackParams, shape: Triple, context: JobContext
+) -> ResultLayers:
+    """Turn segmented stacks (one; or xy, xz and yz for their consensus) into the result's ids."""
+    if len(stacks) == 1:
+        labels = VolumeIds(StackObjects(stacks[0]), classes, params, shape)
+        return ResultLayers(labels, {f"stacks/{stacks[0].axis}": labels} if params.return_stacks else {})
+    wanted = stacks if params.return_stacks else ()
+    singles = {f"stacks/{stack.axis}": VolumeIds(StackObjects(stack), classes, params, shape) for stack in wanted}
+    objects = ConsensusObjects(stacks, classes, params, shape, context)
+    return ResultLayers(VolumeIds(objects, classes, params, shape), singles)
 
 
 def write_zarr(store: "ResultStore", layers: ResultLayers, context: JobContext) -> None:

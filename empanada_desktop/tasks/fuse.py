@@ -1,0 +1,136 @@
+"""Fuse a result anew from its kept per-plane predictions: other votes, sizes or erosion, without the network."""
+
+import copy
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, create_model
+
+from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.tracking import StackTracker
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.tasks.inference import TIFF_SUFFIXES, SegmentationResult, check_apart, check_tiff_output
+from empanada_desktop.tasks.inference_params import StackParams
+from empanada_desktop.tasks.params import TaskInputs, TaskParams
+from empanada_desktop.tasks.recipe import Recipe, now, versions
+from empanada_desktop.tasks.volume_result import Classes, SegmentedStack, fuse_stacks, write_tiff, write_zarr
+
+if TYPE_CHECKING:
+    from empanada_desktop.io.ome_zarr import FinishedResult, ResultStore
+
+TITLE = "Fuse a 3D result anew with other values, without the network."
+CHANGEABLE = (
+    "voxel_votes",
+    "permit_one_stack",
+    "min_size",
+    "min_extent",
+    "erode_labels",
+    "dilate_labels",
+    "max_objects_per_class",
+    "return_stacks",
+)
+FUSED_FROM = "fused_from"
+
+
+def _field(name: str) -> tuple[Any, Any]:
+    """Return a field of segment-volume as this task has it: what is not given stays as it is in the result."""
+    field = copy.copy(StackParams.model_fields[name])
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    field.json_schema_extra = {**extra, "default": "as in the result"}
+    return field.annotation, field
+
+
+Params: type[TaskParams] = create_model(
+    "Params",
+    __base__=TaskParams,
+    __module__=__name__,
+    __doc__="What can be changed of a result afterwards; what is not given stays as it is.",
+    **{name: _field(name) for name in CHANGEABLE},  # type: ignore[call-overload]
+)
+
+
+class Inputs(TaskInputs):
+    """What to fuse and where to write."""
+
+    result: str = Field(title="Result", description="The X.zarr to fuse anew; it must have kept its predictions.")
+    out: str = Field(
+        title="Output",
+        description="Result to write: Y.zarr (OME-Zarr, every class) or Y.tif (one class).",
+        json_schema_extra={"option": True},
+    )
+    class_name: str | None = Field(None, title="Class", description="Which class Y.tif holds, when there are several.")
+    overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
+
+
+def run(inputs: Inputs, params: TaskParams, context: JobContext) -> SegmentationResult:
+    """Fuse and write the volume; returns where it is and how many objects of each class it holds."""
+    from empanada_desktop.io.ome_zarr import FinishedResult
+
+    started = time.perf_counter()
+    check_apart(inputs.out, inputs.result)
+    before = FinishedResult.open(inputs.result)
+    values = StackParams.checked({**before.header.recipe["params"], **params.model_dump(exclude_unset=True)})
+    recipe = _recipe(before, values, inputs)
+    classes = Classes.from_facts(before.header.recipe["facts"])
+    stacks = _stacks(before, values)
+    layers = fuse_stacks(stacks, classes, values, before.header.shape, context)
+    out = Path(inputs.out)
+    if out.suffix.lower() in TIFF_SUFFIXES:
+        path, class_id = check_tiff_output(inputs.out, inputs.overwrite), classes.id_of(inputs.class_name)
+        write_tiff(path, layers.labels, class_id, before.header.spacing, recipe, context)
+    else:
+        store = _begin(before, recipe, inputs)
+        try:
+            write_zarr(store, layers, context)
+            store.finish(recipe, context)
+        except BaseException:  # a second Ctrl-C too
+            store.discard()
+            raise
+    counts = layers.labels.counts()
+    notes = tuple(layers.labels.notes(values))
+    return SegmentationResult(inputs.out, counts, time.perf_counter() - started, recipe, notes)
+
+
+def _recipe(before: "FinishedResult", values: StackParams, inputs: Inputs) -> dict[str, Any]:
+    """Return the recipe that gives the same from the volume itself, and says what it was fused from."""
+    recipe = Recipe.model_validate(before.header.recipe)
+    facts = recipe.facts | {FUSED_FROM: str(before.path)}
+    changes = {
+        "params": values.model_dump(mode="json"),
+        "inputs": recipe.inputs | {"out": inputs.out, "class_name": inputs.class_name},
+        "facts": facts,
+        "versions": versions(),
+        "created": now(),
+    }
+    return recipe.model_copy(update=changes).to_dict()
+
+
+def _stacks(before: "FinishedResult", params: StackParams) -> list[SegmentedStack]:
+    """Read the stacks that were kept; SettingsError where they were not."""
+    axes = list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]
+    stacks = []
+    for axis in axes:
+        planes = before.stack_planes(axis)
+        if planes is None or planes.n_done < len(planes):
+            origin = before.header.recipe["facts"].get(FUSED_FROM)
+            instead = f"Fuse {origin}, which it was made from." if origin else "Segment it again and keep them."
+            raise SettingsError(f"{before.path} has not kept its per-plane predictions.", instead)
+        tracker = StackTracker(axis)
+        tracker.take_up(planes.records)
+        stacks.append(SegmentedStack(axis, planes.array, tracker.finish()))
+    return stacks
+
+
+def _begin(before: "FinishedResult", recipe: dict[str, Any], inputs: Inputs) -> "ResultStore":
+    """Begin the new result, over what an earlier run that was ended by force has left of the same."""
+    from empanada_desktop.io.ome_zarr import ResultStore, find_unfinished, read_recipe
+
+    out = Path(inputs.out)
+    if out.suffix.lower() != ".zarr":
+        raise SettingsError(f"{out} is neither .zarr nor .tif.", "Name the result Y.zarr or Y.tif.")
+    unfinished = find_unfinished(out)
+    is_ours = unfinished == out and read_recipe(out)["facts"].get(FUSED_FROM) == str(before.path)
+    header = before.header
+    return ResultStore.create(out, header.shape, header.spacing, header.chunk, recipe, inputs.overwrite or is_ours)
