@@ -1,6 +1,7 @@
 """One loaded network: grey planes in, semantic probabilities, centre heatmap and offsets out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -98,7 +99,6 @@ class Predictor:
         """What runs the network: name, version, precision, device."""
         return self._backend.title
 
-    @torch.inference_mode()
     def predict(
         self, plane: NDArray[np.float32], image_downsampling: int = 1, fine_boundaries: bool = False
     ) -> PlaneOutputs:
@@ -107,26 +107,29 @@ class Predictor:
         image_downsampling (a power of two) shrinks the plane first (bilinear, to ceil(side / factor)) and is undone in
         the semantic map by as many extra PointRend steps; fine_boundaries asks for heatmap and offsets at full size.
         """
-        height, width = plane.shape
+        return self.predict_many([plane], image_downsampling, fine_boundaries)[0]
+
+    @torch.inference_mode()
+    def predict_many(
+        self, planes: Sequence[NDArray[np.float32]], image_downsampling: int = 1, fine_boundaries: bool = False
+    ) -> list[PlaneOutputs]:
+        """Run the network once on several planes of one size, as predict does on one; more than one needs torch."""
+        height, width = planes[0].shape
         extra_steps = math.log2(image_downsampling)
         if not extra_steps.is_integer():
             raise SettingsError(f"Image downsampling {image_downsampling} is not a power of two.", "Use 1, 2, 4 … 64.")
         with memory_guard("Raise image downsampling, or use the processor (--no-use-gpu)."):
-            image = self._prepare(plane, image_downsampling)
-            maps = self._backend.run(image)
-            logits = self._refine(maps.semantic, maps.features, 2 + int(extra_steps))
+            images = torch.cat([self._prepare(plane, image_downsampling) for plane in planes])
+            maps = self._backend.run(images)
+            logits = self._refine(maps.semantic, maps.features, 2 + int(extra_steps))[..., :height, :width].float()
+            semantic = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
             heatmap, offsets = maps.heatmap, maps.offsets
             if fine_boundaries:
                 heatmap, offsets = quadruple(heatmap), quadruple(offsets)
-        logits = logits[0, :, :height, :width].float()
-        semantic = torch.sigmoid(logits) if logits.shape[0] == 1 else torch.softmax(logits, dim=0)
-        return PlaneOutputs(
-            semantic.cpu().numpy(),
-            heatmap[0, 0].float().cpu().numpy(),
-            offsets[0].float().cpu().numpy(),
-            cell=1 if fine_boundaries else 4,
-            downsampling=image_downsampling,
-        )
+            semantic, heatmap, offsets = semantic.cpu(), heatmap[:, 0].float().cpu(), offsets.float().cpu()
+        cell = 1 if fine_boundaries else 4
+        of_planes = zip(semantic.numpy(), heatmap.numpy(), offsets.numpy(), strict=True)
+        return [PlaneOutputs(s, h, o, cell, image_downsampling) for s, h, o in of_planes]
 
     def _prepare(self, plane: NDArray[np.float32], image_downsampling: int) -> torch.Tensor:
         image = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))[None, None].to(self.device)

@@ -14,6 +14,8 @@ from empanada_desktop.engine.predictor import PlaneOutputs
 QUARTER = 4  # side of a cell of heatmap and offsets, in pixels that the network sees
 SMALLEST_TILE = 256  # pixels that the network sees; with less of them around an object it guesses
 
+BATCH_PIXELS = 2048 * 2048  # that a graphics card is shown at once, as far as its memory allows
+
 Grey = NDArray[np.float32]
 ReadRectangle = Callable[[slice, slice], Grey]
 
@@ -55,6 +57,11 @@ class Band:
     semantic: NDArray[np.generic]
     heatmap: NDArray[np.float32]
     offsets: NDArray[np.float32]
+
+
+def batch_of_tiles(tile_size: int) -> int:
+    """Return how many tiles a graphics card is shown at once, to begin with."""
+    return max(1, BATCH_PIXELS // tile_size**2) if tile_size else 1
 
 
 class TiledPredictor:

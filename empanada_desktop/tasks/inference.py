@@ -58,10 +58,19 @@ def plane_settings(params: InferenceParams, descriptor: "WeightsDescriptor") -> 
 def load_predictor(weights: "Weights", params: InferenceParams) -> "TiledPredictor":
     """Load the network that the parameters ask for; it is shown planes whole or in tiles."""
     from empanada_desktop.engine.predictor import Predictor
-    from empanada_desktop.engine.tiled import TiledPredictor
+    from empanada_desktop.engine.tiled import TiledPredictor, batch_of_tiles
 
-    predictor = Predictor.from_weights(weights, use_gpu=params.use_gpu, threads=params.threads)
-    return TiledPredictor(predictor, weights.descriptor.network.size_factor, params.tile_size)
+    predictor = Predictor.from_weights(
+        weights,
+        use_gpu=params.use_gpu,
+        threads=params.threads,
+        backend=params.backend,
+        use_quantised=params.use_quantised,
+    )
+    batch = batch_of_tiles(params.tile_size) if predictor.device.type != "cpu" else 1
+    tiled = TiledPredictor(predictor, weights.descriptor.network.size_factor, params.tile_size, batch)
+    tiled.notes += predictor.notes
+    return tiled
 
 
 def result_facts(volume: "Volume", weights: "Weights", grey: GreyRange) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from empanada_desktop.core.overlap import contingency
 from empanada_desktop.engine.device import GraphicsMemoryError, memory_guard
 from empanada_desktop.engine.plane import PlaneSettings, labels_from
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
-from empanada_desktop.engine.tiled import TiledPredictor
+from empanada_desktop.engine.tiled import TiledPredictor, batch_of_tiles
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.io.weights import find_weights
 from empanada_desktop.tasks.demo import sample_path
@@ -148,3 +148,16 @@ def test_objects_of_a_real_plane_are_those_of_the_whole(starter: Predictor) -> N
     agreement = np.mean((labels > 0) == (whole > 0))
     assert agreement > 0.98
     assert matches.f1 > 0.9
+
+
+def test_planes_shown_together_are_as_each_alone(starter: Predictor) -> None:
+    planes = [np.random.default_rng(seed).random((70, 90), np.float32) for seed in range(3)]
+    for together, plane in zip(starter.predict_many(planes, 2), planes, strict=True):
+        alone = starter.predict(plane, 2)
+        np.testing.assert_allclose(together.semantic, alone.semantic, atol=1e-4)
+        np.testing.assert_allclose(together.offsets, alone.offsets, atol=1e-2)
+        assert together.heatmap.shape == alone.heatmap.shape
+
+
+def test_a_batch_of_tiles_is_about_a_large_plane() -> None:
+    assert [batch_of_tiles(side) for side in (0, 512, 1024, 4096)] == [1, 16, 4, 1]
