@@ -161,6 +161,11 @@ class ElidedLabel(QLabel):
         self.setToolTip(text)
         self._shorten()
 
+    @property
+    def whole(self) -> str:
+        """The text before it was shortened."""
+        return self._whole
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Shorten anew."""
         super().resizeEvent(event)
@@ -187,6 +192,7 @@ class Segmented(QWidget):
             button.setProperty("role", "segment")
             button.setProperty("place", _place(number, len(values)))
             button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setMinimumWidth(button.fontMetrics().horizontalAdvance(title) + 12)
             button.setToolTip(tips[number] if number < len(tips) else "")
             self._group.addButton(button, number)
             layout.addWidget(button)

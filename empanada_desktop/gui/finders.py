@@ -40,8 +40,8 @@ class _Finders(QObject):
         strip.taken.connect(self._take)
 
     @abstractmethod
-    def _wishes(self) -> dict[str, tuple[LivePlane, PlaneParams]]:
-        """What to ask for, by name."""
+    def _wishes(self, plane: LivePlane) -> dict[str, tuple[LivePlane, PlaneParams]]:
+        """What to ask for, by name; `plane` is the one that the active view shows."""
 
     @abstractmethod
     def _take(self, place: int) -> None:
@@ -60,7 +60,14 @@ class _Finders(QObject):
         """Ask for every candidate."""
         live = self._workspace.live
         self._params = live.params()
-        wishes = self._wishes()
+
+        def failed(problem: AppError) -> None:
+            self._workspace.form.plane.bar.say(problem.message, "error", problem.hint)
+
+        live.with_plane(lambda plane: self._ask(self._wishes(plane)), failed)
+
+    def _ask(self, wishes: dict[str, tuple[LivePlane, PlaneParams]]) -> None:
+        live = self._workspace.live
         self._planes = {name: plane for name, (plane, _) in wishes.items()}
         self._predictions, self._groupings = {}, {}
         for other in (live.scales, live.planes):
@@ -117,8 +124,7 @@ class ScaleFinder(_Finders):
         strip = Finder("Scale finder", "", names, [f"Use {name}" for name in names])
         super().__init__(workspace, strip)
 
-    def _wishes(self) -> dict[str, tuple[LivePlane, PlaneParams]]:
-        plane = self._workspace.live.plane()
+    def _wishes(self, plane: LivePlane) -> dict[str, tuple[LivePlane, PlaneParams]]:
         self.strip.words.setText(f"plane {plane.axis} {plane.index}, the same weights at four scales")
         return {
             f"scale {factor}": (plane, self._params.model_copy(update={"image_downsampling": factor}))
@@ -161,11 +167,10 @@ class PlaneFinder(_Finders):
         strip = Finder("Plane finder", "", names, [f"Use {name}" for name in names])
         super().__init__(workspace, strip)
 
-    def _wishes(self) -> dict[str, tuple[LivePlane, PlaneParams]]:
+    def _wishes(self, plane: LivePlane) -> dict[str, tuple[LivePlane, PlaneParams]]:
         crosshair = self._workspace.document.view.crosshair
         self.strip.words.setText("the planes through the crosshair, the same settings")
-        ref = self._workspace.live.ref()
-        return {f"plane {axis}": (LivePlane(ref, axis, crosshair[axis.normal]), self._params) for axis in Axis}
+        return {f"plane {axis}": (LivePlane(plane.ref, axis, crosshair[axis.normal]), self._params) for axis in Axis}
 
     def _looks(self) -> dict[str, PlaneLook]:
         looks = {}

@@ -96,6 +96,8 @@ def line_of(job: Job) -> JobLine:
         hint=_hint(job),
         log=job.log,
         ended=None if job.ended is None else job.ended.timestamp(),
+        kept=job.kept,
+        spec=job.spec,
     )
 
 
@@ -105,17 +107,18 @@ def _words(job: Job) -> str:
     if job.state in (JobState.RUNNING, JobState.PAUSED):
         if job.is_stopping:
             return "stopping"
-        return f"{job.message}, {job.done} of {job.total}" if job.total else "starting"
+        words = f"{job.message}, {job.done} of {job.total}" if job.total else "starting"
+        return f"{words}, paused" if job.state is JobState.PAUSED else words
     if job.state is JobState.DONE:
         return _result_words(job)
-    if job.state is JobState.CANCELLED:
-        return "cancelled"
-    return _error_words(job)
+    kept = f" {job.kept} planes are kept; Resume goes on from there." if job.kept else ""
+    return ("Cancelled." if job.state is JobState.CANCELLED else _error_words(job)) + kept
 
 
 def _result_words(job: Job) -> str:
     objects = getattr(job.result, "objects", None)
-    found = f"{sum(objects.values())} objects in " if isinstance(objects, dict) else ""
+    count = sum(objects.values()) if isinstance(objects, dict) else 0
+    found = f"{count} object{'' if count == 1 else 's'} in " if isinstance(objects, dict) else ""
     return f"{found}{in_words(job.seconds)}"
 
 

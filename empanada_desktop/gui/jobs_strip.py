@@ -10,9 +10,11 @@ from PySide6.QtWidgets import QFrame, QPlainTextEdit, QProgressBar, QScrollArea,
 
 from empanada_desktop.gui.controls import Column, ElidedLabel, IconButton, IconLabel, Row, push_button, rule, text_label
 from empanada_desktop.gui.icons import show_icon
+from empanada_desktop.jobs.spec import JobSpec
 
 LEAVES_AFTER = 10.0
 STRIP_HEIGHT, LIST_HEIGHT, SHOWN = 36, 170, 3
+WORDS_WIDTH, TEXT_HEIGHT = 460, 120
 ICONS = {
     "queued": ("hourglass-medium", "second"),
     "running": ("circle-half", "accent"),
@@ -38,6 +40,8 @@ class JobLine:
     hint: str = ""
     log: Path | None = None
     ended: float | None = None
+    kept: int = 0
+    spec: JobSpec | None = None
 
     @property
     def percent(self) -> int:
@@ -125,7 +129,7 @@ class _StripItem(QWidget):
         self._id = ""
         self._icon = IconLabel("circle-half", "accent")
         self._title = text_label(role="strong")
-        self._words = text_label(role="second")
+        self._words = ElidedLabel(role="second")
         self._bar = QProgressBar()
         self._bar.setFixedWidth(150)
         self._bar.setTextVisible(False)
@@ -145,13 +149,18 @@ class _StripItem(QWidget):
         self._icon.show_icon(*ICONS[job.state])
         self._title.setText(job.title)
         runs = job.state in ("running", "paused")
-        self._words.setText(job.words)
+        self._words.set_text(job.words)
+        room = self._words.fontMetrics().horizontalAdvance(job.words) + 2
+        self._words.setFixedWidth(max(20, min(room, WORDS_WIDTH)))
         self._bar.setVisible(runs)
         self._bar.setRange(0, job.total)
         self._bar.setValue(job.done)
         self._percent.setText(f"{job.percent} %" if runs and job.total else "")
         self._left.setText(job.left if runs else "")
+        self._percent.setVisible(runs)
+        self._left.setVisible(runs)
         self._pause.setVisible(runs)
+        self._pause.setToolTip("Go on" if job.state == "paused" else "Pause after this plane")
         show_icon(self._pause, "play" if job.state == "paused" else "pause", "second")
         self._cancel.setVisible(runs or job.state == "queued")
 
@@ -209,16 +218,18 @@ class JobCard(QWidget):
         self.cancel = push_button("Cancel", lambda: deeds.cancel(self._job.id), role="link")
         self.show_result = push_button("Show result", lambda: deeds.show_result(self._job.id), role="link")
         self.run_again = push_button("Run again", lambda: deeds.run_again(self._job.id), role="link")
-        self.log = push_button("Log", self._toggle_log, role="link")
+        self.log = push_button("Log", lambda: self._toggle("log"), role="link")
+        self.recipe = push_button("Recipe", lambda: self._toggle("recipe"), role="link")
+        self._shown = ""
         self._hint = text_label(role="hint", wraps=True)
         self._hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text = QPlainTextEdit()
         self._text.setReadOnly(True)
-        self._text.setFixedHeight(120)
+        self._text.setFixedHeight(TEXT_HEIGHT)
         self._text.hide()
         line = Row(self._icon, self._title, self._words, self._bar, spacing=8)
         line.setStretch(2, 1)
-        for button in (self.cancel, self.show_result, self.run_again, self.log):
+        for button in (self.cancel, self.show_result, self.run_again, self.recipe, self.log):
             line.addWidget(button)
         inner = Column(line, self._hint, self._text, spacing=4)
         inner.setContentsMargins(14, 7, 10, 7)
@@ -238,12 +249,42 @@ class JobCard(QWidget):
         self.cancel.setVisible(job.state not in ENDED)
         self.show_result.setVisible(job.state == "done")
         self.run_again.setVisible(job.state in ENDED)
+        self.run_again.setText("Resume" if job.kept and job.state != "done" else "Run again")
+        self.recipe.setVisible(job.spec is not None)
         self.log.setVisible(job.log is not None)
+        if self._shown == "log":
+            self._show_text(self._log_text())
 
-    def _toggle_log(self) -> None:
-        if self._text.isHidden() and self._job.log is not None:
-            try:
-                self._text.setPlainText(self._job.log.read_text(encoding="utf-8", errors="replace"))
-            except OSError:
-                self._text.setPlainText("The log is gone.")
-        self._text.setVisible(self._text.isHidden())
+    def text(self) -> str:
+        """The log or recipe that is shown; empty when none is."""
+        return "" if self._text.isHidden() else self._text.toPlainText()
+
+    def words(self) -> str:
+        """What is said of the job."""
+        return self._words.whole
+
+    def _toggle(self, what: str) -> None:
+        self._shown = "" if self._shown == what else what
+        self._text.setVisible(bool(self._shown))
+        if self._shown:
+            self._show_text(self._log_text() if what == "log" else self._recipe_text())
+
+    def _show_text(self, text: str) -> None:
+        """Show a text; whoever has scrolled away from its end stays where they are."""
+        if text == self._text.toPlainText():
+            return
+        bar = self._text.verticalScrollBar()
+        follows, place = self._shown == "log" and bar.value() >= bar.maximum(), bar.value()
+        self._text.setPlainText(text)
+        bar.setValue(bar.maximum() if follows else min(place, bar.maximum()))
+
+    def _log_text(self) -> str:
+        if self._job.log is None:
+            return ""
+        try:
+            return self._job.log.read_text(encoding="utf-8", errors="replace").rstrip() or "Nothing was said yet."
+        except OSError:
+            return "The log is not there yet." if self._job.state not in ENDED else "The log is gone."
+
+    def _recipe_text(self) -> str:
+        return "" if self._job.spec is None else self._job.spec.text()

@@ -1,15 +1,20 @@
 """The live plane: runs the network on the plane of the active view, and shows what the sliders make of it."""
 
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer
 
+from empanada_desktop.core.confine import PlaneMask, inside_of, window_of
 from empanada_desktop.core.geometry import Axis, Box, Spacing
-from empanada_desktop.document import ImageLayer, LabelsLayer, PlaneLabels
+from empanada_desktop.document import LabelsLayer, PlaneLabels
 from empanada_desktop.document.results import keep_plane
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.finders import PlaneFinder, ScaleFinder
+from empanada_desktop.gui.live_confidence import ConfidenceDesk
 from empanada_desktop.gui.live_controller import LiveController
 from empanada_desktop.gui.panels.plane_panel import NETWORK_FIELDS, outcome_of
 from empanada_desktop.io.volumes import VolumeRef
@@ -32,7 +37,8 @@ class LivePlaneDesk(QObject):
         self.panel = workspace.form.plane
         self.controller = LiveController(self)
         self.preview: LabelsLayer | None = None
-        self.confidence: ImageLayer | None = None
+        self.confidence = ConfidenceDesk(workspace, self.panel)
+        self._asked = 0
         self.region: tuple[Axis, Box] | None = None
         self.grouping: Grouping | None = None
         self._is_first = True
@@ -54,7 +60,8 @@ class LivePlaneDesk(QObject):
         panel.batch_asked.connect(self.batch)
         panel.volume_asked.connect(self._workspace.form.take_over)
         panel.form.changed.connect(self._form_changed)
-        panel.confine_changed.connect(lambda _how: self._rerun())
+        panel.confine_changed.connect(lambda _how: self._confine_changed())
+        self._workspace.document.selection_changed.connect(lambda _layer: self._selection_changed())
         controller.predicted.connect(self._predicted)
         controller.grouped.connect(self._grouped)
         controller.failed.connect(self._failed)
@@ -66,10 +73,39 @@ class LivePlaneDesk(QObject):
         axis = self._workspace.grid.active_axis
         return axis, self._workspace.document.view.crosshair[axis.normal]
 
-    def plane(self) -> LivePlane:
-        """The plane to segment, confined as the form says; SettingsError when there is none."""
-        axis, index = self.place()
-        return LivePlane(self.ref(), axis, index, self._region(axis))
+    def with_plane(self, then: Callable[[LivePlane], object], failed: Callable[[AppError], object]) -> None:
+        """Call `then` with the plane to segment, confined as the form says; `failed` when there is none.
+
+        Which voxels a label has is read in a thread; of several questions only the last one is answered.
+        """
+        self._asked += 1
+        asked = self._asked
+        try:
+            axis, index = self.place()
+            plane = LivePlane(self.ref(), axis, index, self._region(axis))
+            if self.panel.confine.value() != "label":
+                then(plane)
+                return
+            layer, ids = self._chosen_labels()
+        except AppError as problem:
+            failed(problem)
+            return
+
+        def answer(confined: "LivePlane | AppError") -> None:
+            if asked == self._asked:
+                failed(confined) if isinstance(confined, AppError) else then(confined)
+
+        self._workspace.window.background.run(lambda: confined_plane(plane, layer, ids), answer)
+
+    def _chosen_labels(self) -> tuple[LabelsLayer, frozenset[int]]:
+        """The labels to confine to: those that are selected in a layer that is kept."""
+        layers = [layer for layer in self._workspace.document.of_kind(LabelsLayer) if layer.selected]
+        kept = [layer for layer in layers if not layer.is_preview and layer.shape == self._workspace.document.shape]
+        if not kept:
+            raise SettingsError("No label is selected.", "Click an object of a label layer in a view first.")
+        active = self._workspace.document.active
+        layer = active if isinstance(active, LabelsLayer) and active in kept else kept[-1]
+        return layer, layer.selected
 
     def ref(self) -> VolumeRef:
         """The address of the image; SettingsError when it is in no file."""
@@ -104,8 +140,6 @@ class LivePlaneDesk(QObject):
         place = (image.title, axis, index, image.spacing)
         if place != self._said and self._workspace.form.mode.value() == "plane":
             self.panel.show_place(image.title, axis, index)
-            if self._said is None or (self._said[1], self._said[3]) != (axis, image.spacing):
-                self.panel.show_distance(image.spacing, axis)
             self._said = place
         if (
             self.panel.state == "live"
@@ -121,7 +155,35 @@ class LivePlaneDesk(QObject):
         rows, columns = axis.in_plane
         words = f"Region in {axis}: {box.shape[columns]} × {box.shape[rows]} pixels."
         self._workspace.window.toast.say(words)
+        self._confine_changed()
+
+    def _confine_changed(self) -> None:
+        self.panel.say_confined(self._confine_words())
         self._rerun()
+
+    def _selection_changed(self) -> None:
+        """Another label is another region."""
+        if self.panel.confine.value() == "label":
+            words = self._confine_words()
+            if words != self.panel.confine_words():
+                self._confine_changed()
+
+    def _confine_words(self) -> str:
+        how = self.panel.confine.value()
+        if how == "region":
+            if self.region is None:
+                return "Draw one with the box tool at the left."
+            axis, box = self.region
+            rows, columns = axis.in_plane
+            return f"{box.shape[columns]} × {box.shape[rows]} pixels in {axis}."
+        if how == "label":
+            try:
+                layer, ids = self._chosen_labels()
+            except SettingsError as problem:
+                return problem.hint
+            some = ", ".join(map(str, sorted(ids)[:4])) + (" …" if len(ids) > 4 else "")
+            return f"{some} of {layer.title}."
+        return ""
 
     # Running
 
@@ -134,15 +196,22 @@ class LivePlaneDesk(QObject):
 
     def run(self) -> None:
         """Run the network on the plane of the active view."""
-        try:
-            plane, params = self.plane(), self.params()
-        except AppError as problem:
-            self.panel.bar.say(problem.message, "error", problem.hint)
-            return
+        before = self.panel.state
         self.panel.bar.hide()
         self._is_first = True
         self.panel.set_state("busy")
-        self.controller.wish(plane, params)
+
+        def failed(problem: AppError) -> None:
+            self.panel.set_state("live" if before == "live" and self._shown is not None else "none")
+            self.panel.bar.say(problem.message, "error", problem.hint)
+
+        def wish(plane: LivePlane) -> None:
+            try:
+                self.controller.wish(plane, self.params())
+            except AppError as problem:
+                failed(problem)
+
+        self.with_plane(wish, failed)
 
     def _rerun(self) -> None:
         if self.panel.state == "live":
@@ -153,9 +222,7 @@ class LivePlaneDesk(QObject):
             self.run()
 
     def _form_changed(self, name: str) -> None:
-        image = self._workspace.image()
-        if image is not None:
-            self.panel.show_distance(image.spacing, self.place()[0])
+        self.confidence.show_cut()
         if self.panel.state == "none" or self._shown is None:
             return
         if name in NETWORK_FIELDS or not name:
@@ -172,7 +239,7 @@ class LivePlaneDesk(QObject):
         if is_measure:
             self._workspace.form.volume.show_time(plane.axis, prediction.downsampling, prediction.seconds)
         if wish.name == "live":
-            self._show_confidence(prediction)
+            self.confidence.show(prediction)
         self._for_finders(wish.name, prediction=prediction)
 
     def _grouped(self, wish: "Wish", grouping: Grouping) -> None:
@@ -231,38 +298,13 @@ class LivePlaneDesk(QObject):
         document.show_plane(self.preview, grouping.labels, plane.axis, plane.index, grouping.origin)
         document.change_layer(self.preview, title=title, note=note, label_divisor=grouping.divisor)
 
-    def _show_confidence(self, prediction: Prediction) -> None:
-        document, plane = self._workspace.document, prediction.plane
-        image = self._workspace.image()
-        if image is None:
-            return
-        origin = plane.region[:2] if plane.region else (0, 0)
-        source = PlaneLabels(image.shape, plane.axis, plane.index, prediction.confidence.astype(np.uint32), origin)
-        layer = ImageLayer(
-            title=f"confidence, {plane.axis} {plane.index}",
-            source=source,
-            spacing=image.spacing,
-            contrast=(0.0, 255.0),
-            colormap="inferno",
-            visible=False if self.confidence is None else self.confidence.visible,
-            opacity=0.7,
-            is_preview=True,
-        )
-        others = tuple(other for other in document.layers if other is not self.confidence)
-        place = others.index(image) + 1
-        self.confidence = layer
-        active = document.active
-        document.replace_layers((*others[:place], layer, *others[place:]))
-        document.active = active if active in document.layers else image
-
     def stop(self) -> None:
         """Take the preview away."""
         self.controller.forget()
         document = self._workspace.document
-        document.replace_layers(
-            tuple(layer for layer in document.layers if layer not in (self.preview, self.confidence))
-        )
-        self.preview = self.confidence = self.grouping = self._shown = None
+        document.replace_layers(tuple(layer for layer in document.layers if layer is not self.preview))
+        self.confidence.hide()
+        self.preview = self.grouping = self._shown = None
         self.panel.set_state("none")
 
     # Keeping
@@ -294,9 +336,10 @@ class LivePlaneDesk(QObject):
         document, plane = self._workspace.document, grouping.plane
         title = f"{next(iter(grouping.objects), 'objects')}, {plane.axis} {plane.index}"
         names = dict(enumerate(grouping.objects, 1))
+        labels = grouping.labels if into is None else kept_outside(grouping, into)
         self.stop()
         kept = keep_plane(
-            document, grouping.labels, plane.axis, plane.index, grouping.origin, into, title, grouping.divisor, names
+            document, labels, plane.axis, plane.index, grouping.origin, into, title, grouping.divisor, names
         )
         kept.note = f"{sum(grouping.objects.values())} objects" if into is None else kept.note
         self._workspace.layers.list.refresh()
@@ -334,4 +377,31 @@ class LivePlaneDesk(QObject):
     def close(self) -> None:
         """End the session's process."""
         self._follow.stop()
+        self.confidence.close()
         self.controller.close()
+
+
+def confined_plane(plane: LivePlane, layer: LabelsLayer, ids: Collection[int]) -> LivePlane | AppError:
+    """The same plane with the labels' pixels and their surroundings only; reads files, so in a thread."""
+    rows, columns = (layer.shape[axis] for axis in plane.axis.in_plane)
+    try:
+        labels = layer.source.read(0, plane.axis, plane.index, slice(0, rows), slice(0, columns))
+    except AppError as problem:
+        return problem
+    inside = inside_of(labels, ids)
+    window = window_of(inside)
+    if window is None:
+        which = f"Label {next(iter(ids))} is" if len(ids) == 1 else "The selected labels are"
+        return SettingsError(f"{which} not on {plane.axis} {plane.index}.", "Go to a plane that shows it.")
+    top, left, bottom, right = window
+    return replace(plane, region=window, inside=PlaneMask.of(inside[top:bottom, left:right]))
+
+
+def kept_outside(grouping: Grouping, into: LabelsLayer) -> NDArray[np.uint32]:
+    """The labels of a confined plane with what `into` holds outside of what it was confined to."""
+    plane = grouping.plane
+    if plane.inside is None:
+        return grouping.labels
+    (top, left), (rows, columns) = grouping.origin, grouping.labels.shape
+    there = into.source.read(0, plane.axis, plane.index, slice(top, top + rows), slice(left, left + columns))
+    return np.where(plane.inside.inside, grouping.labels, there).astype(np.uint32)

@@ -1,14 +1,23 @@
 """A form made from a task's Params class: labels, ranges, steps, units and help are read from it, never repeated."""
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QLabel,
+    QLineEdit,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.controls import (
@@ -23,11 +32,12 @@ from empanada_desktop.gui.controls import (
     text_label,
     whole_box,
 )
-from empanada_desktop.gui.theme import SMALL, scaled_font
 from empanada_desktop.tasks.params import TaskParams
 
-LABEL_WIDTH, CONTROL_WIDTH = 140, 150
-SLIDER_STEPS = 100
+LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 158, 116, 30, 24
+NARROW = 345
+LABEL_NAME = "field name"
+SLIDER_STEPS, SEGMENTS = 100, 3
 SECTIONS = ("Input", "Objects", "Across planes", "Clean up", "Output", "Computer")
 CLOSED_AT_FIRST = ("Clean up", "Output", "Computer")
 
@@ -47,6 +57,9 @@ class FieldFacts:
     group: str
     step: float
     unit: str
+    words: str = ""
+    zero: str = ""
+    needs: str = ""
 
     @property
     def is_fraction(self) -> bool:
@@ -79,6 +92,9 @@ def _facts(name: str, field: Any) -> FieldFacts:  # noqa: ANN401 - pydantic's Fi
         extra.get("group", ""),
         step,
         unit,
+        extra.get("words", ""),
+        extra.get("zero", ""),
+        extra.get("needs", ""),
     )
 
 
@@ -100,28 +116,31 @@ class Control:
 def make_control(facts: FieldFacts, changed: Callable[[], None]) -> Control:
     """Make the widget that fits a field's type and limits."""
     if facts.kind is bool:
-        return _check(changed)
+        return _check(facts, changed)
     if facts.choices:
-        return _choice(facts, changed)
+        return _choice(facts, facts.choices, changed)
     if facts.kind in (int, float) and facts.low is not None and facts.high is not None:
         steps = (facts.high - facts.low) / facts.step
+        if facts.kind is int and steps < SEGMENTS:
+            return _choice(facts, tuple(range(int(facts.low), int(facts.high) + 1)), changed)
         return _slider(facts, changed) if steps <= SLIDER_STEPS else _whole(facts, changed)
     return _text(facts, changed)
 
 
-def _check(changed: Callable[[], None]) -> Control:
-    box = QCheckBox()
+def _check(facts: FieldFacts, changed: Callable[[], None]) -> Control:
+    box = QCheckBox(facts.words)
     box.toggled.connect(lambda _on: changed())
     return Control(box, box.isChecked, box.setChecked)
 
 
-def _choice(facts: FieldFacts, changed: Callable[[], None]) -> Control:
-    if len(facts.choices) <= 3:
-        segments = Segmented([(choice, str(choice)) for choice in facts.choices])
+def _choice(facts: FieldFacts, choices: tuple[Any, ...], changed: Callable[[], None]) -> Control:
+    if len(choices) <= SEGMENTS:
+        segments = Segmented([(choice, str(choice)) for choice in choices])
         segments.chosen.connect(lambda _value: changed())
         return Control(segments, segments.value, segments.set_value)
     box = QComboBox()
-    for choice in facts.choices:
+    narrow_combo(box)
+    for choice in choices:
         box.addItem(f"{choice} {facts.unit}".strip(), choice)
     box.currentIndexChanged.connect(lambda _number: changed())
     return Control(box, box.currentData, lambda value: box.setCurrentIndex(box.findData(value)))
@@ -145,7 +164,9 @@ def _whole(facts: FieldFacts, changed: Callable[[], None]) -> Control:
     box = whole_box()
     box.setRange(int(facts.low or 0), int(facts.high or 0))
     box.setSuffix(f" {facts.unit}" if facts.unit else "")
-    box.setFixedWidth(96)
+    box.setSingleStep(int(facts.step))
+    box.setSpecialValueText(facts.zero)
+    box.setFixedWidth(92)
     box.valueChanged.connect(lambda _value: changed())
     return Control(box, box.value, box.setValue)
 
@@ -169,10 +190,13 @@ class FieldRow(QWidget):
         super().__init__()
         self.facts = facts
         self.control = control
-        self.label = text_label(facts.title)
-        self.label.setMinimumWidth(LABEL_WIDTH)
+        self.label = field_label(facts.title)
         self.label.setProperty("changed", "false")
         self.beside = text_label(role="hint")
+        self.say_beside(facts.unit if isinstance(control.widget, Segmented) else "")
+        self.reason = text_label(role="hint", wraps=True)
+        self.reason.setContentsMargins(0, 4, 4, 0)
+        self.reason.hide()
         self.reset = IconButton("arrow-counter-clockwise", f"Reset to {_in_words(facts.default)}", reset, 14)
         self.hint = text_label(role="hint", wraps=True)
         self.apply = push_button("Apply", role="link")
@@ -186,20 +210,15 @@ class FieldRow(QWidget):
         keeps_room = self.reset.sizePolicy()
         keeps_room.setRetainSizeWhenHidden(True)
         self.reset.setSizePolicy(keeps_room)
-        widget = self.control.widget
-        if not isinstance(widget, QCheckBox) and widget.maximumWidth() > 1000:
-            widget.setMaximumWidth(CONTROL_WIDTH)
-            widget.setMinimumWidth(CONTROL_WIDTH - 14)
-        if isinstance(widget, SliderField):
-            widget.setMinimumWidth(120)
-        line = Row(self.label, widget, self.beside, 1, self.reset, spacing=6)
+        self.reset.setFixedWidth(RESET_WIDTH)
+        line = field_line(self.label, self.control.widget, self.beside, self.reset)
         self._below = QWidget()
         below = Row(self.hint, self.apply, spacing=6)
         below.setStretch(0, 1)
-        below.setContentsMargins(20, 0, 4, 2)
+        below.setContentsMargins(12, 0, 4, 4)
         self._below.setLayout(below)
-        layout = Column(line, self._below)
-        layout.setContentsMargins(14, 2, 6, 2)
+        layout = Column(self.reason, line, self._below)
+        layout.setContentsMargins(12, 0, 4, 0)
         self.setLayout(layout)
 
     def _help(self) -> None:
@@ -215,10 +234,24 @@ class FieldRow(QWidget):
         set_role(self.label, "true" if changed else "false", "changed")
         self.reset.setVisible(changed)
 
-    def set_hint(self, text: str, deed: Callable[[], object] | None = None) -> None:
-        """Say something below the field; with a deed there is a way to apply it."""
+    def say_beside(self, words: str) -> None:
+        """Say right of the control what its value comes to."""
+        self.beside.setText(words)
+        self.beside.setVisible(bool(words))
+
+    def set_available(self, is_available: bool, reason: str = "") -> None:
+        """Let the field be changed, or say above it why it cannot be now."""
+        self.control.widget.setEnabled(is_available)
+        self.label.setEnabled(is_available)
+        self.beside.setEnabled(is_available)
+        self.reason.setText(reason)
+        self.reason.setVisible(bool(reason) and not is_available)
+
+    def set_hint(self, text: str, deed: Callable[[], object] | None = None, words: str = "Apply") -> None:
+        """Say something below the field; with a deed there is a way to apply it, which `words` name."""
         self.hint.setText(text)
         self._apply_deed = deed
+        self.apply.setText(words)
         self.apply.setVisible(deed is not None)
         self._below.setVisible(bool(text))
 
@@ -273,6 +306,13 @@ class ParamsForm(QWidget):
             self._mark()
             self.changed.emit(name)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """In a narrow dock names take less room, in two lines if need be."""
+        super().resizeEvent(event)
+        width = NARROW_LABEL if event.size().width() < NARROW else LABEL_WIDTH
+        for label in self.findChildren(QLabel, LABEL_NAME):
+            label.setFixedWidth(width)
+
     def add_row(self, group: str, row: QWidget, at: int | None = None) -> None:
         """Put a row into a section, which is made when it is the first of its group."""
         section = self.sections.get(group)
@@ -316,16 +356,21 @@ class ParamsForm(QWidget):
     def set_value(self, name: str, value: object) -> None:
         """Show one value, as if it had been typed."""
         if self.rows[name].control.read() != value:
-            self.rows[name].control.write(value)
-            self._mark()
+            self._write(name, value)
+
+    def _write(self, name: str, value: object) -> None:
+        """Some controls tell what was written into them, some do not: it is told once."""
+        self._quiet = True
+        self.rows[name].control.write(value)
+        self._quiet = False
+        self._touched(name)
 
     def reset(self, name: str | None = None) -> None:
         """Go back to the default of one field, or of all."""
         if name is None:
             self.set_values({name: row.facts.default for name, row in self.rows.items()})
         else:
-            self.rows[name].control.write(self.rows[name].facts.default)
-            self._touched(name)
+            self._write(name, self.rows[name].facts.default)
 
     def changed_names(self) -> list[str]:
         """The fields that are not at their default."""
@@ -344,10 +389,21 @@ class ParamsForm(QWidget):
         changed = self.changed_names()
         for name, row in self.rows.items():
             row.set_changed(name in changed)
+        self._mark_needs()
         for group, section in self.sections.items():
             own = [row for row in self.rows.values() if row.facts.group == group]
             count = sum(row.facts.name in changed for row in own)
             section.set_words(f"{count} changed" if count else "", _summary(own))
+
+    def _mark_needs(self) -> None:
+        """Fields that mean nothing without a switch can be changed while it is on; the first says which it is."""
+        said: set[str] = set()
+        for row in self.rows.values():
+            need = self.rows.get(row.facts.needs)
+            if need is not None:
+                reason = f"Available with {need.facts.title.lower()}." if row.facts.needs not in said else ""
+                row.set_available(bool(need.control.read()), reason)
+                said.add(row.facts.needs)
 
 
 def _summary(rows: list[FieldRow]) -> str:
@@ -376,28 +432,75 @@ def _recipe_params(path: Path, known: set[str]) -> dict[str, Any]:
     return {name: value for name, value in params.items() if name in known}
 
 
-def plain_row(title: str, widget: QWidget, beside: QLabel | None = None) -> QWidget:
+def plain_row(title: str, widget: QWidget, beside: QWidget | None = None) -> QWidget:
     """A row that looks like a field's and belongs to the panel, not to the Params."""
     row = QWidget()
-    label = text_label(title, "second")
-    label.setFixedWidth(LABEL_WIDTH)
-    line = Row(label, widget, *([beside] if beside else []), 1, spacing=8)
-    line.setContentsMargins(14, 2, 6, 2)
+    label = field_label(title)
+    room = QWidget()
+    room.setFixedWidth(RESET_WIDTH)
+    line = field_line(label, widget, beside, room)
+    line.setContentsMargins(12, 0, 4, 0)
     row.setLayout(line)
     row.setAccessibleName(title)
     return row
 
 
-def facts_grid(lines: Mapping[str, str]) -> QWidget:
-    """Names at the left, values at the right: what changed, how long it took."""
-    grid_holder = QWidget()
-    grid = QGridLayout(grid_holder)
-    grid.setContentsMargins(14, 2, 12, 6)
-    grid.setVerticalSpacing(4)
-    for number, (name, value) in enumerate(lines.items()):
-        grid.addWidget(text_label(name, "second"), number, 0)
-        right = text_label(value)
-        right.setAlignment(Qt.AlignmentFlag.AlignRight)
-        scaled_font(right, 1.0 if len(value) < 30 else SMALL)
-        grid.addWidget(right, number, 1)
-    return grid_holder
+def narrow_combo(box: QComboBox) -> None:
+    """A combo box that may be narrower than its longest choice."""
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+
+
+class ChoiceBox(QComboBox):
+    """A choice of the panel's own; `chosen` carries the value that the user took."""
+
+    chosen = Signal(object)
+
+    def __init__(self, choices: Sequence[tuple[object, str]], tip: str = "") -> None:
+        super().__init__()
+        narrow_combo(self)
+        for value, title in choices:
+            self.addItem(title, value)
+        self.setToolTip(tip)
+        self.activated.connect(lambda _number: self.chosen.emit(self.value()))
+
+    def value(self) -> object:
+        """What is chosen."""
+        return self.currentData()
+
+    def set_value(self, value: object) -> None:
+        """Choose without telling anybody."""
+        self.setCurrentIndex(self.findData(value))
+
+
+def words_below() -> QLabel:
+    """A line under a row of the panel's own, hidden while it says nothing."""
+    label = text_label(role="hint", wraps=True)
+    label.setContentsMargins(26, 0, RESET_WIDTH + 6, 4)
+    label.hide()
+    return label
+
+
+def say_below(label: QLabel, words: str) -> None:
+    """Say something under a row, or nothing."""
+    label.setText(words)
+    label.setVisible(bool(words))
+
+
+def field_line(label: QLabel, widget: QWidget, beside: QWidget | None, end: QWidget) -> Row:
+    """One line of a form: controls that can be wide fill the room, so that their right edges stand under each other."""
+    is_wide = isinstance(widget, SliderField | Segmented | QComboBox | QLineEdit)
+    line = Row(label, widget, *([beside] if beside is not None else []), *([] if is_wide else [1]), end, spacing=6)
+    if is_wide:
+        line.setStretch(1, 1)
+        widget.setSizePolicy(QSizePolicy.Policy.Expanding, widget.sizePolicy().verticalPolicy())
+    return line
+
+
+def field_label(title: str) -> QLabel:
+    """The name left of a control; its height is that of a row."""
+    label = text_label(title, wraps=True)
+    label.setObjectName(LABEL_NAME)
+    label.setFixedWidth(LABEL_WIDTH)
+    label.setMinimumHeight(ROW_HEIGHT)
+    return label

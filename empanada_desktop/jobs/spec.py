@@ -46,9 +46,13 @@ class JobSpec:
 
     def write(self, path: Path) -> None:
         """Write the job as YAML."""
+        path.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """The job as YAML."""
         values = {
             "task": self.task,
             "params": self.params.model_dump(mode="json"),
             "inputs": self.inputs.model_dump(mode="json"),
         }
-        path.write_text(yaml.safe_dump(values, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -4,18 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
 
-from empanada_desktop.core.geometry import Axis, Spacing
-from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, Segmented, push_button, text_label
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.hints import Hint, plane_hints
+from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, push_button, text_label
+from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.panels.frame import TaskPanel
-from empanada_desktop.gui.params_form import plain_row
+from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.tasks.inference_params import PlaneParams
 
 LIVE_WORDS = "Live: the network has run, sliders show at once."
 NETWORK_FIELDS = frozenset({"weights", "image_downsampling", "use_gpu", "threads"})
-CONFINE = (("whole", "Whole"), ("viewport", "Viewport"), ("region", "Region"))
+CONFINE = (
+    ("whole", "Nothing"),
+    ("viewport", "Viewport"),
+    ("region", "Drawn region"),
+    ("label", "Selected label"),
+)
+CONFINE_TIP = (
+    "Find objects in a part of the plane only: what the view shows now, a box drawn with the box tool, or the "
+    "voxels of the labels that are selected."
+)
 
 
 @dataclass(frozen=True)
@@ -45,24 +56,28 @@ class PlanePanel(TaskPanel):
     volume_asked = Signal()
     batch_asked = Signal()
     confine_changed = Signal(str)
+    map_switched = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__(PlaneParams)
         self.image, self.plane = text_label(), text_label()
-        self.confine = Segmented(
-            CONFINE, ("", "Only what the view shows now.", "Only the box drawn with the box tool.")
+        self._axis = Axis.XY
+        self.confine = ChoiceBox(CONFINE, CONFINE_TIP)
+        self._confine_words = words_below()
+        self.map = QCheckBox("Beside the plane")
+        self.map.setToolTip(
+            "Show how sure the network is of every pixel, with a white line at the segmentation confidence."
         )
-        self.target = Segmented(
-            [("new", "New layer"), ("active", "Active labels")],
-            ("Each kept plane becomes a layer of its own.", "Kept planes are written into the active label layer."),
-        )
+        tip = "Each kept plane becomes a layer of its own, or all are written into the label layer that is active."
+        self.target = ChoiceBox([("new", "A new layer"), ("active", "The active labels")], tip)
         self.live_bar = MessageBar("bar", can_close=False)
         self._before: Outcome | None = None
         self._now: Outcome | None = None
         self._lines = {name: text_label() for name in ("Objects", "Area covered", "Median area", "Time")}
         self._make_rows()
         self.run_button = push_button("Run on this plane", self._pressed, "magic-wand", "primary")
-        self.next_button = push_button("Use for the volume", self.volume_asked.emit, "arrow-right")
+        self.next_button = push_button("Use for the volume ", self.volume_asked.emit, "arrow-right")
+        self.next_button.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         buttons = Row(self.run_button, self.next_button)
         buttons.setStretch(0, 1)
         self.footer.addLayout(buttons)
@@ -73,9 +88,11 @@ class PlanePanel(TaskPanel):
         form = self.form
         form.add_row("Input", plain_row("Image", self.image), 0)
         form.add_row("Input", plain_row("Plane", self.plane), 1)
-        form.add_row("Input", plain_row("Confine to", _wide(self.confine)))
+        form.add_row("Input", plain_row("Confine to", self.confine))
+        form.add_row("Input", self._confine_words)
         form.add_row("Objects", _padded(self.live_bar), 0)
-        form.add_row("Output", plain_row("Keep in", _wide(self.target)))
+        form.add_row("Objects", plain_row("Confidence map", self.map))
+        form.add_row("Output", plain_row("Keep in", self.target))
         batch = push_button("Segment every plane", self.batch_asked.emit)
         batch.setToolTip("Run these settings on every plane of this orientation, each on its own, as a job.")
         form.add_row("Output", plain_row("Whole stack", batch))
@@ -88,6 +105,7 @@ class PlanePanel(TaskPanel):
             layout.insertWidget(2, self.changes)  # type: ignore[attr-defined] # a QVBoxLayout
         self.changes.hide()
         self.confine.chosen.connect(lambda how: self.confine_changed.emit(str(how)))
+        self.map.toggled.connect(self.map_switched.emit)
 
     def _line(self, name: str, label: QLabel) -> QWidget:
         holder = QWidget()
@@ -100,12 +118,32 @@ class PlanePanel(TaskPanel):
         """Say which plane would be segmented."""
         self.image.setText(title[:26])
         self.plane.setText(f"<b>{axis} {index}</b> &nbsp;of the active view")
+        if axis != self._axis:
+            self._axis = axis
+            self.advise()
+
+    def axis(self) -> Axis:
+        """The orientation of the active view."""
+        return self._axis
+
+    def hints(self) -> list[Hint]:
+        """What would be better for this plane."""
+        return plane_hints(self.form.values(), self._axis, self.situation)
+
+    def say_confined(self, words: str) -> None:
+        """Say what the segmentation is confined to."""
+        say_below(self._confine_words, words)
+
+    def confine_words(self) -> str:
+        """What is said of that."""
+        return self._confine_words.text()
 
     def set_state(self, state: str) -> None:
         """ "none": the network has to run; "busy": it runs; "live": sliders show at once."""
         self.state = state
         texts = {"none": " Run on this plane", "busy": " Running …", "live": " Keep as labels"}
         self.run_button.setText(texts[state])
+        show_icon(self.run_button, {"busy": "hourglass-medium", "live": "check"}.get(state, "magic-wand"), "on_accent")
         self.run_button.setEnabled(state != "busy")
         self.next_button.setVisible(state == "live")
         self.live_bar.setVisible(state == "live")
@@ -133,26 +171,8 @@ class PlanePanel(TaskPanel):
         else:
             self.bar.hide()
 
-    def show_distance(self, spacing: Spacing, axis: Axis) -> None:
-        """Say what the centre distance and the downsampling mean in this image."""
-        values = self.form.values()
-        factor, fine = int(values["image_downsampling"]), bool(values["fine_boundaries"])
-        distance = int(values["centre_min_distance"])
-        pixels = distance * factor * (1 if fine else 4)
-        size = spacing.zyx[axis.in_plane[1]]
-        kind = "pixels of the small image" if fine else "quarter pixels"
-        nanometres = f" = {pixels * size:g} nm" if size else ""
-        self.form.rows["centre_min_distance"].set_hint(f"{distance} {kind} = {pixels} pixels{nanometres}")
-        seen = f"The network sees {factor * size:g} nm per pixel." if size else ""
-        self.form.rows["image_downsampling"].set_hint(seen)
-
     def _pressed(self) -> None:
         (self.keep_asked if self.state == "live" else self.run_asked).emit()
-
-
-def _wide(widget: QWidget) -> QWidget:
-    widget.setFixedWidth(184)
-    return widget
 
 
 def _padded(widget: QWidget) -> QWidget:

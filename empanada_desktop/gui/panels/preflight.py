@@ -43,11 +43,13 @@ class Preflight(QWidget):
 
     def show_checks(self, checks: list[Check]) -> None:
         """Show these lines."""
+        self._when.setText("checked just now")
+        if checks == self.checks:
+            return
         self.checks = checks
         empty(self._rows)
         for check in checks:
             self._rows.addWidget(_line(check))
-        self._when.setText("checked just now")
 
     @property
     def is_blocked(self) -> bool:

@@ -5,11 +5,12 @@ from pathlib import Path
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 
-from empanada_desktop.core.advice import SmallestObject, median_planes
+from empanada_desktop.core.advice import SmallestObject
 from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.hints import Hint, volume_hints
 from empanada_desktop.core.preflight import estimate
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
-from empanada_desktop.gui.controls import IconButton, Row, push_button, text_label
+from empanada_desktop.gui.controls import IconButton, push_button, text_label
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.panels.preflight import Check, Preflight
 from empanada_desktop.gui.params_form import plain_row
@@ -47,13 +48,8 @@ class VolumePanel(TaskPanel):
     def _make_rows(self) -> None:
         form = self.form
         form.add_row("Input", plain_row("Image", self.image), 0)
-        self.out.setFixedWidth(130)
         choose = IconButton("folder-open", "Choose where to write", self._choose_out)
-        row = plain_row("Write to", self.out)
-        layout = row.layout()
-        if isinstance(layout, Row):
-            layout.insertWidget(2, choose)
-        form.add_row("Output", row, 0)
+        form.add_row("Output", plain_row("Write to", self.out, choose), 0)
         form.sections["Output"].set_open(True)
         box = push_button("Draw a box", self.box_asked.emit, "bounding-box")
         box.setToolTip("Draw a box round the smallest object to keep, in one view or in two; both fields follow.")
@@ -68,8 +64,10 @@ class VolumePanel(TaskPanel):
         """Say what would be segmented and where the result goes."""
         self.image.setText(title[:26])
         self._shape, self._spacing = shape, spacing
+        self._proposed.clear()
         self.out.setText(str(out))
-        self._advise()
+        self.advise()
+        self._show_sizes()
         self.check()
 
     def show_computer(self, computer: Computer) -> None:
@@ -87,55 +85,34 @@ class VolumePanel(TaskPanel):
     def show_smallest(self, found: SmallestObject) -> None:
         """Propose min size and min extent from a drawn box."""
         z, y, x = found.sides
-        rows = self.form.rows
-        rows["min_size"].set_hint(
-            f"Box of {x} × {y} × {z}: half of it, and some less, is {found.min_size}.",
-            lambda: self._apply("min_size", found.min_size),
-        )
-        rows["min_extent"].set_hint(
-            f"A few less than the shortest side of {min(found.sides)}: {found.min_extent}.",
-            lambda: self._apply("min_extent", found.min_extent),
-        )
+        size, extent = found.min_size, found.min_extent
+        words = f"Box of {x} × {y} × {z}: half of it, and some less, is {size}."
+        self.propose(Hint("min_size", words, size, f"Take {size}"))
+        words = f"A few less than the shortest side of {min(found.sides)}: {extent}."
+        self.propose(Hint("min_extent", words, extent, f"Take {extent}"))
 
-    def propose(self, name: str, value: object, reason: str) -> None:
-        """Offer a value for a field with its reason."""
-        self.form.rows[name].set_hint(reason, lambda: self._apply(name, value))
+    def axis(self) -> Axis:
+        """The inference plane."""
+        return Axis(self.form.values()["inference_plane"])
 
-    def _apply(self, name: str, value: object) -> None:
-        self.form.set_value(name, value)
-        self.form.rows[name].set_hint("")
-        self.form.touch(name)
+    def hints(self) -> list[Hint]:
+        """What would be better for this volume."""
+        return volume_hints(self.form.values(), self.situation)
 
     def _changed(self, _name: str) -> None:
+        every = bool(self.form.values()["ortho_plane"])
+        self.form.rows["inference_plane"].set_available(not every, "Ortho-plane runs all three.")
         self._show_sizes()
         self.check()
-
-    def _advise(self) -> None:
-        values = self.form.values()
-        step = self._spacing.zyx[Axis(values["inference_plane"]).normal]
-        row = self.form.rows["median_filter_size"]
-        row.set_hint("")
-        if step is not None:
-            planes, reason = median_planes(step)
-            if planes != values["median_filter_size"]:
-                self.propose("median_filter_size", planes, reason)
-        sizes = self._spacing.zyx
-        known = [size for size in sizes if size]
-        if self._spacing.is_known and max(known) > 1.5 * min(known):
-            words = ", ".join(f"{size:g}" for size in known)
-            self.form.rows["inference_plane"].set_hint(
-                f"Not isotropic ({words} nm): planes other than xy will be poor."
-            )
-        self._show_sizes()
 
     def _show_sizes(self) -> None:
         values, sizes = self.form.values(), self._spacing.zyx
         if not self._spacing.is_known:
             return
         voxel = (sizes[0] or 0) * (sizes[1] or 0) * (sizes[2] or 0)
-        self.form.rows["min_size"].beside.setText(f"{values['min_size'] * voxel / 1e9:.2g} µm³")
+        self.form.rows["min_size"].say_beside(f"{values['min_size'] * voxel / 1e9:.2g} µm³")
         shortest = min(size or 0 for size in sizes)
-        self.form.rows["min_extent"].beside.setText(f"{values['min_extent'] * shortest:g} nm")
+        self.form.rows["min_extent"].say_beside(f"{values['min_extent'] * shortest:g} nm")
 
     # Before it starts
 
