@@ -1,6 +1,7 @@
 """Where the voxels of a plane lie on the screen: arithmetic only, no drawing."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor
 
 import numpy as np
@@ -35,7 +36,9 @@ class Look:
 class PlaneCamera:
     """One view of a plane: `width` × `height` pixels round `centre` (row, column, in voxels; voxel i spans i to i + 1).
 
-    `scale` is pixels per voxel along rows and columns; they differ where voxels are not cubes.
+    `scale` is pixels per voxel along rows and columns; they differ where voxels are not cubes. The picture is moved by
+    up to half a pixel, so that voxels lie on the same raster of pixels wherever the view is: after a move, what was
+    drawn stays right.
     """
 
     axis: Axis
@@ -44,19 +47,23 @@ class PlaneCamera:
     centre: Point
     scale: Point
 
+    @cached_property
+    def corner(self) -> tuple[int, int]:
+        """Row and column of the top left pixel, counted in pixels from the plane's first voxel."""
+        # A little more than a half: where the middle lies between two pixels, rounding must not make it tremble.
+        top, left = (
+            floor(place * scale - size / 2 + 0.500001)
+            for place, scale, size in zip(self.centre, self.scale, (self.height, self.width), strict=True)
+        )
+        return top, left
+
     def point_of(self, row: float, column: float) -> Point:
         """Return the pixel position x, y of a place in the plane."""
-        return (
-            (column - self.centre[1]) * self.scale[1] + self.width / 2,
-            (row - self.centre[0]) * self.scale[0] + self.height / 2,
-        )
+        return column * self.scale[1] - self.corner[1], row * self.scale[0] - self.corner[0]
 
     def place_at(self, x: float, y: float) -> Point:
         """Return the place in the plane (row, column, voxels) under a pixel position."""
-        return (
-            self.centre[0] + (y - self.height / 2) / self.scale[0],
-            self.centre[1] + (x - self.width / 2) / self.scale[1],
-        )
+        return (y + self.corner[0]) / self.scale[0], (x + self.corner[1]) / self.scale[1]
 
     def voxel_at(self, x: float, y: float) -> tuple[int, int]:
         """Return the row and column of the voxel under a pixel position; it may lie outside the plane."""
@@ -65,23 +72,19 @@ class PlaneCamera:
 
     def rows_of(self, first: int, last: int) -> NDArray[np.float64]:
         """Places (voxels) of the middles of pixel rows first to last - 1."""
-        return _places(self.centre[0], self.scale[0], first - self.height / 2, last - first)
+        return _places(self.corner[0] + first, last - first, self.scale[0])
 
     def columns_of(self, first: int, last: int) -> NDArray[np.float64]:
         """Places (voxels) of the middles of pixel columns first to last - 1."""
-        return _places(self.centre[1], self.scale[1], first - self.width / 2, last - first)
+        return _places(self.corner[1] + first, last - first, self.scale[1])
 
     def pixel_rows(self, low: float, high: float, within: tuple[int, int]) -> tuple[int, int]:
         """Pixel rows, of those `within` first and one past the last, whose middles lie in the places low to high."""
-        return _pixels(
-            (low - self.centre[0]) * self.scale[0], (high - self.centre[0]) * self.scale[0], self.height, within
-        )
+        return _pixels(low * self.scale[0], high * self.scale[0], self.corner[0], within)
 
     def pixel_columns(self, low: float, high: float, within: tuple[int, int]) -> tuple[int, int]:
         """Pixel columns, of those `within` first and one past the last, whose middles lie in the places low to high."""
-        return _pixels(
-            (low - self.centre[1]) * self.scale[1], (high - self.centre[1]) * self.scale[1], self.width, within
-        )
+        return _pixels(low * self.scale[1], high * self.scale[1], self.corner[1], within)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,10 @@ class Taps:
 
 def nearest(places: NDArray[np.float64], factor: int, origin: int, length: int) -> NDArray[np.int32]:
     """Indices, within a tile that begins at sample `origin`, of the samples (each `factor` voxels wide) at places."""
-    return np.clip(np.floor(places / factor).astype(np.int32) - origin, 0, length - 1).astype(np.int32)
+    samples: NDArray[np.int32] = np.floor(places / factor).astype(np.int32) - np.int32(origin)
+    np.maximum(samples, 0, out=samples)
+    np.minimum(samples, length - 1, out=samples)
+    return samples
 
 
 def taps(places: NDArray[np.float64], factor: int, origin: int, length: int, pixels_per_voxel: float) -> Taps:
@@ -118,23 +124,26 @@ def taps(places: NDArray[np.float64], factor: int, origin: int, length: int, pix
 def _fitted(first: NDArray[np.int32], weights: NDArray[np.float32], length: int) -> Taps:
     """Move what reaches past the tile's ends onto its first and last samples."""
     count = min(weights.shape[1], length)
-    clipped = np.clip(first, 0, length - count).astype(np.int32)
-    if count == weights.shape[1] and np.array_equal(clipped, first):
+    clipped = np.minimum(np.maximum(first, 0), length - count)
+    beyond = np.flatnonzero(clipped != first) if count == weights.shape[1] else np.arange(len(first))
+    if len(beyond) == 0:
         return Taps(first, weights)
-    places = np.clip(first[:, None] + np.arange(weights.shape[1]), 0, length - 1) - clipped[:, None]
-    fitted = np.zeros((len(first), count), np.float32)
-    np.add.at(fitted, (np.arange(len(first))[:, None], places), weights)
+    places = np.arange(weights.shape[1]) + first[beyond, None]
+    places = np.minimum(np.maximum(places, 0), length - 1) - clipped[beyond, None]
+    fitted = np.zeros((len(first), count), np.float32) if len(beyond) == len(first) else weights.copy()
+    fitted[beyond] = 0
+    np.add.at(fitted, (beyond[:, None], places), weights[beyond])
     return Taps(clipped, fitted)
 
 
-def _places(centre: float, scale: float, first: float, count: int) -> NDArray[np.float64]:
-    """Places of the middles of `count` pixels, the first of which begins `first` pixels from the view's middle."""
-    places: NDArray[np.float64] = centre + (np.arange(count, dtype=np.float64) + first + 0.5) / scale
+def _places(first: int, count: int, scale: float) -> NDArray[np.float64]:
+    """Places of the middles of `count` pixels, of which the first is the plane's `first`."""
+    places: NDArray[np.float64] = (np.arange(first, first + count, dtype=np.float64) + 0.5) / scale
     return places
 
 
-def _pixels(low: float, high: float, size: int, within: tuple[int, int]) -> tuple[int, int]:
-    first, last = (max(within[0], min(within[1], ceil(edge + size / 2 - 0.5))) for edge in (low, high))
+def _pixels(low: float, high: float, corner: int, within: tuple[int, int]) -> tuple[int, int]:
+    first, last = (max(within[0], min(within[1], ceil(edge - corner - 0.5))) for edge in (low, high))
     return first, last
 
 

@@ -120,6 +120,8 @@ class PlaneHeader(ViewHeader):
 
     def show_plane(self, plane: int) -> None:
         """Show where the view is, without asking for it."""
+        if plane == self.slider.value() == self.number.value():
+            return
         for control in (self.slider, self.number):
             was = control.blockSignals(True)
             control.setValue(plane)

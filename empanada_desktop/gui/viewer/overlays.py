@@ -1,8 +1,9 @@
 """What is painted over the pixels of a plane: crosshair, scale bar, a box being drawn."""
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
+from empanada_desktop.core.geometry import Axis
 from empanada_desktop.gui.theme import PLANE_COLOURS
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PLANE_OF, PlaneCamera, Triple
 from empanada_desktop.gui.viewer.lengths import round_length, words
@@ -11,22 +12,26 @@ LONGEST_BAR = 130
 BADGE = QColor(16, 17, 20, 215)
 BADGE_TEXT = QColor("#FFFFFF")
 MARGIN = 10
+PENS = {axis: QPen(QColor(PLANE_COLOURS[axis.value]), 1) for axis in Axis}
 
 
 def paint_crosshair(painter: QPainter, camera: PlaneCamera, crosshair: Triple) -> None:
     """Draw both lines through the middle of the crosshair's voxel, each in the colour of the plane that it shows."""
     rows, columns = DISPLAYED[camera.axis]
     x, y = camera.point_of(crosshair[rows] + 0.5, crosshair[columns] + 0.5)
-    painter.setPen(_line(PLANE_OF[columns].value))
+    painter.setPen(PENS[PLANE_OF[columns]])
     painter.drawLine(QPointF(int(x) + 0.5, 0), QPointF(int(x) + 0.5, camera.height))
-    painter.setPen(_line(PLANE_OF[rows].value))
+    painter.setPen(PENS[PLANE_OF[rows]])
     painter.drawLine(QPointF(0, int(y) + 0.5), QPointF(camera.width, int(y) + 0.5))
 
 
-def _line(plane: str) -> QPen:
-    pen = QPen(QColor(PLANE_COLOURS[plane]))
-    pen.setWidth(1)
-    return pen
+def lines(camera: PlaneCamera, crosshair: Triple | None) -> set[tuple[int, int, int, int]]:
+    """The rectangles (left, top, width, height) that the crosshair's two lines touch."""
+    if crosshair is None:
+        return set()
+    rows, columns = DISPLAYED[camera.axis]
+    x, y = camera.point_of(crosshair[rows] + 0.5, crosshair[columns] + 0.5)
+    return {(int(x) - 1, 0, 3, camera.height), (0, int(y) - 1, camera.width, 3)}
 
 
 def scale_bar(pixels_per_unit: float, nanometres_per_unit: float | None) -> tuple[float, str]:
@@ -35,6 +40,11 @@ def scale_bar(pixels_per_unit: float, nanometres_per_unit: float | None) -> tupl
     length = round_length(LONGEST_BAR * per_pixel)
     caption = words(length) if nanometres_per_unit else f"{length:g} px"
     return length / per_pixel, caption
+
+
+def corner_of_scale_bar(area: QRect) -> QRect:
+    """Where in a view the scale bar may be."""
+    return QRect(area.left(), area.bottom() - 2 * MARGIN - 30, 2 * (LONGEST_BAR + MARGIN), 2 * MARGIN + 31)
 
 
 def paint_scale_bar(painter: QPainter, height: int, bar: tuple[float, str], font: QFont) -> None:

@@ -1,10 +1,12 @@
 """The picture of one plane: composes exposed pixels when it is painted, and says what it wants to be read."""
 
+import ctypes
 from math import floor
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QHideEvent, QImage, QPainter, QPaintEvent, QResizeEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QImage, QPainter, QPaintEvent, QRegion, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
@@ -12,6 +14,7 @@ from empanada_desktop.document.layers import Layer
 from empanada_desktop.gui.viewer import overlays
 from empanada_desktop.gui.viewer.camera import DISPLAYED, Look, PlaneCamera, Triple, proportions
 from empanada_desktop.gui.viewer.composing import Composer, DrawnLayer
+from empanada_desktop.gui.viewer.drawing import MARGIN
 from empanada_desktop.gui.viewer.loader import Request, TileLoader
 from empanada_desktop.gui.viewer.marks import paint_marks
 from empanada_desktop.gui.viewer.prefetch import wishes
@@ -33,7 +36,9 @@ class PlanePicture(QWidget):
         self._crosshair: Triple | None = None
         self._plane, self._before, self._direction = 0, 0, 1
         self._pixels = np.zeros((1, 1), np.uint32)
-        self._stale = QRect()
+        # What has to be composed again, in pixels of the plane's raster (PlaneCamera.corner); and where _pixels lie.
+        self._stale = QRegion()
+        self._lying: tuple[tuple[float, float], QRect] | None = None
         self._is_complete = True
         self._band: QRectF | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -85,16 +90,20 @@ class PlanePicture(QWidget):
             self._redraw()
 
     def set_look(self, look: Look) -> None:
-        """Move and zoom."""
+        """Move and zoom; what stays in sight is not composed again when only the place changes."""
         if look != self._look:
             self._look = look
-            self._redraw()
+            self._wish()
+            self.update()
 
     def set_crosshair(self, crosshair: Triple | None) -> None:
         """Move the crosshair's lines; the pixels under them stay."""
         if crosshair != self._crosshair:
+            camera = self.camera()
+            moved = overlays.lines(camera, self._crosshair) ^ overlays.lines(camera, crosshair)
             self._crosshair = crosshair
-            self.update()
+            for rectangle in moved:
+                self.update(*rectangle)
 
     def visible_box(self) -> Box | None:
         """The voxels of the plane that can be seen, one plane thick; None when the plane is out of sight."""
@@ -131,28 +140,41 @@ class PlanePicture(QWidget):
             image,
             QRectF(exposed),
         )
-        self._paint_overlays(painter)
+        self._paint_overlays(painter, event.rect())
         painter.end()
 
     def _compose(self, exposed: QRect, camera: PlaneCamera) -> None:
-        stale = self._stale.intersected(exposed)
+        top, left = camera.corner
+        self._move_pixels(camera.scale, QRect(left, top, camera.width, camera.height))
+        stale = self._stale.intersected(exposed.translated(left, top))
         if stale.isEmpty():
             return
-        edges = (stale.top(), stale.bottom() + 1, stale.left(), stale.right() + 1)
-        self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
-        if stale == self._stale:
-            self._stale = QRect()
+        for rect in stale:  # type: ignore[attr-defined]  # Qt's own list of rectangles
+            part = rect.translated(-left, -top)
+            edges = (part.top(), part.bottom() + 1, part.left(), part.right() + 1)
+            self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
+        self._stale = self._stale.subtracted(stale)
         self._is_complete = self._composer.is_complete(camera, self._plane, self._layers)
         if self._is_complete:
             self._before = self._plane
 
-    def _paint_overlays(self, painter: QPainter) -> None:
+    def _move_pixels(self, scale: tuple[float, float], view: QRect) -> None:
+        """Move what is composed to where the view has it now; what came into sight is stale."""
+        lying, self._lying = self._lying, (scale, view)
+        if lying is None or lying[0] != scale or lying[1].size() != view.size():
+            self._stale = QRegion(view)
+        elif lying[1] != view:
+            shift(self._pixels, view.y() - lying[1].y(), view.x() - lying[1].x())
+            self._stale = self._stale.united(QRegion(view).subtracted(QRegion(_kept(lying[1], view))))
+            self._stale = self._stale.intersected(view)
+
+    def _paint_overlays(self, painter: QPainter, exposed: QRect) -> None:
         camera = self.camera()
         if self._crosshair is not None:
             overlays.paint_crosshair(painter, camera, self._crosshair)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_marks(painter, camera, self._plane, self._marks)
-        if self._layers:
+        if self._layers and exposed.intersects(overlays.corner_of_scale_bar(self.rect())):
             overlays.paint_scale_bar(painter, self.height(), self._scale_bar(), self.font())
         if self._band is not None:
             overlays.paint_rubber_band(painter, self._band, self._band_words(), self.font())
@@ -165,7 +187,7 @@ class PlanePicture(QWidget):
         shape = (max(1, round(self.height() * ratio)), max(1, round(self.width() * ratio)))
         if shape != self._pixels.shape:
             self._pixels = np.zeros(shape, np.uint32)
-            self._stale = QRect(0, 0, shape[1], shape[0])
+            self._lying = None
 
     def _camera(self, ratio: float) -> PlaneCamera:
         rows, columns = DISPLAYED[self.axis]
@@ -182,7 +204,7 @@ class PlanePicture(QWidget):
     # News
 
     def _redraw(self) -> None:
-        self._stale = QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0])
+        self._lying = None
         self._wish()
         self.update()
 
@@ -196,7 +218,7 @@ class PlanePicture(QWidget):
     def _on_arrived(self) -> None:
         self._loader.acknowledge()
         if not self._is_complete:
-            self._stale = QRect(0, 0, self._pixels.shape[1], self._pixels.shape[0])
+            self._lying = None
             self.update()
 
     def _on_refreshed(self, request: Request, part: Box) -> None:
@@ -213,7 +235,9 @@ class PlanePicture(QWidget):
         # Outlines reach two pixels beyond what changed.
         touched = QRectF(left, top, right - left, bottom - top).toAlignedRect().adjusted(-3, -3, 3, 3)
         touched = touched.intersected(self.rect())
-        self._stale = self._stale.united(_scaled(touched, self.devicePixelRatioF()))
+        ratio = self.devicePixelRatioF()
+        down, right = self._camera(ratio).corner
+        self._stale = self._stale.united(_scaled(touched, ratio).translated(right, down))
         self.update(touched)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
@@ -249,6 +273,24 @@ class PlanePicture(QWidget):
         box = self._box(self._band) if self._band is not None else None
         rows, columns = DISPLAYED[self.axis]
         return f"{box.shape[columns]} × {box.shape[rows]} px" if box else "outside"
+
+
+def shift(pixels: NDArray[np.uint32], down: int, right: int) -> None:
+    """Move pixels up by `down` and to the left by `right`, in place; what comes in is arbitrary."""
+    flat = pixels.reshape(-1)
+    by = down * pixels.shape[1] + right
+    if abs(by) >= flat.size:
+        return
+    source, target = (flat[by:], flat[: flat.size - by]) if by > 0 else (flat[: flat.size + by], flat[-by:])
+    ctypes.memmove(target.ctypes.data, source.ctypes.data, source.nbytes)
+
+
+def _kept(before: QRect, now: QRect) -> QRect:
+    """What of a picture may be kept in another place of the raster: at its old edges, outlines saw no neighbours."""
+    kept = before.intersected(now)
+    left, right = (MARGIN if beyond else 0 for beyond in (now.left() < before.left(), now.right() > before.right()))
+    top, bottom = (MARGIN if beyond else 0 for beyond in (now.top() < before.top(), now.bottom() > before.bottom()))
+    return kept.adjusted(left, top, -right, -bottom)
 
 
 def _scaled(rect: QRect, ratio: float) -> QRect:

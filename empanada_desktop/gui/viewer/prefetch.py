@@ -33,22 +33,34 @@ def _seen(layer: DrawnLayer, camera: PlaneCamera, plane: int, level: int) -> Ite
 def _ahead(layers: list[DrawnLayer], camera: PlaneCamera, plane: int, direction: int) -> Iterator[Request]:
     """Tiles of the next planes in the direction of travel, and of one plane behind."""
     grids = [TileGrid.of(layer.source, best_level(layer.source, camera), camera.axis) for layer in layers]
+    furthest = max([PLANES_AHEAD, *(grid.planes_of_slab for grid in grids)])
+    reached = [
+        (step, number, slab)
+        for number, grid in enumerate(grids)
+        for step, slab in _slabs_ahead(grid, plane, direction, furthest)
+    ]
     seen = [grid.seen_by(camera) for grid in grids]
-    asked: set[tuple[int, int]] = set()
     used = 0
-    furthest = max([PLANES_AHEAD, *(grid.thickness * grid.factor[grid.axis.normal] for grid in grids)])
-    for step in [*range(1, furthest + 1), -1]:
-        for layer, grid, places in zip(layers, grids, seen, strict=True):
-            there = plane + step * direction
-            slab = grid.index(max(0, there)) // grid.thickness
-            inside = 0 <= there < layer.source.shape[camera.axis.normal]
-            if not inside or slab == grid.index(plane) // grid.thickness or (layer.number, slab) in asked:
-                continue
-            asked.add((layer.number, slab))
-            used += len(places) * grid.thickness * grid.side**2 * layer.source.dtype.itemsize
-            yield from _requests(layer, grid, slab, places)
+    for _, number, slab in sorted(reached):
         if used > BYTES_AHEAD:
             return
+        grid, layer = grids[number], layers[number]
+        used += len(seen[number]) * grid.thickness * grid.side**2 * layer.source.dtype.itemsize
+        yield from _requests(layer, grid, slab, seen[number])
+
+
+def _slabs_ahead(grid: TileGrid, plane: int, direction: int, furthest: int) -> Iterator[tuple[int, int]]:
+    """After how many steps from a plane the next slabs are reached, `furthest` at most; then the one behind."""
+    span, last = grid.planes_of_slab, grid.slabs - 1
+    own = grid.index(max(0, plane)) // grid.thickness
+    for slab in range(own + direction, last + 1 if direction > 0 else -1, direction):
+        step = slab * span - plane if direction > 0 else plane - ((slab + 1) * span - 1)
+        if step > furthest:
+            break
+        yield step, slab
+    behind = (plane - direction) // span
+    if behind != own and 0 <= behind <= last:
+        yield furthest + 1, behind
 
 
 def _requests(layer: DrawnLayer, grid: TileGrid, slab: int, places: list[tuple[int, int]]) -> Iterator[Request]:

@@ -1,6 +1,7 @@
 """Planes cut into tiles that lie in thin slabs: which ones a view needs, and the cache that keeps them."""
 
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,10 +49,27 @@ class TileGrid:
 
     @classmethod
     def of(cls, source: PlaneSource, level: int, axis: Axis) -> "TileGrid":
-        """The grid of a source's level."""
+        """The grid of a source's level; the same one whenever it is asked for."""
+        known = _grids.setdefault(source, {})
+        if (level, axis) not in known:
+            known[level, axis] = cls._made(source, level, axis)
+        return known[level, axis]
+
+    @classmethod
+    def _made(cls, source: PlaneSource, level: int, axis: Axis) -> "TileGrid":
         factor = source.levels[level]
         z, y, x = (-(-length // each) for length, each in zip(source.shape, factor, strict=True))
         return cls(axis, level, factor, (z, y, x), _thickness(source, level, axis))
+
+    @property
+    def planes_of_slab(self) -> int:
+        """Planes of level 0 that a slab spans."""
+        return self.thickness * self.factor[self.axis.normal]
+
+    @property
+    def slabs(self) -> int:
+        """How many slabs there are."""
+        return -(-self.shape[self.axis.normal] // self.thickness)
 
     def index(self, plane: int) -> int:
         """The level's plane in which plane `plane` of level 0 lies."""
@@ -82,6 +100,9 @@ class TileGrid:
         side = self.side * self.factor[axis]
         count = -(-self.shape[axis] // self.side)
         return range(max(0, int(low // side)), max(0, min(count, int(-(-high // side)))))
+
+
+_grids: "weakref.WeakKeyDictionary[PlaneSource, dict[tuple[int, Axis], TileGrid]]" = weakref.WeakKeyDictionary()
 
 
 def best_level(source: PlaneSource, camera: PlaneCamera) -> int:

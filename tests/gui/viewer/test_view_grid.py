@@ -108,7 +108,8 @@ def test_the_wheel_zooms_round_the_cursor_in_all_views(story: Any) -> None:
     zoom = story.document.view.zoom
     turn_wheel(story.canvas(), spot, 2)
     assert story.document.view.zoom == pytest.approx(zoom * 1.44)
-    assert story.canvas().camera().place_at(spot.x(), spot.y()) == pytest.approx(place)
+    half_a_pixel = 0.5 / story.document.view.zoom
+    assert story.canvas().camera().place_at(spot.x(), spot.y()) == pytest.approx(place, abs=half_a_pixel)
     assert story.canvas(Axis.XZ).camera().scale[0] == pytest.approx(story.document.view.zoom)
 
 
@@ -222,7 +223,7 @@ def test_what_was_maximised_is_so_after_a_narrow_window(story: Any) -> None:
 def test_zooming_by_key_keeps_the_crosshair_in_place(story: Any) -> None:
     at = story.canvas().camera().point_of(10.5, 12.5)
     story.grid.zoom(2)
-    assert story.canvas().camera().point_of(10.5, 12.5) == pytest.approx(at)
+    assert story.canvas().camera().point_of(10.5, 12.5) == pytest.approx(at, abs=1)
     story.grid.zoom_to(1.0)
     assert story.document.view.zoom == pytest.approx(1.0)
 
@@ -230,7 +231,7 @@ def test_zooming_by_key_keeps_the_crosshair_in_place(story: Any) -> None:
 def test_jumping_brings_a_place_into_the_middle(story: Any) -> None:
     story.grid.show_place((20, 30, 40), zoom=5)
     camera = story.canvas(Axis.XZ).camera()
-    assert camera.point_of(20.5, 40.5) == pytest.approx((camera.width / 2, camera.height / 2))
+    assert camera.point_of(20.5, 40.5) == pytest.approx((camera.width / 2, camera.height / 2), abs=0.5)
 
 
 def test_what_is_under_the_pointer_is_told(story: Any) -> None:
