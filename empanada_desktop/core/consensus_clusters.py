@@ -109,9 +109,9 @@ class _Cluster:
         self.version = 0
 
     def key(self) -> tuple[object, ...]:
-        """What decides who goes first, lowest first: many neighbours, many detections, many voxels, near the origin."""
+        """What decides who goes first, lowest first: many neighbours, many detections, few voxels, near the origin."""
         corner = sum(start for start, _ in self.box)
-        return (-len(self.neighbours), -len(self.members), -self.voxels, corner, tuple(sorted(self.box)))
+        return (-len(self.neighbours), -len(self.members), self.voxels, corner, tuple(sorted(self.box)))
 
 
 class _ClusterMerger:
