@@ -88,6 +88,7 @@ class Composer:
 
     def __init__(self, cache: TileCache) -> None:
         self._cache = cache
+        self._ids = np.zeros(0, np.uint32)
 
     def compose(
         self,
@@ -109,7 +110,17 @@ class Composer:
             if isinstance(layer, DrawnImage):
                 frame.draw_image(out, rect, layer)
             else:
-                frame.draw_labels(out, rect, layer)
+                frame.draw_labels(out, rect, layer, self._room_for_ids(rect))
+
+    def _room_for_ids(self, rect: Rect) -> NDArray[np.uint32]:
+        """Zeros for the pixels of a rectangle and MARGIN round it; the same memory each time, for fresh one is slow."""
+        shape = rect[1] - rect[0] + 2 * MARGIN, rect[3] - rect[2] + 2 * MARGIN
+        count = shape[0] * shape[1]
+        if self._ids.size < count:
+            self._ids = np.zeros(count, np.uint32)
+        room = self._ids[:count].reshape(shape)
+        room.fill(0)
+        return room
 
     def is_complete(self, camera: PlaneCamera, plane: int, layers: list[DrawnLayer]) -> bool:
         """True when every tile of this plane that the camera sees is there at the level it should have."""
@@ -160,19 +171,18 @@ class _Frame:
                 float(layer.opacity),
             )
 
-    def draw_labels(self, out: NDArray[np.uint32], rect: Rect, layer: DrawnLabels) -> None:
-        """Draw a label layer over what is there."""
-        ids = self.ids(rect)
+    def draw_labels(self, out: NDArray[np.uint32], rect: Rect, layer: DrawnLabels, ids: NDArray[np.uint32]) -> None:
+        """Draw a label layer over what is there; ids: room for those under the pixels."""
+        self.find_ids(rect, ids)
         top, bottom, left, right = rect
         target = out[top:bottom, left:right]
         backend.functions.draw_labels(
             target, ids, layer.table, layer.seed, layer.palette, layer.fill, layer.outline, layer.selected
         )
 
-    def ids(self, rect: Rect) -> NDArray[np.uint32]:
-        """Ids under the pixels of a rectangle and MARGIN pixels round it."""
+    def find_ids(self, rect: Rect, ids: NDArray[np.uint32]) -> None:
+        """Put the ids under the pixels of a rectangle, and MARGIN pixels round it, into zeros."""
         wide = (rect[0] - MARGIN, rect[1] + MARGIN, rect[2] - MARGIN, rect[3] + MARGIN)
-        ids = np.zeros((wide[1] - wide[0], wide[3] - wide[2]), np.uint32)
         rows, columns = DISPLAYED[self._camera.axis]
         for found, (top, bottom, left, right) in self._places(wide):
             first_row, _, first_column, _ = found.grid.extent(found.key.row, found.key.column)
@@ -181,7 +191,6 @@ class _Frame:
             along = nearest(self._camera.columns_of(left, right), found.grid.factor[columns], first_column, width)
             target = ids[top - wide[0] : bottom - wide[0], left - wide[2] : right - wide[2]]
             backend.functions.gather_ids(target, found.samples, down, along)
-        return ids
 
     def _places(self, rect: Rect) -> "list[tuple[_Found, Rect]]":
         """Tiles to draw from, each with the pixels that it covers."""

@@ -61,39 +61,70 @@ def _mixed(below: np.uint32, above: np.uint32, opacity: float) -> np.uint32:
     return np.uint32(0xFF000000) | (red_blue & np.uint32(0xFF00FF)) | (green & np.uint32(0x00FF00))
 
 
-@numba.njit(**COMPILED, inline="always")
-def _put(
-    out: NDArray[np.uint32], y: int, x: int, grey: np.float32, colours: NDArray[np.uint32], opacity: float
-) -> None:
-    # Written so that "not a number" becomes black.
-    index = 255 if grey >= 255 else int(grey) if grey > 0 else 0
-    out[y, x] = colours[index] if opacity >= 1 else _mixed(out[y, x], colours[index], opacity)
-
-
-@numba.njit(**COMPILED, fastmath={"contract"})
+# In the loops over pixels, indices are unsigned and parts begin at 0: otherwise numba checks each index for being
+# negative, and the loops are not vectorised. No arithmetic is reordered: a pixel has the same colour whatever is
+# composed beside it.
+@numba.njit(**COMPILED)
 def _mix_rows(
-    tile: NDArray[Any],
+    part: NDArray[Any],
     first: int,
     weights: NDArray[np.float32],
     gain: np.float32,
     shift: np.float32,
     mixed: NDArray[np.float32],
-    left: int,
-    right: int,
 ) -> None:
-    """Mix rows of a tile, from `first` on, into grey values 0.5 to 255.5."""
-    upper, above = tile[first], weights[0] * gain
+    """Mix rows of a part of a tile, from `first` on, into grey values 0.5 to 255.5."""
+    upper, above = part[first], weights[0] * gain
     if weights.shape[0] == 1:
-        for column in range(left, right):
+        for column in range(mixed.shape[0]):
             mixed[column] = above * np.float32(upper[column]) + shift
         return
-    lower, below = tile[first + 1], weights[1] * gain
-    for column in range(left, right):
-        mixed[column] = above * np.float32(upper[column]) + below * np.float32(lower[column]) + shift
+    lower, below = part[first + 1], weights[1] * gain
+    for column in range(mixed.shape[0]):
+        mixed[column] = above * np.float32(upper[column]) + (below * np.float32(lower[column]) + shift)
     for tap in range(2, weights.shape[0]):
-        row, weight = tile[first + tap], weights[tap] * gain
-        for column in range(left, right):
+        row, weight = part[first + tap], weights[tap] * gain
+        for column in range(mixed.shape[0]):
             mixed[column] += weight * np.float32(row[column])
+
+
+@numba.njit(**COMPILED)
+def _mix_columns(
+    mixed: NDArray[np.float32], first: NDArray[np.int32], weights: NDArray[np.float32], greys: NDArray[np.float32]
+) -> None:
+    """Mix a row of samples into pixels; weights: (taps, pixels)."""
+    nearest = weights[0]
+    if weights.shape[0] == 1:
+        for x in range(greys.shape[0]):
+            greys[x] = mixed[np.uint64(first[x])]
+        return
+    following = weights[1]
+    for x in range(greys.shape[0]):
+        place = np.uint64(first[x])
+        greys[x] = nearest[x] * mixed[place] + following[x] * mixed[place + np.uint64(1)]
+    for tap in range(2, weights.shape[0]):
+        weight = weights[tap]
+        for x in range(greys.shape[0]):
+            greys[x] += weight[x] * mixed[np.uint64(first[x]) + np.uint64(tap)]
+
+
+@numba.njit(**COMPILED)
+def _find_colours(greys: NDArray[np.float32], places: NDArray[np.uint8]) -> None:
+    """Cut grey values to 0 to 255; written so that "not a number" becomes black."""
+    for x in range(greys.shape[0]):
+        grey = greys[x] if greys[x] > np.float32(0) else np.float32(0)
+        grey = grey if grey < np.float32(255) else np.float32(255)
+        places[x] = np.uint8(np.int32(grey))
+
+
+@numba.njit(**COMPILED)
+def _put_row(line: NDArray[np.uint32], places: NDArray[np.uint8], colours: NDArray[np.uint32], opacity: float) -> None:
+    if opacity >= 1:
+        for x in range(line.shape[0]):
+            line[x] = colours[places[x]]
+    else:
+        for x in range(line.shape[0]):
+            line[x] = _mixed(line[x], colours[places[x]], opacity)
 
 
 def _image_signature(sample: str) -> str:
@@ -103,7 +134,7 @@ def _image_signature(sample: str) -> str:
     )
 
 
-@numba.njit([_image_signature(sample) for sample in ("uint8", "uint16", "float32")], **COMPILED, fastmath={"contract"})
+@numba.njit([_image_signature(sample) for sample in ("uint8", "uint16", "float32")], **COMPILED)
 def draw_image(
     out: NDArray[np.uint32],
     tile: NDArray[Any],
@@ -118,25 +149,18 @@ def draw_image(
     """Mix samples of a tile (rows, columns) into pixels of `out` (0xffRRGGBB) through a table of 256 colours."""
     gain = np.float32(255 / (contrast[1] - contrast[0]))
     shift = np.float32(0.5 - contrast[0] * gain)
-    left, right = first_column[0], first_column[-1] + column_weights.shape[1]
-    mixed = np.empty(tile.shape[1], np.float32)
-    # One tap is drawn as two, the second of which is the first again and counts nothing: faster than a loop.
-    step = min(1, column_weights.shape[1] - 1)
-    is_short = column_weights.shape[1] <= 2
-    second = column_weights[:, column_weights.shape[1] - 1] * np.float32(column_weights.shape[1] > 1)
+    left, right = max(0, first_column[0]), first_column[-1] + column_weights.shape[1]
+    part, first = tile[:, left:right], first_column - np.int32(left)
+    mixed, greys = np.empty(part.shape[1], np.float32), np.empty(out.shape[1], np.float32)
+    places = np.empty(out.shape[1], np.uint8)
+    across = np.ascontiguousarray(column_weights.T)
     for y in range(out.shape[0]):
-        _mix_rows(tile, first_row[y], row_weights[y], gain, shift, mixed, left, right)
-        if is_short:
-            for x in range(out.shape[1]):
-                place = first_column[x]
-                grey = column_weights[x, 0] * mixed[place] + second[x] * mixed[place + step]
-                _put(out, y, x, grey, colours, opacity)
-        else:
-            for x in range(out.shape[1]):
-                grey = np.float32(0)
-                for tap in range(column_weights.shape[1]):
-                    grey += column_weights[x, tap] * mixed[first_column[x] + tap]
-                _put(out, y, x, grey, colours, opacity)
+        # Close up, several rows of pixels show the same voxels.
+        if y == 0 or row_weights.shape[1] > 1 or first_row[y] != first_row[y - 1]:
+            _mix_rows(part, first_row[y], row_weights[y], gain, shift, mixed)
+            _mix_columns(mixed, first, across, greys)
+            _find_colours(greys, places)
+        _put_row(out[y], places, colours, opacity)
 
 
 @numba.njit("void(uint32[:,:], uint32[:,::1], int32[::1], int32[::1])", **COMPILED)
@@ -145,9 +169,9 @@ def gather_ids(
 ) -> None:
     """Take the ids of a tile at `rows` × `columns`."""
     for y in range(out.shape[0]):
-        row = rows[y]
+        line, row = out[y], tile[rows[y]]
         for x in range(out.shape[1]):
-            out[y, x] = tile[row, columns[x]]
+            line[x] = row[np.uint64(columns[x])]
 
 
 @numba.njit(
