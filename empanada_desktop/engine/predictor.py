@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from empanada_desktop.engine.backends import Backend, TorchBackend, choose_backend
+from empanada_desktop.engine.backends.quantised import open_quantised
 from empanada_desktop.engine.device import choose_device, memory_guard
 from empanada_desktop.engine.export import load_network
 from empanada_desktop.engine.networks import PanopticNetwork
@@ -75,12 +76,16 @@ class Predictor:
         """Load weights onto the graphics card if there is one and it is wanted, otherwise onto the processor.
 
         On the processor `backend` (auto, torch, openvino) says what runs them. may_prepare=False is for work of a few
-        planes: what auto would need some seconds for, once for all, is left until it pays.
+        planes: what auto would need some seconds for, once for all, is left until it pays. use_quantised takes the
+        weights' 8-bit form, on the processor; SettingsError when there is none that is good enough.
         """
         descriptor = weights.descriptor
         device = choose_device(use_gpu and backend != "openvino" and not use_quantised, threads)
-        network, runs, notes = load_network(weights), None, list[str]()
-        if device.type == "cpu":
+        network, notes = load_network(weights), list[str]()
+        runs: Backend | None = None
+        if use_quantised:
+            runs = open_quantised(weights, threads)
+        elif device.type == "cpu":
             sha256 = descriptor.sha256 or sha256_of(weights.file)
             runs, notes = choose_backend(network, sha256, backend, threads, may_prepare)
         predictor = cls(
@@ -119,7 +124,7 @@ class Predictor:
         if not extra_steps.is_integer():
             raise SettingsError(f"Image downsampling {image_downsampling} is not a power of two.", "Use 1, 2, 4 … 64.")
         with memory_guard("Raise image downsampling, or use the processor (--no-use-gpu)."):
-            images = torch.cat([self._prepare(plane, image_downsampling) for plane in planes])
+            images = torch.cat([self.prepare(plane, image_downsampling) for plane in planes])
             maps = self._backend.run(images)
             logits = self._refine(maps.semantic, maps.features, 2 + int(extra_steps))[..., :height, :width].float()
             semantic = torch.sigmoid(logits) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
@@ -131,7 +136,8 @@ class Predictor:
         of_planes = zip(semantic.numpy(), heatmap.numpy(), offsets.numpy(), strict=True)
         return [PlaneOutputs(s, h, o, cell, image_downsampling) for s, h, o in of_planes]
 
-    def _prepare(self, plane: NDArray[np.float32], image_downsampling: int) -> torch.Tensor:
+    def prepare(self, plane: NDArray[np.float32], image_downsampling: int = 1) -> torch.Tensor:
+        """Shrink, normalise and pad a plane of grey values in 0..1, (H, W), to the image that the network is shown."""
         image = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))[None, None].to(self.device)
         if image_downsampling > 1:
             size = [math.ceil(side / image_downsampling) for side in plane.shape]

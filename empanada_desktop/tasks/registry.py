@@ -16,6 +16,7 @@ TASKS = {
     "finetune": "finetune",
     "score": "score",
     "weights": "weights",
+    "quantise": "quantise",
     "demo": "demo",
 }
 

@@ -9,7 +9,9 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from empanada_desktop.engine.backends.maps import Maps, MapsNetwork
 from empanada_desktop.engine.networks.panoptic import PanopticNetwork
@@ -96,8 +98,11 @@ class OpenVinoBackend:
 
     def run(self, images: torch.Tensor) -> Maps:
         """Run on images (1, 1, H, W)."""
-        image = images.contiguous().numpy()
-        results = self._request.infer({0: image}, share_inputs=True, share_outputs=True)
-        semantic, features, heatmap, offsets = (torch.from_numpy(result) for result in results.values())
+        semantic, features, heatmap, offsets = (torch.from_numpy(result) for result in self.run_all(images))
         # The results live in memory that the next run overwrites; these two outlive it.
         return Maps(semantic, features, heatmap.clone(), offsets.clone())
+
+    def run_all(self, images: torch.Tensor) -> list[NDArray[np.float32]]:
+        """Run on images (1, 1, H, W); returns all results of the graph, which hold until the next run."""
+        results = self._request.infer({0: images.contiguous().numpy()}, share_inputs=True, share_outputs=True)
+        return list(results.values())
