@@ -82,11 +82,11 @@ class LivePlaneDesk(QObject):
         asked = self._asked
         try:
             axis, index = self.place()
-            plane = LivePlane(self.ref(), axis, index, self._region(axis))
+            plane = LivePlane(self.ref(), axis, index, self.region_of(axis))
             if self.panel.confine.value() != "label":
                 then(plane)
                 return
-            layer, ids = self._chosen_labels()
+            layer, ids = self.chosen_labels()
         except AppError as problem:
             failed(problem)
             return
@@ -97,7 +97,7 @@ class LivePlaneDesk(QObject):
 
         self._workspace.window.background.run(lambda: confined_plane(plane, layer, ids), answer)
 
-    def _chosen_labels(self) -> tuple[LabelsLayer, frozenset[int]]:
+    def chosen_labels(self) -> tuple[LabelsLayer, frozenset[int]]:
         """The labels to confine to: those that are selected in a layer that is kept."""
         layers = [layer for layer in self._workspace.document.of_kind(LabelsLayer) if layer.selected]
         kept = [layer for layer in layers if not layer.is_preview and layer.shape == self._workspace.document.shape]
@@ -115,7 +115,8 @@ class LivePlaneDesk(QObject):
             raise SettingsError("There is no image to segment.", "Open a volume first.")
         return ref
 
-    def _region(self, axis: Axis) -> tuple[int, int, int, int] | None:
+    def region_of(self, axis: Axis) -> tuple[int, int, int, int] | None:
+        """The rectangle to confine to: first row, first column, last row, last column (not included)."""
         how = self.panel.confine.value()
         box: Box | None = None
         if how == "viewport":
@@ -178,7 +179,7 @@ class LivePlaneDesk(QObject):
             return f"{box.shape[columns]} × {box.shape[rows]} pixels in {axis}."
         if how == "label":
             try:
-                layer, ids = self._chosen_labels()
+                layer, ids = self.chosen_labels()
             except SettingsError as problem:
                 return problem.hint
             some = ", ".join(map(str, sorted(ids)[:4])) + (" …" if len(ids) > 4 else "")

@@ -34,7 +34,7 @@ from empanada_desktop.gui.controls import (
 )
 from empanada_desktop.tasks.params import TaskParams
 
-LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 158, 116, 30, 24
+LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 156, 116, 30, 20
 NARROW = 345
 LABEL_NAME = "field name"
 SLIDER_STEPS, SEGMENTS = 100, 3
@@ -166,7 +166,7 @@ def _whole(facts: FieldFacts, changed: Callable[[], None]) -> Control:
     box.setSuffix(f" {facts.unit}" if facts.unit else "")
     box.setSingleStep(int(facts.step))
     box.setSpecialValueText(facts.zero)
-    box.setFixedWidth(92)
+    box.setFixedWidth(88)
     box.valueChanged.connect(lambda _value: changed())
     return Control(box, box.value, box.setValue)
 
@@ -490,7 +490,7 @@ def say_below(label: QLabel, words: str) -> None:
 def field_line(label: QLabel, widget: QWidget, beside: QWidget | None, end: QWidget) -> Row:
     """One line of a form: controls that can be wide fill the room, so that their right edges stand under each other."""
     is_wide = isinstance(widget, SliderField | Segmented | QComboBox | QLineEdit)
-    line = Row(label, widget, *([beside] if beside is not None else []), *([] if is_wide else [1]), end, spacing=6)
+    line = Row(label, widget, *([beside] if beside is not None else []), *([] if is_wide else [1]), end, spacing=5)
     if is_wide:
         line.setStretch(1, 1)
         widget.setSizePolicy(QSizePolicy.Policy.Expanding, widget.sizePolicy().verticalPolicy())

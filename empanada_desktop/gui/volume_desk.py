@@ -1,6 +1,7 @@
 """Segmenting in 3D from the window: the box for the smallest object, the start, batches, and results as layers."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,10 @@ from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.preflight import BEYOND_NETWORK
 from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
+from empanada_desktop.document.sources import VolumeSource
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.qt_runner import Relay
+from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.jobs.job import Job
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.settings import user_folder
@@ -155,19 +158,43 @@ class VolumeDesk(QObject):
         )
 
     def start_batch(self, axis: Axis) -> None:
-        """Queue segmenting every plane of an orientation on its own."""
-        panel = self._workspace.form.plane
-        try:
-            ref = self._workspace.live.ref()
-            image = self._workspace.image()
-            out = free_path(f"{image.title if image else 'planes'}_{axis}", ".tif")
-            self._make_folder(out)
-            task = load_task("segment-plane").module
-            values = {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
-            inputs = task.Inputs.checked(values | {"plane": axis.value, "batch": True})
-            self._workspace.jobs.submit(JobSpec("segment-plane", panel.form.params(), inputs), f"Every {axis} plane")
-        except AppError as problem:
+        """Queue segmenting every plane of an orientation on its own, confined as the form says."""
+        panel, live = self._workspace.form.plane, self._workspace.live
+
+        def submit(confined: dict[str, object]) -> None:
+            try:
+                self._submit_batch(axis, confined)
+            except AppError as problem:
+                failed(problem)
+
+        def failed(problem: BaseException) -> None:
+            if not isinstance(problem, AppError):
+                raise problem
             panel.bar.say(problem.message, "error", problem.hint)
+
+        panel.bar.hide()
+        try:
+            if panel.confine.value() != "label":
+                submit({"region": live.region_of(axis)})
+                return
+            layer, ids = live.chosen_labels()
+        except AppError as problem:
+            failed(problem)
+            return
+        self._workspace.window.background.run(lambda: confining_file(layer, ids), submit, failed)
+
+    def _submit_batch(self, axis: Axis, confined: dict[str, object]) -> None:
+        panel = self._workspace.form.plane
+        ref = self._workspace.live.ref()
+        image = self._workspace.image()
+        out = free_path(f"{image.title if image else 'planes'}_{axis}", ".tif")
+        self._make_folder(out)
+        task = load_task("segment-plane").module
+        values = {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
+        inputs = task.Inputs.checked(values | {"plane": axis.value, "batch": True} | confined)
+        title = f"Every {axis} plane"
+        self._workspace.jobs.submit(JobSpec("segment-plane", panel.form.params(), inputs), title)
+        self._workspace.window.toast.say(f"{title} is under way. The list of jobs tells how far it is.")
 
     def _make_folder(self, out: Path) -> None:
         try:
@@ -273,6 +300,16 @@ def free_path(title: str, suffix: str, taken: Path | None = None) -> Path:
         if not path.exists() and path != taken:
             return path
     return folder / f"{stem}_new{suffix}"
+
+
+def confining_file(layer: LabelsLayer, ids: Collection[int]) -> dict[str, object]:
+    """Where a job finds the labels to confine to: their own file, or a copy of what is only in the session."""
+    ref: Any = getattr(layer.source, "ref", None)
+    if ref is not None and isinstance(layer.source, VolumeSource):
+        return {"confine_to": ref.path, "confine_dataset": ref.dataset, "confine_ids": tuple(sorted(ids))}
+    path = free_path(f"{layer.title}_confine", ".tif")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return {"confine_to": str(save_labels(layer, path)), "confine_ids": tuple(sorted(ids))}
 
 
 def _path_of(layer: Layer) -> str:
