@@ -62,17 +62,17 @@ def find_centres(heatmap: NDArray[np.float32], confidence: float, min_distance: 
 
 
 @njit(cache=True, nogil=True)
-def _target(offsets: NDArray[np.float32], row: int, column: int, step: int) -> tuple[float, float]:
+def _target(offsets: NDArray[np.float32], row: int, column: int, step: int, first_row: int) -> tuple[float, float]:
     """Return the place (y, x) that a cell points to; an offset that is no number points nowhere else."""
     dy, dx = offsets[0, row, column], offsets[1, row, column]
     if not (np.isfinite(dy) and np.isfinite(dx)):
         dy, dx = np.float32(0), np.float32(0)
-    return float(np.float32(row * step) + dy), float(np.float32(column * step) + dx)
+    return float(np.float32((first_row + row) * step) + dy), float(np.float32(column * step) + dx)
 
 
 @njit(cache=True, nogil=True)
 def _target_box(
-    offsets: NDArray[np.float32], wanted: NDArray[np.bool_], step: int, margin: float
+    offsets: NDArray[np.float32], wanted: NDArray[np.bool_], step: int, margin: float, first_row: int
 ) -> tuple[float, float, float, float]:
     """Return top, left, bottom, right of all places that wanted cells point to, at most `margin` outside the plane."""
     height, width = wanted.shape
@@ -80,13 +80,13 @@ def _target_box(
     for row in range(height):
         for column in range(width):
             if wanted[row, column]:
-                y, x = _target(offsets, row, column, step)
+                y, x = _target(offsets, row, column, step, first_row)
                 top, bottom = min(top, y), max(bottom, y)
                 left, right = min(left, x), max(right, x)
     return (
-        max(top, -margin),
+        max(top, first_row * step - margin),
         max(left, -margin),
-        min(bottom, height * step + margin),
+        min(bottom, (first_row + height) * step + margin),
         min(right, width * step + margin),
     )
 
@@ -100,6 +100,7 @@ def _assign(
     table: NearestTable,
     box: tuple[float, float, float, float],
     instances: NDArray[np.int32],
+    first_row: int,
 ) -> int:
     """Write 1 + the nearest point's index for every wanted cell; -1 out of the box: return how many of these."""
     height, width = wanted.shape
@@ -107,7 +108,7 @@ def _assign(
     for row in range(height):
         for column in range(width):
             if wanted[row, column]:
-                y, x = _target(offsets, row, column, step)
+                y, x = _target(offsets, row, column, step, first_row)
                 if y < box[0] or x < box[1] or y > box[2] or x > box[3]:
                     instances[row, column] = -1
                     strays += 1
@@ -117,13 +118,17 @@ def _assign(
 
 
 def _assign_strays(
-    offsets: NDArray[np.float32], step: int, points: NDArray[np.float64], instances: NDArray[np.int32]
+    offsets: NDArray[np.float32],
+    step: int,
+    points: NDArray[np.float64],
+    instances: NDArray[np.int32],
+    first_row: int,
 ) -> None:
     """Finish the cells marked -1, which point far out of the plane, with a search tree."""
     from scipy.spatial import cKDTree
 
     rows, columns = np.nonzero(instances == -1)
-    places = offsets[:, rows, columns].T + np.stack([rows, columns], axis=1) * np.float32(step)
+    places = offsets[:, rows, columns].T + np.stack([rows + first_row, columns], axis=1) * np.float32(step)
     instances[rows, columns] = 1 + cKDTree(points).query(places)[1]
 
 
@@ -132,6 +137,7 @@ def group_pixels(
     centres: NDArray[np.int32],
     step: int = 1,
     foreground: NDArray[np.bool_] | None = None,
+    first_row: int = 0,
 ) -> NDArray[np.int32]:
     """Give each cell the centre that is nearest (Euclidean) to where its offset points.
 
@@ -145,6 +151,9 @@ def group_pixels(
         Side of a cell in pixels: 4 at quarter resolution, 1 at full resolution.
     foreground
         (h, w); cells outside stay 0 and cost nothing.
+    first_row
+        Row of the plane at which `offsets` begin, in cells, where they are some rows of it only. Centres are always
+        those of the plane.
 
     Returns
     -------
@@ -157,11 +166,12 @@ def group_pixels(
         return instances
     offsets = np.ascontiguousarray(offsets, np.float32)
     points = centres.astype(np.float64) * step
-    box = _target_box(offsets, wanted, step, margin=float(max(shape) * step))
+    box = _target_box(offsets, wanted, step, float(max(shape) * step), first_row)
     if box[0] > box[2] or box[1] > box[3]:  # every cell points far away
         box = (0.0, 0.0, 0.0, 0.0)
-    spacing = float(np.sqrt(shape[0] * shape[1] * step * step / len(points)))
+    near = np.count_nonzero((points[:, 0] >= box[0]) & (points[:, 0] <= box[2]))
+    spacing = float(np.sqrt(shape[0] * shape[1] * step * step / max(near, 1)))
     table = build_nearest_table(points, box, leaf=min(max(spacing / 4, 2.0), 16.0 * step))
-    if _assign(offsets, wanted, step, points, table, box, instances):
-        _assign_strays(offsets, step, points, instances)
+    if _assign(offsets, wanted, step, points, table, box, instances, first_row):
+        _assign_strays(offsets, step, points, instances, first_row)
     return instances

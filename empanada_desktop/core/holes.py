@@ -1,6 +1,6 @@
 """Filling of holes in labelled objects; only background is ever filled."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numba import njit
@@ -14,11 +14,11 @@ Labels = NDArray[np.uint32]
 Indices = NDArray[np.int64]
 
 
-class _Regions(NamedTuple):
-    """Parts of the background that touch no edge of the array: a voxel and the box (start, stop) of each."""
+class Regions(NamedTuple):
+    """Parts of the background that touch no edge of the array: number, place in a PartGraph, box (start, stop)."""
 
     numbers: Indices
-    samples: Indices
+    places: Indices
     starts: Indices
     stops: Indices
 
@@ -44,7 +44,7 @@ def fill_holes(labels: Labels) -> Labels:
     is_single = np.bincount(pairs[:, 0], minlength=count + 1)[pairs[:, 0]] == 1
     fill_with[pairs[is_single, 0]] = pairs[is_single, 1]
     if not is_single.all():
-        _settle(labels, _describe(voxels, region_of, np.unique(pairs[~is_single, 0])), fill_with)
+        _settle_in(labels, voxels, region_of, np.unique(pairs[~is_single, 0]), fill_with)
     result = labels.copy()
     result[tuple(voxels.T)] = fill_with[region_of]
     return result
@@ -62,8 +62,8 @@ def _neighbours(labels: Labels, voxels: Indices, region_of: Indices) -> Indices:
     return np.unique(np.concatenate(found), axis=0)
 
 
-def _describe(voxels: Indices, region_of: Indices, numbers: Indices) -> _Regions:
-    """Return sample and box of the regions `numbers` (ascending)."""
+def _settle_in(labels: Labels, voxels: Indices, region_of: Indices, numbers: Indices, fill_with: Labels) -> None:
+    """Decide the regions `numbers` (ascending), which touch several objects."""
     chosen = np.isin(region_of, numbers)
     voxels, place = voxels[chosen], np.searchsorted(numbers, region_of[chosen])
     shape = (len(numbers), voxels.shape[1])
@@ -71,29 +71,31 @@ def _describe(voxels: Indices, region_of: Indices, numbers: Indices) -> _Regions
     samples[place] = voxels
     np.minimum.at(starts, place, voxels)
     np.maximum.at(stops, place, voxels + 1)
-    return _Regions(numbers, samples, starts, stops)
-
-
-def _settle(labels: Labels, regions: _Regions, fill_with: Labels) -> None:
-    """Decide regions that touch several objects: one that encloses them alone fills them, smallest box first."""
     ids = contingency(labels, np.zeros_like(labels)).first
     volume = labels.reshape((1,) * (3 - labels.ndim) + labels.shape)
-    boxes = _object_boxes(volume, ids)[:, :, 3 - labels.ndim :]
+    parts = face_parts(volume)
+    places = parts.reshape(labels.shape)[tuple(samples.T)].astype(np.int64)
+    boxes = object_boxes(volume, ids)[:, :, 3 - labels.ndim :]
+    settle(ids, boxes, Regions(numbers, places, starts, stops), PartGraph.of(volume, parts), fill_with)
+
+
+def settle(ids: Labels, boxes: Indices, regions: Regions, graph: "PartGraph", fill_with: Labels) -> None:
+    """Decide regions that touch several objects: one that encloses them alone fills them, smallest box first.
+
+    ids: the objects, ascending. boxes: (n, 2, axes) start and stop of each. fill_with: by region's number, in place.
+    """
     sizes = (boxes[:, 1] - boxes[:, 0]).prod(axis=1)
-    parts = _face_parts(volume)
-    graph = _Graph(volume, parts)
-    part_of = parts.reshape(labels.shape)[tuple(regions.samples.T)]
     for place in np.argsort(sizes, kind="stable"):
         start, stop = boxes[place]
         inside = ((start < regions.starts) & (stop > regions.stops)).all(axis=1)
         inside &= fill_with[regions.numbers] == 0
         if inside.any():
-            shut_in = inside & ~graph.reached_without(ids[place])[part_of]
+            shut_in = inside & ~graph.reached_without(ids[place])[regions.places]
             fill_with[regions.numbers[shut_in]] = ids[place]
 
 
 @njit(cache=True, nogil=True)
-def _object_boxes(labels: Labels, ids: Labels) -> Indices:
+def object_boxes(labels: Labels, ids: Labels) -> Indices:
     """Return start and stop (n, 2, 3) of the box of each object in `ids` (ascending) of a volume."""
     boxes = np.zeros((ids.size, 2, 3), np.int64)
     boxes[:, 0] = 2**62
@@ -113,7 +115,7 @@ def _object_boxes(labels: Labels, ids: Labels) -> Indices:
 
 
 @njit(cache=True, nogil=True)
-def _face_parts(labels: Labels) -> Labels:
+def face_parts(labels: Labels) -> Labels:
     """Number the parts of a volume, background included, that are connected through faces; from 0."""
     flat = labels.ravel()
     depth, height, width = labels.shape
@@ -140,25 +142,28 @@ def _face_parts(labels: Labels) -> Labels:
     return numbers.reshape(labels.shape)
 
 
-class _Graph:
+class PartGraph:
     """Which parts of a volume touch each other by a face, and which touch the edge of the array."""
 
-    def __init__(self, labels: Labels, parts: Labels) -> None:
-        count = int(parts.max()) + 1
-        self._values = np.zeros(count, np.uint32)
-        self._values[parts] = labels
-        pairs = [(np.zeros(0, np.uint32), np.zeros(0, np.uint32))]
-        self._at_edge = np.zeros(count, np.bool_)
+    def __init__(self, values: Labels, at_edge: NDArray[np.bool_], first: Labels, second: Labels) -> None:
+        """Take the value of each part, and every pair of parts that touch, either way round."""
+        self._values = values
+        self._at_edge = at_edge
+        one, other = (np.concatenate(pair).astype(np.int64) for pair in ((first, second), (second, first)))
+        order = np.argsort(one, kind="stable")
+        self._neighbours = other[order]
+        self._starts = np.searchsorted(one[order], np.arange(len(values) + 1))
+
+    @classmethod
+    def of(cls, labels: Labels, parts: Labels) -> Self:
+        """Build the graph of a volume from its parts."""
+        values = np.zeros(int(parts.max()) + 1, np.uint32)
+        values[parts] = labels
+        at_edge = np.zeros(len(values), np.bool_)
         for axis in range(3):
-            length = parts.shape[axis]
-            if length > 1:
-                self._at_edge[np.take(parts, (0, -1), axis=axis)] = True
-                table = contingency(np.take(parts, range(length - 1), axis), np.take(parts, range(1, length), axis))
-                pairs += [(table.first, table.second), (table.second, table.first)]
-        first, second = (np.concatenate([pair[side] for pair in pairs]).astype(np.int64) for side in (0, 1))
-        order = np.argsort(first, kind="stable")
-        self._neighbours = second[order]
-        self._starts = np.searchsorted(first[order], np.arange(count + 1))
+            if parts.shape[axis] > 1:
+                at_edge[np.take(parts, (0, -1), axis=axis)] = True
+        return cls(values, at_edge, *touching(parts))
 
     def reached_without(self, label_id: int) -> NDArray[np.bool_]:
         """Return which parts the edge of the array reaches without crossing object `label_id`."""
@@ -166,6 +171,18 @@ class _Graph:
             self._starts, self._neighbours, self._values, self._at_edge, np.uint32(label_id)
         )
         return reached
+
+
+def touching(parts: Labels) -> tuple[Labels, Labels]:
+    """Return the pairs of parts of a volume that touch each other by a face; a pair may come twice."""
+    pairs = [(np.zeros(0, np.uint32), np.zeros(0, np.uint32))]
+    for axis in range(3):
+        length = parts.shape[axis]
+        if length > 1:
+            table = contingency(np.take(parts, range(length - 1), axis), np.take(parts, range(1, length), axis))
+            differ = table.first != table.second
+            pairs.append((table.first[differ], table.second[differ]))
+    return np.concatenate([pair[0] for pair in pairs]), np.concatenate([pair[1] for pair in pairs])
 
 
 @njit(cache=True, nogil=True)

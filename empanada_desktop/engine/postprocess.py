@@ -21,7 +21,7 @@ QUARTER = 4  # side of a heatmap cell of the coarse maps, in pixels of the netwo
 
 
 @njit(cache=True, nogil=True)
-def _count_classes(
+def count_classes(
     classes: NDArray[np.uint8], instances: NDArray[np.int32], is_thing: NDArray[np.bool_], zoom: int, n_instances: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count the pixels of each thing class in each instance, and of each other class over the whole plane."""
@@ -38,7 +38,7 @@ def _count_classes(
 
 
 @njit(cache=True, nogil=True)
-def _paint(
+def paint(
     classes: NDArray[np.uint8],
     instances: NDArray[np.int32],
     is_thing: NDArray[np.bool_],
@@ -58,7 +58,7 @@ def _paint(
     return panoptic
 
 
-def _number_instances(votes: NDArray[np.int64], label_divisor: int) -> NDArray[np.uint32]:
+def number_instances(votes: NDArray[np.int64], label_divisor: int) -> NDArray[np.uint32]:
     """Return the panoptic id of each instance: its majority class (the lower of equals), numbered 1, 2, … by class."""
     present = votes.sum(axis=1) > 0
     present[0] = False
@@ -68,7 +68,7 @@ def _number_instances(votes: NDArray[np.int64], label_divisor: int) -> NDArray[n
     return ids
 
 
-def _number_stuff(areas: NDArray[np.int64], label_divisor: int, stuff_area: int) -> NDArray[np.uint32]:
+def number_stuff(areas: NDArray[np.int64], label_divisor: int, stuff_area: int) -> NDArray[np.uint32]:
     """Return the panoptic id of each stuff class: class * divisor, 0 where its area is too small."""
     ids = np.zeros(len(areas), np.uint32)
     for class_id in np.flatnonzero(areas[1:]) + 1:
@@ -99,10 +99,10 @@ def merge_panoptic(
     is_thing[list(things)] = True
     is_thing[0] = False
     n_instances = int(instances.max(initial=0))
-    votes, areas = _count_classes(classes, instances, is_thing, zoom, n_instances)
-    thing_ids = _number_instances(votes, label_divisor)
-    stuff_ids = _number_stuff(areas, label_divisor, stuff_area)
-    panoptic: NDArray[np.uint32] = _paint(classes, instances, is_thing, zoom, thing_ids, stuff_ids)
+    votes, areas = count_classes(classes, instances, is_thing, zoom, n_instances)
+    thing_ids = number_instances(votes, label_divisor)
+    stuff_ids = number_stuff(areas, label_divisor, stuff_area)
+    panoptic: NDArray[np.uint32] = paint(classes, instances, is_thing, zoom, thing_ids, stuff_ids)
     return panoptic
 
 
@@ -146,25 +146,38 @@ def _stretch(source: NDArray[np.float32], result: NDArray[np.float32]) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _enlarge(maps: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Interpolate maps (n, h, w) linearly to (n, h * factor, w * factor); the outermost cells stay at the corners."""
-    n_maps, height, width = maps.shape
-    rows, columns = height * factor, width * factor
-    scale = np.float32((height - 1) / max(rows - 1, 1))
-    result = np.empty((n_maps, rows, columns), np.float32)
-    stretched = np.empty((height, columns), np.float32)
+def enlarge_rows(
+    maps: NDArray[np.float32], factor: int, height: int, start: int, first: int, end: int
+) -> NDArray[np.float32]:
+    """Interpolate maps linearly, the outermost cells staying at the corners; returns rows first .. end - 1 of these.
+
+    maps: rows start, start + 1 … of maps of `height` rows, (n, h, w); as many as source_rows says. The result is
+    (n, end - first, w * factor).
+    """
+    n_maps, given, width = maps.shape
+    columns = width * factor
+    scale = np.float32((height - 1) / max(height * factor - 1, 1))
+    result = np.empty((n_maps, end - first, columns), np.float32)
+    stretched = np.empty((given, columns), np.float32)
     for n in range(n_maps):
-        for row in range(height):
+        for row in range(given):
             _stretch(maps[n, row], stretched[row])
-        for row in range(rows):
+        for row in range(first, end):
             y = np.float32(row) * scale
             top = min(int(y), height - 1)
             bottom = min(top + 1, height - 1)
             part = y - np.float32(top)
             for column in range(columns):
-                above, below = stretched[top, column], stretched[bottom, column]
-                result[n, row, column] = (np.float32(1) - part) * above + part * below
+                above, below = stretched[top - start, column], stretched[bottom - start, column]
+                result[n, row - first, column] = (np.float32(1) - part) * above + part * below
     return result
+
+
+def source_rows(factor: int, height: int, first: int, end: int) -> tuple[int, int]:
+    """Return which rows of maps of `height` rows (start, stop) enlarge_rows needs for rows first .. end - 1."""
+    scale = np.float32((height - 1) / max(height * factor - 1, 1))
+    start, last = (min(int(np.float32(row) * scale), height - 1) for row in (first, max(end - 1, first)))
+    return start, min(last + 2, height)
 
 
 def panoptic_plane(
@@ -210,14 +223,15 @@ def panoptic_plane(
     classes = classify(semantic, segmentation_confidence)
     wanted_classes: Collection[int] = () if semantic_only else things
     if fine_boundaries and step > 1 and wanted_classes:
-        maps = _enlarge(np.concatenate([heatmap[None], offsets]).astype(np.float32, copy=False), step)
+        maps = np.concatenate([heatmap[None], offsets]).astype(np.float32, copy=False)
+        maps = enlarge_rows(maps, step, len(heatmap), 0, 0, len(heatmap) * step)
         heatmap, offsets, step = maps[0], maps[1:], 1
     zoom = step * downsampling
     _check_cover(classes.shape, heatmap.shape, zoom)
     instances = np.zeros(heatmap.shape, np.int32)
     if wanted_classes:
         centres = find_centres(heatmap, centre_confidence, centre_min_distance)
-        instances = group_pixels(offsets, centres, step, _wanted_cells(classes, wanted_classes, zoom, heatmap.shape))
+        instances = group_pixels(offsets, centres, step, wanted_cells(classes, wanted_classes, zoom, heatmap.shape))
     panoptic = merge_panoptic(classes, instances, wanted_classes, label_divisor, stuff_area, zoom)
     return holes.fill_holes(panoptic) if fill_holes else panoptic
 
@@ -228,7 +242,7 @@ def _check_cover(plane: tuple[int, ...], cells: tuple[int, ...], zoom: int) -> N
         raise ValueError(f"maps of {cells} cells of {zoom} pixels do not cover a plane of {plane}")
 
 
-def _wanted_cells(
+def wanted_cells(
     classes: NDArray[np.uint8], things: Collection[int], zoom: int, shape: tuple[int, ...]
 ) -> NDArray[np.bool_] | None:
     """Return where a cell is needed; None, for all, where cells are larger than pixels and finding out costs more."""
