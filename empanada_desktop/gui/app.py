@@ -4,12 +4,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import QCoreApplication, Qt, QTimer
 from PySide6.QtWidgets import QApplication
 
+from empanada_desktop.gui import calm
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.notify import start_log
 from empanada_desktop.gui.theme import choose_font, theme
+
+SETTLE_MS = 150
 
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:
@@ -29,18 +32,33 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
 def main(path: str | None = None, is_sample: bool = False) -> int:
     """Open the window, with a volume or with the start page; returns the exit code when it is closed."""
     application = make_application()
+    window = open_window(path, is_sample)
+    # Ctrl-C in the terminal closes the window as its button does; a timer of the status bar lets Python notice.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    return application.exec()
+
+
+def open_window(path: str | None = None, is_sample: bool = False) -> MainWindow:
+    """Make and show the window of the program, and have the rest loaded behind it."""
+    calm.begin()
     start_log()
-    window = MainWindow()
+    window = MainWindow(warms_up=True)
     theme.use(window.settings.theme)
     window.notifier.install()
     window.show()
-    # Ctrl-C in the terminal closes the window as its button does; a timer of the status bar lets Python notice.
-    signal.signal(signal.SIGINT, lambda *_: window.close())
+    QTimer.singleShot(SETTLE_MS, window, lambda: calm.settle(lambda: _load(window)))
     if is_sample:
         window.open_sample()
     elif path is not None:
         window.open_path(path)
-    return application.exec()
+    return window
+
+
+def _load(window: MainWindow) -> None:
+    from empanada_desktop.gui.viewer.composing import backend
+
+    window.background.warm_up().result()
+    backend.warm_up().join()
 
 
 if __name__ == "__main__":

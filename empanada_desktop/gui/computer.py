@@ -39,7 +39,7 @@ class Computer:
     def _gpu(self) -> Finding:
         if self.gpu:
             return Finding(True, f"Graphics card found: {self.gpu}", "Segmenting runs on it. Nothing to set up.")
-        return Finding(False, "No NVIDIA GPU found", "Segmenting works on the processor, about 12 times slower.")
+        return Finding(False, "No NVIDIA GPU found", "Segmenting works on the processor, only slower.")
 
     def _memory(self) -> Finding:
         title = f"{self.memory:.0f} GB memory, {self.cores} processor cores"

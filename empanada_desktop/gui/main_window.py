@@ -26,7 +26,7 @@ from empanada_desktop.gui.shell import ToolsColumn, TopBar
 from empanada_desktop.gui.start_page import Deeds, StartPage
 from empanada_desktop.gui.status_bar import StatusBar
 from empanada_desktop.gui.theme import theme
-from empanada_desktop.settings import load_settings
+from empanada_desktop.settings import load_settings, user_folder
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.opening import Opened
@@ -38,10 +38,11 @@ SIZE, LEAST_SIZE = QSize(1680, 1050), QSize(820, 480)
 
 
 class MainWindow(QMainWindow):
-    """The one window of the program."""
+    """The one window of the program. `warms_up`: whether processes are started before they are needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, warms_up: bool = False) -> None:
         super().__init__()
+        self.warms_up = warms_up
         self.setWindowTitle("empanada")
         self.setAcceptDrops(True)
         self.setDockNestingEnabled(True)
@@ -434,11 +435,13 @@ class MainWindow(QMainWindow):
         return "stay" if box.clickedButton() is stay else "cancel"
 
     def keep_settings(self) -> None:
-        """Write what the window remembers; where that is impossible the log says so."""
+        """Write what the window remembers; where that is impossible it is said, and holds until the window closes."""
         try:
             self.settings.save()
         except OSError as problem:
             logging.getLogger("empanada_desktop").warning("settings were not kept: %s", problem)
+            words = f"Settings could not be kept in {user_folder()}: {problem.strerror or problem}."
+            self.bar.say(words, "warning", "They hold until the window is closed.")
 
     def _note_place(self, **places: str) -> None:
         self.settings = replace(self.settings, window={**self.settings.window, **places})

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui import warm_up
 from empanada_desktop.gui.advisor import Advisor
 from empanada_desktop.gui.computer import Computer
 from empanada_desktop.gui.controls import Column
@@ -60,6 +61,19 @@ class Workspace(QObject):
         self._connect()
         self.use_preset(window.actions_table.preset)
         self.deeds = self._deeds()
+        self._warm = warm_up.WarmUp()
+        if window.warms_up:
+            QTimer.singleShot(warm_up.AFTER_MS, self, self._warm_up)
+
+    def _warm_up(self) -> None:
+        """The live plane's process at once, the jobs' one when the form of the volume is seen: each takes memory."""
+        self._warm.start("live plane", self.live.controller.session.warm_up)
+        self.form.mode_changed.connect(self._warm_up_jobs)
+        self._warm_up_jobs("volume" if self.form.current is self.form.volume else "plane")
+
+    def _warm_up_jobs(self, mode: str) -> None:
+        if mode == "volume":
+            self._warm.start("jobs", self.jobs.queue.warm_up)
 
     def _make_docks(self) -> None:
         window = self.window
@@ -362,5 +376,5 @@ class Workspace(QObject):
         self.save_session()
         self.session.close()
         self.live.close()
-        self.jobs.close()
+        self._warm.close(self.live.controller.close, self.jobs.close)
         self.grid.close_views()

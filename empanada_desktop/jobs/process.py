@@ -93,8 +93,12 @@ class Child:
                 self._busy.release()
         else:
             self.kill()
-            with self._busy:
+            while not self._busy.acquire(timeout=POLL):
+                self.kill()  # which it was only about to start
+            try:
                 self._clear()
+            finally:
+                self._busy.release()
         self._closing = False
 
     def kill(self) -> None:

@@ -136,6 +136,11 @@ class JobQueue:
         with self._changed:
             return self._changed.wait_for(lambda: job.state.has_ended, timeout)
 
+    def warm_up(self, context: JobContext) -> None:
+        """Let the child load what every job needs; blocks."""
+        if isinstance(self._runner, ProcessExecutor):
+            self._runner.warm_up(context)
+
     def close(self) -> None:
         """Cancel everything, end the child and the thread."""
         with self._changed:

@@ -92,6 +92,7 @@ class LayersDock(QWidget):
         self.list.viewport().update()
         if layer is self._document.active:
             self._show_look(layer)
+            self.object.refresh()
         if layer is self._document.image and "contrast" in names:
             self.contrast.refresh()
 
