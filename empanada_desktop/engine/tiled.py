@@ -84,6 +84,11 @@ class TiledPredictor:
         self.batch = batch
         self.notes: list[str] = []
 
+    @property
+    def ran_with(self) -> str:
+        """What runs the network: name, version, precision, device; empty where the predictor does not say."""
+        return str(getattr(self._predictor, "ran_with", ""))
+
     def is_tiled(self, shape: tuple[int, int]) -> bool:
         """Tell whether a plane is shown to the network in tiles."""
         return 0 < self.tile_size < max(shape)

@@ -207,13 +207,19 @@ class _VolumeWork:
 
         plane = plane_settings(self.params, self.weights.descriptor)
         settings = StackSettings(plane, self.params.median_filter_size)
-        predictor = self._network()
+        predictor = self._network(store)
         segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, planes.n_done)
 
-    def _network(self) -> "TiledPredictor":
-        """Load the network when the first stack needs it."""
+    def _network(self, store: "ResultStore") -> "TiledPredictor":
+        """Load the network when the first stack needs it; what ran it before a break runs it again."""
         if self._predictor is None:
-            self._predictor = load_predictor(self.weights, self.params)
+            params, before = self.params, str(self.recipe["facts"].get("ran_with", ""))
+            if params.backend == "auto" and before:
+                params = params.model_copy(update={"backend": before.split()[0]})
+            self._predictor = load_predictor(self.weights, params)
+            if not before:
+                self.recipe["facts"]["ran_with"] = self._predictor.ran_with
+                store.update_recipe(self.recipe)
         return self._predictor
 
 

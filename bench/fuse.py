@@ -1,0 +1,83 @@
+"""Seconds to fuse a volume anew from its kept per-plane predictions: votes, sizes, erosion, without the network."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench import Row
+from empanada_desktop.core.components import split_components
+from empanada_desktop.core.context import QuietContext
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.tracking import StackTracker
+from empanada_desktop.io.ome_zarr import ResultStore
+
+TITLE = "Fusing anew"
+SIDE = 256
+CELLS = 10  # objects along each axis
+REPEATS = 3
+DIVISOR = 1_000_000
+
+
+def run() -> list[Row]:
+    """Time `fuse` with one thread on a volume of 256³ with 1000 objects, ortho-plane."""
+    changes = {"2 votes": {}, "1 vote, one stack": {"voxel_votes": 1, "permit_one_stack": True}}
+    changes["erosion 1, dilation 1"] = {"erode_labels": 1, "dilate_labels": 1}
+    note = f"{SIDE}³ voxels, {CELLS**3} objects, three stacks, one thread, median of {REPEATS}"
+    with tempfile.TemporaryDirectory() as folder:
+        result = recorded_result(Path(folder) / "X.zarr", (SIDE,) * 3)
+        size = sum(path.stat().st_size for path in (result / "predictions").rglob("*") if path.is_file())
+        rows = [Row(f"fuse, {name}", _seconds(result, change), "s", note) for name, change in changes.items()]
+    return [*rows, Row("kept predictions", size / 1e6, "MB", note)]
+
+
+def _seconds(result: Path, changes: dict[str, object]) -> float:
+    from empanada_desktop.tasks import fuse
+
+    taken = []
+    for _ in range(REPEATS + 1):
+        inputs = fuse.Inputs(result=str(result), out=str(result.with_name("Y.zarr")), overwrite=True)
+        started = time.perf_counter()
+        fuse.run(inputs, fuse.Params.checked(changes), QuietContext())
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken[1:])
+
+
+def recorded_result(path: Path, shape: tuple[int, int, int]) -> Path:
+    """Write what segment-volume keeps of a volume of round objects that each stack sees a little differently."""
+    from empanada_desktop.tasks.recipe import make_recipe
+    from empanada_desktop.tasks.segment_volume import Inputs, Params
+
+    params = Params(ortho_plane=True, use_gpu=False, threads=1, min_size=100)
+    facts = {"class_names": {"1": "mito"}, "things": [1]}
+    recipe = make_recipe("segment-volume", params, Inputs(volume="v.tif", out=str(path)), **facts).to_dict()
+    store = ResultStore.create(path, shape, Spacing(8, 8, 8, "typed"), 256, recipe)
+    for axis in Axis:
+        record_stack(store, axis, shape)
+    store.finish(recipe, keep_predictions=True)
+    return path
+
+
+def record_stack(store: ResultStore, axis: Axis, shape: tuple[int, int, int]) -> None:
+    """Write the planes of one stack as the network's pass leaves them."""
+    planes, tracker = store.stack_planes(axis), StackTracker(axis)
+    for index in range(shape[axis.normal]):
+        plane = _plane(shape, axis, index)
+        components, table = split_components(plane, (1,), DIVISOR)
+        planes.append(components, tracker.add_plane(components, table))
+
+
+def _plane(shape: tuple[int, int, int], axis: Axis, index: int) -> NDArray[np.uint32]:
+    """Return a plane through a grid of balls of changing sizes, moved by a voxel along each axis of its stack."""
+    pitch = SIDE / CELLS
+    grids = np.ogrid[tuple(slice(index, index + 1) if n == axis.normal else slice(0, shape[n]) for n in range(3))]
+    shifted = [grid + (n == axis.normal) for n, grid in enumerate(grids)]
+    cells = [(grid // pitch).astype(np.int64) for grid in shifted]
+    number = (cells[0] * 1009 + cells[1]) * 1013 + cells[2]
+    radius = pitch * (0.3 + 0.18 * (number * 2654435761 % 101) / 101)
+    squares = sum((grid - (cell + 0.5) * pitch) ** 2 for grid, cell in zip(shifted, cells, strict=True))
+    inside = (squares < radius**2).squeeze(axis.normal)
+    return np.where(inside, DIVISOR + 1 + number.squeeze(axis.normal) % (DIVISOR - 2), 0).astype(np.uint32)
