@@ -36,7 +36,7 @@ from empanada_desktop.jobs.messages import (
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-NICENESS = 5
+NICENESS = 10
 INSIST_EVERY = 0.1
 LAST_WILL = 1.5
 # Where a deed may be stopped between two checks, and what must not be in the middle of anything meanwhile.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.document.sources import PlaneSource
+from empanada_desktop.gui import calm
 from empanada_desktop.gui.viewer import drawing
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, nearest, taps
 from empanada_desktop.gui.viewer.drawing import MARGIN
@@ -66,6 +67,7 @@ class _Backend:
         return self._thread
 
     def _compile(self) -> None:
+        calm.load_compiled()
         from empanada_desktop.gui.viewer import kernels
 
         self.functions = kernels
