@@ -43,11 +43,16 @@ def window_of(inside: NDArray[np.bool_], context: int = CONTEXT) -> Rectangle | 
 
     None when no pixel is inside.
     """
-    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
+    return window_around(np.asarray(inside.any(axis=1)), np.asarray(inside.any(axis=0)), context)
+
+
+def window_around(rows: NDArray[np.bool_], columns: NDArray[np.bool_], context: int = CONTEXT) -> Rectangle | None:
+    """As window_of, from which rows and which columns hold such pixels."""
+    if not rows.any():
         return None
-    top, left = (max(0, int(places[0]) - context) for places in (rows, columns))
+    lines = [np.flatnonzero(held) for held in (rows, columns)]
+    top, left = (max(0, int(places[0]) - context) for places in lines)
     bottom, right = (
-        min(length, int(places[-1]) + 1 + context) for places, length in zip((rows, columns), inside.shape, strict=True)
+        min(held.size, int(places[-1]) + 1 + context) for places, held in zip(lines, (rows, columns), strict=True)
     )
     return top, left, bottom, right

@@ -19,6 +19,7 @@ LABEL_DTYPES = (np.uint8, np.uint16, np.uint32)
 # Offsets in classic TIFF have 32 bits; this leaves room for tags and for what does not compress.
 CLASSIC_BYTES = 4_000_000_000
 NM_PER_UM = 1000.0
+TILE_SIDE = 512
 Triple = tuple[int, int, int]
 
 
@@ -62,6 +63,60 @@ def write_label_tiff(
             )
         next(checked, None)  # one plane too many is an error as well
     return path
+
+
+def write_label_strips(
+    path: str | Path,
+    strips: Iterable[NDArray[np.uint32]],
+    shape: Triple,
+    spacing: Spacing,
+    recipe: dict[str, Any],
+    overwrite: bool = False,
+) -> Path:
+    """Write planes of labels that come in strips of rows, (h, W), to a tiled OME-TIFF: for planes larger than memory.
+
+    The strips go from top to bottom, plane after plane. Everything else is as write_label_tiff has it, uint32.
+    """
+    path = Path(path)
+    big = int(np.prod(shape, dtype=object)) * 4 > CLASSIC_BYTES
+    tiles = _tiles(strips, shape, path)
+    with _whole_or_nothing(path, overwrite) as unfinished, writing(path):
+        with tifffile.TiffWriter(unfinished, bigtiff=big, ome=True) as writer:
+            writer.write(
+                chain(tiles),
+                shape=shape,
+                dtype=np.uint32,
+                tile=(TILE_SIDE, TILE_SIDE),
+                photometric="minisblack",
+                compression="zlib",
+                maxworkers=1,
+                **_ome_options(spacing, recipe),
+            )
+        next(tiles, None)  # one strip too many is an error as well
+    return path
+
+
+def _tiles(strips: Iterable[NDArray[np.uint32]], shape: Triple, path: Path) -> Iterator[NDArray[np.uint32]]:
+    """Cut strips into square tiles, those at the right and the lower edge filled up with 0."""
+    depth, height, width = shape
+    waiting = iter(strips)
+    for _ in range(depth):
+        rows = np.zeros((0, width), np.uint32)
+        for first in range(0, height, TILE_SIDE):
+            wanted = min(TILE_SIDE, height - first)
+            while len(rows) < wanted:
+                strip = next(waiting, None)
+                if strip is None or strip.shape[1] != width:
+                    raise VolumeError(f"The strips for {path} do not make {depth} planes of {height} × {width}.", "")
+                rows = np.concatenate([rows, strip])
+            block = np.pad(rows[:wanted], ((0, TILE_SIDE - wanted), (0, -width % TILE_SIDE)))
+            rows = rows[wanted:]
+            for left in range(0, width, TILE_SIDE):
+                yield np.ascontiguousarray(block[:, left : left + TILE_SIDE])
+        if len(rows):
+            raise VolumeError(f"The strips for {path} are more than {depth} planes of {height} × {width}.", "")
+    if next(waiting, None) is not None:
+        raise VolumeError(f"The strips for {path} are more than {depth} planes of {height} × {width}.", "")
 
 
 def smallest_label_dtype(largest_id: int) -> np.dtype[Any]:

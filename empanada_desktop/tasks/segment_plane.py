@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -83,17 +84,17 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
         labels = None
         if inputs.confine_to is not None:
             labels = opened.enter_context(open_volume(inputs.confine_to, inputs.confine_dataset))
-        planes = _PlaneReader(volume, labels, inputs, volume_grey_range(volume))
+        planes = PlaneReader(volume, labels, inputs, volume_grey_range(volume))
         recipe = make_recipe("segment-plane", params, inputs, **result_facts(volume, weights, planes.grey)).to_dict()
         predictor = load_predictor(weights, params)
-        work = _Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
+        work = Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
         work.write(out, planes, recipe, context)
         notes = (*volume.notes, *predictor.notes, *work.notes)
     counts = {title: work.objects[class_id] for class_id, title in weights.descriptor.class_names.items()}
     return SegmentationResult(str(out), counts, time.perf_counter() - started, recipe, notes)
 
 
-class _PlaneReader:
+class PlaneReader:
     """The planes to segment, as grey values in 0..1, confined to the region and to labels."""
 
     def __init__(self, volume: "Volume", labels: "Volume | None", inputs: Inputs, grey: GreyRange) -> None:
@@ -111,17 +112,38 @@ class _PlaneReader:
 
     @property
     def shape(self) -> tuple[int, int, int]:
+        """Number of planes, their rows and columns."""
         return len(self.indices), self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     @property
     def spacing(self) -> Spacing:
+        """Voxel size, the planes' own axes last."""
         sizes = self.volume.spacing.zyx
         order = (self.axis.normal, *self.axis.in_plane)
         z, y, x = (sizes[axis] for axis in order)
         return Spacing(z, y, x, self.volume.spacing.source)
 
     def read(self, index: int) -> NDArray[np.float32]:
+        """Return a plane as grey values in 0..1."""
         return self.grey.scale(self.volume.read_plane(self.axis, index)[self.rows, self.columns])
+
+    def read_part(self, index: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+        """As read, for some rows and columns only; nothing else of the plane is read."""
+        return self.grey.scale(self._part(self.volume, index, rows, columns))
+
+    def inside_part(self, index: int, rows: slice, columns: slice) -> NDArray[np.bool_]:
+        """As inside, for some rows and columns; only where there are labels to confine to."""
+        if self.labels is None:
+            raise ValueError("there are no labels to confine to")
+        return inside_of(self._part(self.labels, index, rows, columns), self.ids)
+
+    def _part(self, volume: "Volume", index: int, rows: slice, columns: slice) -> NDArray[Any]:
+        box: list[int | slice] = [index, index, index]
+        for axis, span, start in zip(
+            self.axis.in_plane, (rows, columns), (self.rows.start, self.columns.start), strict=True
+        ):
+            box[axis] = slice(span.start + start, span.stop + start)
+        return volume[tuple(box)]
 
     def inside(self, index: int) -> NDArray[np.bool_] | None:
         """The pixels that count; None for all of them."""
@@ -130,7 +152,7 @@ class _PlaneReader:
         return inside_of(self.labels.read_plane(self.axis, index)[self.rows, self.columns], self.ids)
 
 
-class _Segmentation:
+class Segmentation:
     """Segments planes and counts what was found."""
 
     def __init__(self, predictor: "TiledPredictor", settings: "PlaneSettings", divisor: int) -> None:
@@ -140,21 +162,26 @@ class _Segmentation:
         self.objects: Counter[int] = Counter()
         self.notes: list[str] = []
 
-    def write(self, out: Any, planes: _PlaneReader, recipe: dict[str, Any], context: JobContext) -> None:  # noqa: ANN401
+    def write(self, out: Path, planes: PlaneReader, recipe: dict[str, Any], context: JobContext) -> None:
+        """Segment the planes, and write their labels to a TIFF."""
         from empanada_desktop.io.tiff import write_label_tiff
+        from empanada_desktop.tasks.large_planes import write_large_planes
 
+        if self.predictor.is_tiled(planes.shape[1:]):
+            write_large_planes(out, planes, self, recipe, context)
+            return
         labels = self._labels(planes, context)
         write_label_tiff(out, labels, planes.shape, planes.spacing, recipe, np.uint32, overwrite=True)
 
-    def _labels(self, planes: _PlaneReader, context: JobContext) -> Iterator[NDArray[np.uint32]]:
+    def _labels(self, planes: PlaneReader, context: JobContext) -> Iterator[NDArray[np.uint32]]:
         for done, index in enumerate(planes.indices, 1):
             context.check_cancelled()
             labels, divisor = self._plane(planes, index)
-            self._count(labels, divisor, index)
+            self.count(Counter((np.unique(labels[labels > 0]) // divisor).tolist()), divisor, index)
             yield labels
             context.report(done, len(planes.indices), f"{planes.axis} planes")
 
-    def _plane(self, planes: _PlaneReader, index: int) -> tuple[NDArray[np.uint32], int]:
+    def _plane(self, planes: PlaneReader, index: int) -> tuple[NDArray[np.uint32], int]:
         from empanada_desktop.engine.plane import labels_from, predict_plane, segment_plane
 
         inside = planes.inside(index)
@@ -169,10 +196,11 @@ class _Segmentation:
         labels[seen], divisor = labels_from(outputs, self.settings, self.divisor, inside[seen])
         return labels, divisor
 
-    def _count(self, labels: NDArray[np.uint32], divisor: int, index: int) -> None:
+    def count(self, objects: Counter[int], divisor: int, index: int) -> None:
+        """Add the objects of a plane, by their class."""
         if divisor != self.divisor:
             self.notes.append(f"Plane {index} holds more objects than {self.divisor}: its label divisor is {divisor}.")
-        self.objects.update((np.unique(labels[labels > 0]) // divisor).tolist())
+        self.objects.update(objects)
 
 
 def _by(shape: Sequence[int]) -> str:

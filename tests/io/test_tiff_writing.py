@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ from numpy.typing import NDArray
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import JobCancelled, VolumeError
 from empanada_desktop.io import tiff
-from empanada_desktop.io.tiff import read_tiff_recipe, smallest_label_dtype, write_label_tiff, write_picture
+from empanada_desktop.io.tiff import (
+    read_tiff_recipe,
+    smallest_label_dtype,
+    write_label_strips,
+    write_label_tiff,
+    write_picture,
+)
 from empanada_desktop.io.volumes import open_volume
 
 RECIPE = {"task": "segment-volume", "a=b": "µ\n=", "numbers": [1, 2.5]}
@@ -170,3 +177,29 @@ def test_pictures(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
     np.testing.assert_array_equal(imagecodecs.png_decode(path.read_bytes()), picture)
     with pytest.raises(VolumeError, match="exists already"):
         write_picture(path, picture, overwrite=False)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.tuples(st.integers(1, 3), st.integers(1, 1100), st.integers(1, 600)), st.integers(0, 2**32 - 1))
+def test_strips_become_planes(tmp_path: Path, shape: tuple[int, int, int], seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    volume = draw.integers(0, 2**32, shape, np.uint32)
+    cuts = [np.unique([0, *draw.integers(0, shape[1] + 1, 3), shape[1]]) for _ in volume]
+    strips = (plane[a:b] for plane, of_plane in zip(volume, cuts, strict=True) for a, b in pairwise(of_plane))
+    path = write_label_strips(tmp_path / "a.tif", strips, shape, Spacing(40, 5, 4), RECIPE, overwrite=True)
+    with open_volume(path) as opened:
+        np.testing.assert_array_equal(opened[...], volume)
+        assert opened.spacing.zyx == (40, 5, 4)
+    assert read_tiff_recipe(path) == RECIPE
+
+
+@pytest.mark.parametrize("heights", [[5, 5], [5, 6], [5, 5, 1], [11]])
+def test_strips_that_make_no_planes_are_refused(tmp_path: Path, heights: list[int]) -> None:
+    strips = [np.zeros((height, 8), np.uint32) for height in heights]
+    path = tmp_path / "a.tif"
+    if heights == [5, 5]:
+        write_label_strips(path, strips, (1, 10, 8), Spacing(), RECIPE)
+        return
+    with pytest.raises(VolumeError, match="strips"):
+        write_label_strips(path, strips, (1, 10, 8), Spacing(), RECIPE)
+    assert list(tmp_path.iterdir()) == []
