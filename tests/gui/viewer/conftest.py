@@ -46,7 +46,8 @@ class Story:
 
     def pixel(self, axis: Axis, row: float, column: float) -> tuple[int, int, int]:
         """The colour there, lines and scale bar included."""
-        colour = self.canvas(axis).grab().toImage().pixelColor(self.point(axis, row, column))
+        image = self.canvas(axis).grab().toImage()
+        colour = image.pixelColor((QPointF(self.point(axis, row, column)) * image.devicePixelRatio()).toPoint())
         return colour.red(), colour.green(), colour.blue()
 
 

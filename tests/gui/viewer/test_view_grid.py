@@ -400,7 +400,8 @@ def test_points_and_shapes_are_drawn_on_their_planes(story: Any) -> None:
     assert max(story.pixel(Axis.XY, 30, 40)) < 40, "the dark dot in the middle"
     assert len(set(story.pixel(Axis.XY, 35, 40))) == 1, "a point of another plane is not shown"
     left_edge = story.canvas(Axis.YZ).camera().point_of(25, 2)
-    seen = story.canvas(Axis.YZ).grab().toImage().pixelColor(QPointF(*left_edge).toPoint())
+    image = story.canvas(Axis.YZ).grab().toImage()
+    seen = image.pixelColor((QPointF(*left_edge) * image.devicePixelRatio()).toPoint())
     assert seen.hueF() == pytest.approx(QColor("#F2C14E").hueF(), abs=0.02)
     story.document.change_layer(points, visible=False)
     story.settle()
