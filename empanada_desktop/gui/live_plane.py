@@ -239,7 +239,7 @@ class LivePlaneDesk(QObject):
         self._has_run = True
         if is_measure:
             self._workspace.form.volume.show_time(plane.axis, prediction.downsampling, prediction.seconds)
-        if wish.name == "live":
+        if wish.name == "live" and self._is_awaited:
             self.confidence.show(prediction)
         self._for_finders(wish.name, prediction=prediction)
 
@@ -249,7 +249,7 @@ class LivePlaneDesk(QObject):
         if wish.name != "live":
             self._for_finders(wish.name, grouping=grouping)
             return
-        if self._workspace.image() is None:
+        if self._workspace.image() is None or not self._is_awaited:
             return
         self.grouping, self._shown = grouping, grouping.plane
         self._show_preview(grouping)
@@ -258,6 +258,11 @@ class LivePlaneDesk(QObject):
             outcome_of(grouping.labels, self._pixel_area(grouping.plane.axis), grouping.seconds * 1000), self._is_first
         )
         self._is_first = False
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether what comes back is still wanted: answers may be on their way when the preview is taken away."""
+        return self.panel.state != "none"
 
     def _failed(self, wish: "Wish", problem: BaseException) -> None:
         if wish.name == "live":
