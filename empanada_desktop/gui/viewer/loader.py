@@ -52,6 +52,7 @@ class TileLoader(QObject):
         self.cache = cache or TileCache()
         self._wanted: dict[Hashable, deque[Request]] = {}
         self._ahead: dict[Hashable, deque[Request]] = {}
+        self._in_use: dict[Hashable, set[TileKey]] = {}
         self._reading: set[TileKey] = set()
         self._broken: set[TileKey] = set()
         self._changed: list[tuple[Request, Box]] = []
@@ -67,16 +68,27 @@ class TileLoader(QObject):
 
     def want(self, viewer: Hashable, now: Iterable[Request], ahead: Iterable[Request] = ()) -> None:
         """Replace the wishes of a viewer: tiles that it shows, most urgent first, and those it may show next."""
+        now, ahead = list(now), list(ahead)
+        keys = {request.key for request in (*now, *ahead)}
+        missing = self.cache.missing(keys)
         with self._lock:
-            self._wanted[viewer] = deque(now)
-            self._ahead[viewer] = deque(ahead)
-            self._lock.notify_all()
+            self._in_use[viewer] = keys
+            self._wanted[viewer] = deque(request for request in now if request.key in missing)
+            self._ahead[viewer] = deque(request for request in ahead if request.key in missing)
+            if missing:
+                self._lock.notify_all()
 
     def refresh(self, requests: Iterable[Request], box: Box) -> None:
-        """Read again what a box of changed voxels (level 0) touches of cached tiles; the old shows until then."""
+        """Read again what a box of changed voxels (level 0) touches of cached tiles; the old shows until then.
+
+        Tiles that no viewer shows or may show next are forgotten instead.
+        """
+        requests = list(requests)
         with self._lock:
-            self._changed.extend((request, box) for request in requests)
+            used = set().union(*self._in_use.values())
+            self._changed.extend((request, box) for request in requests if request.key in used)
             self._lock.notify_all()
+        self.cache.drop(request.key for request in requests if request.key not in used)
 
     def is_idle(self) -> bool:
         """True when nothing is wanted or being read."""
@@ -87,6 +99,7 @@ class TileLoader(QObject):
     def forget(self, viewer: Hashable) -> None:
         """Drop the wishes of a viewer that is gone."""
         with self._lock:
+            self._in_use.pop(viewer, None)
             self._wanted.pop(viewer, None)
             self._ahead.pop(viewer, None)
 

@@ -3,7 +3,7 @@
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -86,6 +86,16 @@ class TileGrid:
         top, left = row * self.side, column * self.side
         return top, min(top + self.side, rows), left, min(left + self.side, columns)
 
+    def touches(self, key: TileKey, box: Box) -> bool:
+        """Whether a tile holds voxels of a box (level 0)."""
+        rows, columns = DISPLAYED[self.axis]
+        top, bottom, left, right = self.extent(key.row, key.column)
+        sides = ((self.axis.normal, *self.slab_planes(key.slab)), (rows, top, bottom), (columns, left, right))
+        return all(
+            first * self.factor[axis] < box.stop[axis] and box.start[axis] < last * self.factor[axis]
+            for axis, first, last in sides
+        )
+
     def seen_by(self, camera: PlaneCamera) -> list[tuple[int, int]]:
         """Rows and columns of the tiles that a camera sees, nearest to its middle first."""
         top, left = camera.place_at(0, 0)
@@ -159,7 +169,18 @@ class TileCache:
         """Keys of the tiles of a layer that hold voxels of a box (level 0)."""
         with self._lock:
             keys = [key for key in self._tiles if key.layer == layer]
-        yield from (key for key in keys if box_in_tile(grids(key), key, box) is not None)
+        yield from (key for key in keys if grids(key).touches(key, box))
+
+    def missing(self, keys: Iterable[TileKey]) -> set[TileKey]:
+        """Those of some keys whose tiles are not there."""
+        with self._lock:
+            return {key for key in keys if key not in self._tiles}
+
+    def drop(self, keys: Iterable[TileKey]) -> None:
+        """Forget some tiles."""
+        with self._lock:
+            for key in keys:
+                self._forget(key)
 
     def drop_layer(self, layer: int) -> None:
         """Forget all tiles of a layer."""

@@ -203,3 +203,27 @@ def test_a_box_beside_a_tile_touches_nothing() -> None:
     assert inside(Box((0, 0, 0), (2, 600, 600))) is None
     assert inside(Box((2, 0, 0), (3, 600, 512))) is None
     assert inside(Box((0, 10, 500), (4, 20, 600))) == Box((2, 10, 512), (4, 20, 600))
+
+
+def test_changed_tiles_that_nobody_looks_at_are_forgotten_and_read_when_wanted(
+    loader: TileLoader, qtbot: QtBot, volume: NDArray[np.uint16]
+) -> None:
+    source = ArraySource(volume)
+    first, second = requests(source, plane=0), requests(source, plane=3)
+    loader.want("me", second)
+    qtbot.waitUntil(loader.is_idle)
+    loader.want("me", first)
+    qtbot.waitUntil(loader.is_idle)
+    source[:, :10, :10] = 4321
+    box = Box((0, 0, 0), (volume.shape[0], 10, 10))
+    loader.refresh([*first, *second], box)
+    qtbot.waitUntil(loader.is_idle)
+    shown = loader.cache.get(first[0].key)
+    assert shown is not None
+    assert (shown[0, :10, :10] == 4321).all()
+    assert all(request.key not in loader.cache for request in second)
+    loader.want("me", second)
+    qtbot.waitUntil(loader.is_idle)
+    shown = loader.cache.get(second[0].key)
+    assert shown is not None
+    assert (shown[0, :10, :10] == 4321).all()
