@@ -24,7 +24,8 @@ MOUSE = (
     ("Zoom", {"napari": "Wheel", "webknossos": "Ctrl+Wheel", "itksnap": "Ctrl+Wheel"}),
     ("Next, previous plane", {"napari": "Ctrl+Wheel", "webknossos": "Wheel", "itksnap": "Wheel"}),
     ("Move the crosshair", dict.fromkeys(PRESETS, "Click")),
-    ("Pan", dict.fromkeys(PRESETS, "Drag with the middle button, or with Space held")),
+    ("Pan", dict.fromkeys(PRESETS, "Drag, with either button")),
+    ("Pick an object, add one", dict.fromkeys(PRESETS, "Click, Ctrl+Click")),
     ("Maximise a view", dict.fromkeys(PRESETS, "Double-click its header")),
 )
 

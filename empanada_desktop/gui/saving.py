@@ -38,12 +38,22 @@ def _planes(layer: LabelsLayer) -> Iterator[NDArray[np.uint32]]:
 
 
 def _save_zarr(layer: LabelsLayer, path: Path, recipe: dict[str, Any]) -> None:
+    """One label image per class; where writing fails, what was there before comes back."""
     store = ResultStore.create(path, layer.shape, layer.spacing, CHUNK, recipe, overwrite=True)
-    names = dict(layer.class_names) or {1: "labels"}
-    class_id, name = next(iter(names.items()))
-    array = store.label_array(f"labels/{name}", class_id, name, layer.label_divisor)
+    try:
+        names = dict(layer.class_names) or {1: "labels"}
+        for class_id, name in names.items():
+            array = store.label_array(f"labels/{name}", class_id, name, layer.label_divisor)
+            _fill(array, layer, class_id if len(names) > 1 else None)
+        store.finish(recipe, QuietContext())
+    except BaseException:
+        store.discard()
+        raise
+
+
+def _fill(array: Any, layer: LabelsLayer, class_id: int | None) -> None:  # noqa: ANN401 - a Zarr array
     depth = array.chunks[0]
     for start in range(0, layer.shape[0], depth):
         stop = min(start + depth, layer.shape[0])
-        array[start:stop] = np.asarray(layer.source[start:stop, :, :], np.uint32)
-    store.finish(recipe, QuietContext())
+        ids = np.asarray(layer.source[start:stop, :, :], np.uint32)
+        array[start:stop] = ids if class_id is None else np.where(ids // layer.label_divisor == class_id, ids, 0)

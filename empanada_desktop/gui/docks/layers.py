@@ -87,7 +87,7 @@ class LayersDock(QWidget):
         self._active_changed(self._document.active)
 
     def _layer_changed(self, layer: Layer, names: frozenset[str]) -> None:
-        if names & {"title", "note", "is_preview"}:
+        if names & {"title", "note", "is_preview", "locked"}:
             self.list.refresh()
         self.list.viewport().update()
         if layer is self._document.active:

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document import ArraySource, Document, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.theme import SMALL, theme
 
@@ -50,22 +50,27 @@ class LayersList(QListWidget):
         self.setUniformItemSizes(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName("Layers")
+        theme.changed.connect(self.viewport().update)
         self.currentItemChanged.connect(self._chosen)
         self.itemChanged.connect(self._renamed)
         self.model().rowsMoved.connect(self._moved)
 
     def refresh(self) -> None:
-        """Show the layers as they are now."""
+        """Show the layers as they are now; rows that stay are kept, for one of them may be under the mouse."""
         self._fills = True
-        self.clear()
-        for layer in reversed(self._document.layers):
-            item = QListWidgetItem(layer.title)
-            item.setData(LAYER, layer.id)
-            item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
-            item.setToolTip(f"{layer.title}\n{describe(layer)}\n{layer.note}".strip())
-            self.addItem(item)
-            if layer is self._document.active:
-                self.setCurrentItem(item)
+        layers = self._document.layers[::-1]
+        if [self.item(row).data(LAYER) for row in range(self.count())] != [layer.id for layer in layers]:
+            self.clear()
+            for layer in layers:
+                item = QListWidgetItem()
+                item.setData(LAYER, layer.id)
+                item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+                self.addItem(item)
+        for row, layer in enumerate(layers):
+            self.item(row).setText(layer.title)
+            self.item(row).setToolTip(tip_of(layer))
+        active = self._document.active
+        self.setCurrentRow(layers.index(active) if active is not None else -1)
         self._fills = False
 
     def layer_of(self, index: Index) -> Layer | None:
@@ -106,6 +111,24 @@ class LayersList(QListWidget):
             if [other for other in before if other != layer_id] == [other for other in order if other != layer_id]:
                 self._document.move_layer(self._document.layer(layer_id), order.index(layer_id))
                 return
+
+
+def is_read_only(layer: Layer) -> bool:
+    """Whether a layer's voxels lie in a file that the program does not change, or are locked by the user."""
+    in_file = isinstance(layer, LabelsLayer) and not isinstance(layer.source, ArraySource)
+    return layer.locked or (in_file and not layer.is_preview)
+
+
+def tip_of(layer: Layer) -> str:
+    """Everything about a layer: what it holds, where it comes from, whether it can be changed."""
+    ref = getattr(getattr(layer, "source", None), "ref", None)
+    lines = [layer.title, describe(layer), layer.note if layer.note not in describe(layer) else ""]
+    lines.append(str(ref.path) if ref is not None else "")
+    if layer.locked:
+        lines.append("Locked: click the lock to change it.")
+    elif is_read_only(layer):
+        lines.append("Read-only: it lies in a file, which stays as it is.")
+    return "\n".join(line for line in lines if line)
 
 
 def describe(layer: Layer) -> str:
@@ -165,8 +188,9 @@ class _LayerDelegate(QStyledItemDelegate):
         painter.drawPixmap(rect.left() + 10, rect.top() + 13, eye)
         self._paint_kind(painter, QRect(rect.left() + EYE, rect.top() + 7, 28, 28), layer)
         self._paint_words(painter, rect, layer, tone)
-        if layer.locked:
-            painter.drawPixmap(rect.right() - 22, rect.top() + 14, pixmap("lock-simple", theme.colour("second"), 14))
+        if is_read_only(layer):
+            token = "second" if layer.locked else "disabled"
+            painter.drawPixmap(rect.right() - 22, rect.top() + 14, pixmap("lock-simple", theme.colour(token), 14))
         painter.restore()
 
     def _paint_kind(self, painter: QPainter, square: QRect, layer: Layer) -> None:

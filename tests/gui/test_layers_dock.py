@@ -1,0 +1,332 @@
+"""The dock of layers, the status bar, the palette, the keys and the colours, with real mouse and key events."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtWidgets import QApplication, QSlider
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.document import ArraySource, Document, LabelsLayer, PointsLayer, Shape, ShapesLayer, open_source
+from empanada_desktop.document.colours import LABEL_COLOURS
+from empanada_desktop.gui.actions import PRESETS, ROWS
+from empanada_desktop.gui.docks.layers_list import is_read_only
+from empanada_desktop.gui.keys_page import KeysPage
+from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.theme import DARK, LIGHT, theme
+from empanada_desktop.io.volumes import VolumeRef, open_volume
+from empanada_desktop.settings import load_settings
+
+from .person import CONTROL, Person
+
+ROW = 42
+
+
+class Dock:
+    """A window with an image, labels, points and a region, and a person at it."""
+
+    def __init__(self, person: Person, crop: Path) -> None:
+        self.person, self.window = person, person.window
+        self.window.open_path(str(crop))
+        person.until(lambda: self.window.workspace is not None and person.layers)
+        self.document: Document = person.workspace.document
+        voxels = np.zeros(self.document.shape, np.uint32)
+        voxels[:, 10:40, 10:40] = 10_007
+        voxels[:, 45:60, 45:60] = 10_009
+        self.labels = LabelsLayer(
+            title="mito", source=ArraySource(voxels), spacing=self.document.spacing, class_names={1: "mito"}
+        )
+        region = Shape("rectangle", Axis.XY, 12, ((2.0, 2.0), (30.0, 30.0)))
+        self.document.add_layer(PointsLayer(title="seeds", points=np.array([[12.5, 5.5, 5.5]])))
+        self.document.add_layer(ShapesLayer(title="region", shapes=(region,)))
+        self.document.add_layer(self.labels)
+        self.settle()
+
+    @property
+    def rows(self):  # type: ignore[no-untyped-def] # noqa: ANN201
+        return self.person.workspace.layers.list
+
+    def settle(self) -> None:
+        self.person.qtbot.wait(20)
+        self.person.until(lambda: self.person.workspace.grid.is_complete)
+
+    def click(self, title: str, x: int) -> None:
+        """Click a row at a distance from the left (or, negative, from the right)."""
+        place = self.place(title)
+        self.person.qtbot.mouseClick(
+            self.rows.viewport(),
+            Qt.MouseButton.LeftButton,
+            pos=QPoint(x if x > 0 else self.rows.viewport().width() + x, place.y()),
+        )
+
+    def place(self, title: str) -> QPoint:
+        titles = [self.rows.item(row).text() for row in range(self.rows.count())]
+        return self.rows.visualItemRect(self.rows.item(titles.index(title))).center()
+
+    def titles(self) -> list[str]:
+        return [layer.title for layer in self.document.layers]
+
+
+@pytest.fixture
+def dock(person: Person, crop: Path) -> Iterator[Dock]:
+    yield Dock(person, crop)
+    theme.use("dark")
+
+
+def test_eye_lock_and_choice_of_all_four_kinds(dock: Dock) -> None:
+    for layer in dock.document.layers:
+        dock.click(layer.title, 80)
+        assert dock.document.active is layer
+        dock.click(layer.title, 18)
+        assert not layer.visible
+        dock.click(layer.title, 18)
+        assert layer.visible
+        dock.click(layer.title, -12)
+        assert layer.locked
+        dock.click(layer.title, -12)
+        assert not layer.locked
+
+
+def test_the_looks_of_labels(dock: Dock) -> None:
+    look = dock.person.workspace.layers.look
+    dock.click("mito", 80)
+    slider = look.opacity.findChild(QSlider)
+    dock.person.slide(slider, 0.9)
+    assert dock.labels.opacity == pytest.approx(0.9, abs=0.02)
+    for style in ("fill", "outline", "both"):
+        dock.person.click(look.style_choice.button(style))
+        assert dock.labels.style == style
+    dock.person.click(look.shown.button(True))
+    assert dock.labels.shows_selected_only
+    dock.person.click(look.shown.button(False))
+    assert not dock.labels.shows_selected_only
+    seed = dock.labels.seed
+    dock.person.click(dock.person.button("Shuffle colours", look))
+    assert dock.labels.seed == seed + 1
+
+
+def test_the_swatch_follows_the_colours(dock: Dock) -> None:
+    dock.document.select(dock.labels, [10_007])
+    shown = dock.person.workspace.layers.object
+    table = np.zeros(10_010, np.uint8)
+    for place in (3, 5):
+        table = table.copy()
+        table[10_007] = place
+        dock.document.change_layer(dock.labels, colour_table=table)
+        image = shown._swatch.grab().toImage()
+        middle = image.pixelColor(image.width() // 2, image.height() // 2)
+        assert middle.name().upper() == LABEL_COLOURS[place]
+
+
+@pytest.mark.parametrize("title", ["crop", "mito", "seeds", "region"])
+def test_rename_duplicate_delete_and_undo(dock: Dock, title: str) -> None:
+    before = dock.titles()
+    dock.click(title, 80)
+    dock.person.qtbot.mouseDClick(dock.rows.viewport(), Qt.MouseButton.LeftButton, pos=dock.place(title))
+    editor = QApplication.focusWidget()
+    dock.person.key(Qt.Key.Key_A, CONTROL)
+    dock.person.qtbot.keyClicks(editor, "other")
+    dock.person.qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert dock.titles() == ["other" if one == title else one for one in before]
+    dock.person.menu("Layer", "Duplicate layer")
+    assert "other copy" in dock.titles()
+    dock.person.menu("Layer", "Delete layer")
+    assert "other copy" not in dock.titles()
+    for _ in range(3):
+        dock.person.menu("Edit", "Undo")
+    assert dock.titles() == before
+
+
+def test_order_by_keys_and_by_dragging(dock: Dock) -> None:
+    dock.click("mito", 80)
+    assert dock.titles() == ["crop", "seeds", "region", "mito"]
+    dock.person.key(Qt.Key.Key_PageDown, CONTROL)
+    assert dock.titles() == ["crop", "seeds", "mito", "region"]
+    dock.person.key(Qt.Key.Key_PageUp, CONTROL)
+    assert dock.titles() == ["crop", "seeds", "region", "mito"]
+    # A drag ends in the model moving the row: from the top of the list to below the third.
+    assert dock.rows.model().moveRow(QModelIndex(), 0, QModelIndex(), 3)
+    assert dock.titles() == ["crop", "mito", "seeds", "region"]
+    dock.person.menu("Edit", "Undo")
+    assert dock.titles() == ["crop", "seeds", "region", "mito"]
+
+
+def test_results_in_files_are_read_only_and_say_so(dock: Dock, tmp_path: Path) -> None:
+    path = tmp_path / "result.tif"
+    tifffile.imwrite(path, np.zeros((24, 64, 72), np.uint16), photometric="minisblack")
+    layer = LabelsLayer(title="result", source=open_source(VolumeRef(str(path))))
+    dock.document.add_layer(layer)
+    assert is_read_only(layer)
+    assert not is_read_only(dock.labels)
+    tips = {dock.rows.item(row).text(): dock.rows.item(row).toolTip() for row in range(dock.rows.count())}
+    assert "Read-only" in tips["result"]
+    assert str(path) in tips["result"]
+    assert "Read-only" not in tips["mito"]
+
+
+@pytest.mark.parametrize("name", ["out.zarr", "out.tif"])
+def test_labels_are_saved(dock: Dock, tmp_path: Path, name: str) -> None:
+    dock.click("mito", 80)
+    with dock.person.choosing(tmp_path / name):
+        dock.person.key(Qt.Key.Key_S, CONTROL)
+    dock.person.until(lambda: "Saved mito" in dock.window.toast.text())
+    with open_volume(tmp_path / name, "labels/mito" if name.endswith("zarr") else None) as saved:
+        np.testing.assert_array_equal(saved[12], np.asarray(dock.labels.source[12:13, :, :])[0])
+        assert saved.spacing.zyx == (10, 10, 10)
+
+
+def test_where_nothing_can_be_written_it_is_said_and_nothing_lost(dock: Dock, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    for name in ("out.zarr", "out.tif"):
+        dock.window.bar.hide()
+        dock.person.workspace.save_labels(dock.labels, blocked / name)
+        dock.person.until(dock.window.bar.isVisible)
+        assert "file" in dock.window.bar.text()
+    assert blocked.read_text() == "in the way"
+    assert dock.labels in dock.document.layers
+
+
+def test_a_disk_that_fills_up_leaves_the_earlier_result(
+    dock: Dock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out.zarr"
+    dock.person.workspace.save_labels(dock.labels, path)
+    dock.person.until(lambda: "Saved mito" in dock.window.toast.text())
+    reads: list[int] = []
+
+    def full(*_: object) -> None:
+        reads.append(1)
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("empanada_desktop.io.ome_zarr.ResultStore.finish", full)
+    dock.person.workspace.save_labels(dock.labels, path)
+    dock.person.until(dock.window.bar.isVisible)
+    assert reads
+    assert "No space left" in dock.window.bar.text()
+    monkeypatch.undo()
+    with open_volume(path, "labels/mito") as saved:
+        np.testing.assert_array_equal(saved[12], np.asarray(dock.labels.source[12:13, :, :])[0])
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith("out")] == ["out.zarr"]
+
+
+def test_the_status_bar_tells_what_is_under_the_pointer(dock: Dock) -> None:
+    canvas = dock.person.workspace.grid.canvas(Axis.XY)
+    place = QPointF(*canvas.camera().point_of(20.5, 30.5)).toPoint()
+    dock.person.qtbot.mouseMove(canvas, place + QPoint(3, 0))
+    dock.person.qtbot.mouseMove(canvas, place)
+    said = " ".join(dock.window.status.texts())
+    with open_volume(dock.document.layers[0].source.ref.path) as volume:  # type: ignore[union-attr, attr-defined]
+        grey = int(volume[12][20, 30])
+    assert "x <b>30</b>&nbsp; y <b>20</b>&nbsp; z <b>12</b>" in said
+    assert "0.30, 0.20, 0.12 µm" in said
+    assert f"grey <b>{grey}</b>" in said
+    assert "mito <b>10007</b>" in said
+    assert "voxel 10 × 10 × 10 nm, from the file" in said
+    assert "zoom" in said
+
+
+def test_the_palette_finds_every_action(window: MainWindow, person: Person) -> None:
+    person.key(Qt.Key.Key_P, CONTROL | Qt.KeyboardModifier.ShiftModifier)
+    palette = window.palette_popup
+    person.until(palette.isVisible)
+    for row in ROWS:
+        if row.id != "palette":
+            palette.search.selectAll()
+            person.qtbot.keyClicks(palette.search, row.title.rstrip("…"))
+            found = [palette.list.item(place).data(Qt.ItemDataRole.UserRole) for place in range(palette.list.count())]
+            assert row.id in found[:3], row.title
+    person.qtbot.keyClick(palette.search, Qt.Key.Key_Escape)
+    assert not palette.isVisible()
+
+
+def test_a_key_of_ones_own_works_at_once_and_next_time(dock: Dock) -> None:
+    dock.person.key(Qt.Key.Key_F1)
+    page = dock.window.findChild(KeysPage)
+    assert page is not None
+    dock.person.until(page.isVisible)
+    assert page.table.rowCount() > len(ROWS)
+    dock.person.qtbot.keyClicks(page.search, "next plane")
+    shown = [row for row in range(page.table.rowCount()) if not page.table.isRowHidden(row)]
+    assert page.table.item(shown[0], 0).text() == "Next plane"  # type: ignore[union-attr]
+    dock.person.qtbot.mouseClick(
+        page.table.viewport(),
+        Qt.MouseButton.LeftButton,
+        pos=page.table.visualItemRect(page.table.item(shown[0], 0)).center(),
+    )
+    page.editor.setFocus()
+    dock.person.qtbot.keyClick(page.editor, Qt.Key.Key_K, CONTROL)
+    dock.person.click(page.change)
+    assert dock.window.actions_table["plane_next"].shortcut().toString() == "Ctrl+K"
+    page.close()
+    dock.person.until(lambda: QApplication.activeModalWidget() is None)
+    z = dock.document.view.crosshair[0]
+    dock.window.activateWindow()
+    dock.person.until(dock.window.isActiveWindow)
+    dock.person.qtbot.keyClick(dock.window, Qt.Key.Key_K, CONTROL)
+    assert dock.document.view.crosshair[0] == z + 1
+    assert load_settings().changed_keys == {"plane_next": "Ctrl+K"}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_change_keys_and_wheel(dock: Dock, preset: str) -> None:
+    dock.person.key(Qt.Key.Key_F1)
+    page = dock.window.findChild(KeysPage)
+    assert page is not None
+    page.preset.setCurrentIndex(page.preset.findData(preset))
+    page.close()
+    z, zoom = dock.document.view.crosshair[0], dock.document.view.zoom
+    dock.person.wheel(dock.person.workspace.grid.canvas(Axis.XY), 1)
+    assert (dock.document.view.zoom != zoom) is (preset == "napari")
+    assert (dock.document.view.crosshair[0] != z) is (preset != "napari")
+    keys = {row.id: row.keys_of(preset) for row in ROWS}
+    assert [dock.window.actions_table["plane_next"].shortcuts()[0].toString()] == [keys["plane_next"][0]]
+
+
+def test_files_dropped_on_any_part_of_the_window_are_opened(dock: Dock, tmp_path: Path) -> None:
+    path = tmp_path / "other.tif"
+    tifffile.imwrite(path, np.zeros((5, 30, 30), np.uint8), photometric="minisblack")
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    left, none, copying = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, Qt.DropAction.CopyAction
+    for part in (dock.rows.viewport(), dock.person.workspace.grid.canvas(Axis.XY), dock.person.workspace.form):
+        entered = QDragEnterEvent(QPoint(5, 5), copying, data, left, none)
+        QApplication.sendEvent(part, entered)
+        assert entered.isAccepted(), part
+    QApplication.sendEvent(dock.window, QDropEvent(QPointF(400, 300), copying, data, left, none))
+    dock.person.until(lambda: dock.person.layers == ["other"])
+
+
+def test_a_folder_of_planes_can_be_dropped(person: Person, tmp_path: Path) -> None:
+    folder = tmp_path / "planes"
+    folder.mkdir()
+    for number in range(3):
+        tifffile.imwrite(folder / f"{number}.tif", np.full((20, 30), number, np.uint8))
+    person.drop(folder)
+    person.until(lambda: person.layers == ["planes"])
+    assert person.workspace.document.shape == (3, 20, 30)
+
+
+def test_light_and_dark_change_live_without_a_trace(dock: Dock) -> None:
+    def picture() -> QImage:
+        """The window without its lowest line, which tells the memory."""
+        dock.settle()
+        image = dock.window.grab().toImage()
+        return image.copy(image.rect().adjusted(0, 0, 0, -26))
+
+    dock.person.menu("View", "Light")
+    light = picture()
+    dock.person.menu("View", "Dark")
+    dark = picture()
+    for tokens, image in ((LIGHT, light), (DARK, dark)):
+        bar = dock.window.menuBar()
+        spot = bar.mapTo(dock.window, QPoint(bar.width() - 4, 4))
+        assert image.pixelColor(spot).name().upper() == tokens.window
+    dock.person.menu("View", "Light")
+    assert picture() == light
+    dock.person.menu("View", "Dark")
+    assert picture() == dark
