@@ -7,6 +7,7 @@ from typing import Any
 
 from empanada_desktop.core.advice import GPU_GIGABYTES, ORTHO_CONFIDENCE, median_planes
 from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.preflight import SMALL_NETWORK_BYTES
 
 UNEVEN = 1.5
 FACTORS = (1, 2, 4, 8, 16, 32, 64)
@@ -27,13 +28,15 @@ class Hint:
 class Situation:
     """What advice depends on besides the parameters.
 
-    pixel_sizes: what the weights were made for, in nm; None where they do not say.
+    pixel_sizes: what the weights were made for, in nm; None where they do not say. network_bytes: working memory of
+    the network per pixel that it sees.
     """
 
     spacing: Spacing = field(default_factory=Spacing)
     gigabytes: float = 0.0
     gpus: int = 0
     pixel_sizes: PixelSizes | None = None
+    network_bytes: float = SMALL_NETWORK_BYTES
 
 
 def volume_hints(values: Mapping[str, Any], situation: Situation) -> list[Hint]:
@@ -55,13 +58,13 @@ def scale_hints(factor: int, axis: Axis, situation: Situation) -> Iterator[Hint]
     own = max(size or 0.0 for size in sizes)
     wanted = fitting_factor(own, situation.pixel_sizes)
     low, high = situation.pixel_sizes
-    if wanted == factor or low * 0.999 <= own * factor <= (high or math.inf) * 1.001:
+    if low * 0.999 <= own * factor <= (high or math.inf) * 1.001:
         return
     seen = f"{low:g} to {high:g}" if high and high != low else f"{low:g}"
     words = f"These weights see {seen} nm; your image is {own:g} nm."
-    if high is not None and own > high * UNEVEN and factor == 1:
+    if high is not None and own > high * UNEVEN and factor == wanted:
         yield Hint("image_downsampling", f"{words} Small objects may be missed.")
-    else:
+    elif wanted != factor:
         yield Hint("image_downsampling", words, wanted, f"Downsample by {wanted}" if wanted > 1 else "Take it as it is")
 
 

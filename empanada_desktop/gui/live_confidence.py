@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPaintEvent
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, PlaneLabels
-from empanada_desktop.gui.controls import IconButton, text_label
+from empanada_desktop.gui.controls import text_label
 from empanada_desktop.gui.theme import PLANE_COLOURS, SMALL, scaled_font
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.composing import DrawnLabels
@@ -100,7 +100,7 @@ class ConfidenceView(ViewFrame):
         header.words.setText(LINKED)
         self.title = text_label("Confidence", "good")
         header.insert(self.title)
-        header.insert(IconButton("x", "Close the confidence map", self.closed.emit, 14))
+        header.add_button("ph.x", "Close the confidence map").clicked.connect(self.closed)
         self.bar = ColourBar(self.canvas)
 
 
@@ -204,7 +204,9 @@ class ConfidenceDesk(QObject):
         view.hide()
         self._connect(view)
         self._workspace.views.addWidget(view)
-        self._workspace.views.setStretchFactor(1, 1)
+        for place, widget in enumerate((self._workspace.grid, view)):
+            widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+            self._workspace.views.setStretchFactor(place, 1)
         self.view = view
         return view
 

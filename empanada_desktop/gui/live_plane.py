@@ -238,7 +238,8 @@ class LivePlaneDesk(QObject):
         is_measure = prediction.ran and self._has_run and plane.region is None
         self._has_run = True
         if is_measure:
-            self._workspace.form.volume.show_time(plane.axis, prediction.downsampling, prediction.seconds)
+            pixels = prediction.confidence.size
+            self._workspace.form.volume.show_time(prediction.downsampling, prediction.seconds / pixels)
         if wish.name == "live" and self._is_awaited:
             self.confidence.show(prediction)
         self._for_finders(wish.name, prediction=prediction)

@@ -34,7 +34,7 @@ from empanada_desktop.gui.controls import (
 )
 from empanada_desktop.tasks.params import TaskParams
 
-LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 156, 116, 30, 20
+LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 159, 116, 30, 20
 NARROW = 345
 LABEL_NAME = "field name"
 SLIDER_STEPS, SEGMENTS = 100, 3

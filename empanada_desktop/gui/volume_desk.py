@@ -1,5 +1,6 @@
 """Segmenting in 3D from the window: the box for the smallest object, the start, batches, and results as layers."""
 
+import math
 import re
 from collections.abc import Collection
 from dataclasses import replace
@@ -11,7 +12,7 @@ from PySide6.QtWidgets import QInputDialog
 
 from empanada_desktop.core.advice import sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.core.preflight import BEYOND_NETWORK
+from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS
 from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
@@ -220,9 +221,10 @@ class VolumeDesk(QObject):
         params: Any = job.spec.params
         seconds = getattr(job.result, "seconds", 0.0)
         if job.spec.task == "segment-volume" and seconds:
-            axis = Axis(params.inference_plane)
-            planes = self._workspace.document.shape[axis.normal]
-            self.panel.show_time(axis, params.image_downsampling, seconds / max(1, planes) / BEYOND_NETWORK)
+            stacks = 3 if params.ortho_plane else 1
+            network = max(0.0, seconds - START_SECONDS) / BEYOND_NETWORK
+            voxels = math.prod(self._workspace.document.shape)
+            self.panel.show_time(params.image_downsampling, network / (voxels * stacks))
 
     def _add(self, layers: list[LabelsLayer], job: Job) -> None:
         document = self._workspace.document

@@ -1,5 +1,7 @@
 """Published advice as arithmetic, scales side by side, and what a volume will take."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from empanada_desktop.core.advice import (
     smallest_object,
 )
 from empanada_desktop.core.geometry import Spacing
-from empanada_desktop.core.preflight import estimate
+from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS, Plan, estimate
 from empanada_desktop.core.scales import look_at_scales, overlap, suggested_scale, verdict
 
 ISOTROPIC = Spacing(10, 10, 10, "test")
@@ -82,16 +84,20 @@ def test_nothing_found_suggests_nothing() -> None:
 
 
 def test_estimates_grow_with_what_they_are_of() -> None:
-    def need(**changed: object) -> object:
-        values = {"downsampling": 1, "median": 3, "chunk": (256, 256, 256), "seconds_per_plane": 2.0}
-        return estimate((100, 1000, 800), 0, **(values | changed))  # type: ignore[arg-type]
+    base = Plan((100, 1000, 800), (0,), seconds_per_pixel=1e-6)
+    assert estimate(replace(base, downsampling=2)).memory < estimate(base).memory
+    assert estimate(replace(base, median=11)).memory > estimate(base).memory
+    assert estimate(replace(base, tile_size=256)).memory < estimate(base).memory
+    assert estimate(replace(base, network_bytes=600)).memory > estimate(base).memory
+    assert estimate(base).seconds == pytest.approx(START_SECONDS + 80 * BEYOND_NETWORK)
+    assert estimate(replace(base, seconds_per_pixel=None)).seconds is None
+    # Three directions take three times the network, and keep three stacks of predictions.
+    three = estimate(replace(base, normals=(0, 1, 2)))
+    assert three.seconds == pytest.approx(START_SECONDS + 240 * BEYOND_NETWORK)
+    assert three.disk > estimate(base).disk
 
-    base = need()
-    assert need(downsampling=2).memory < base.memory
-    assert need(median=11).memory > base.memory
-    assert base.seconds == 2.0 * 100 * 1.25
-    assert need(seconds_per_plane=None).seconds is None
-    assert (
-        estimate((100, 1000, 800), 1, downsampling=1, median=3, chunk=(256, 256, 256), seconds_per_plane=2.0).seconds
-        == 2.0 * 1000 * 1.25
-    )
+
+def test_the_estimated_memory_is_near_what_was_measured() -> None:
+    """Peak resident memory of the job's process with the bundled weights."""
+    for side, planes, measured in ((200, 200, 0.764), (1024, 10, 0.898)):
+        assert measured < estimate(Plan((planes, side, side), (0,))).memory < measured * 1.25

@@ -147,6 +147,6 @@ class TaskPanel(QWidget):
             return
         for place in range(box.count()):
             factor = box.itemData(place)
-            words = f"{factor}, network sees {factor * size:.4g} nm" if size else str(factor)
+            words = f"{factor}, sees {factor * size:.4g} nm" if size else str(factor)
             if box.itemText(place) != words:
                 box.setItemText(place, words)

@@ -1,7 +1,7 @@
 """Before you start: voxel size, memory, disk, time; what stands in the way carries its remedy."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from PySide6.QtWidgets import QFrame, QWidget
 
@@ -23,7 +23,8 @@ class Check:
     name: str
     words: str
     remedy: str = ""
-    deed: Callable[[], object] | None = None
+    deed: Callable[[], object] | None = field(default=None, compare=False)
+    tip: str = ""
 
 
 class Preflight(QWidget):
@@ -61,6 +62,7 @@ def _line(check: Check) -> QWidget:
     name = text_label(check.name, "second")
     name.setFixedWidth(72)
     words = text_label(check.words, wraps=True)
+    words.setToolTip(check.tip)
     line = QWidget()
     row = Row(IconLabel(*ICONS[check.state]), name, words, spacing=8)
     row.setStretch(2, 1)

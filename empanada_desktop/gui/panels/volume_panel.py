@@ -1,5 +1,6 @@
 """The form "Segment volume": parameters with advice beside them, what it will take, and the start."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import Signal
@@ -8,7 +9,7 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit
 from empanada_desktop.core.advice import SmallestObject
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.hints import Hint, volume_hints
-from empanada_desktop.core.preflight import estimate
+from empanada_desktop.core.preflight import Plan, estimate
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
 from empanada_desktop.gui.controls import IconButton, push_button, text_label
 from empanada_desktop.gui.panels.frame import TaskPanel
@@ -18,7 +19,7 @@ from empanada_desktop.jobs.progress import in_words
 from empanada_desktop.tasks.inference_params import StackParams
 
 Triple = tuple[int, int, int]
-SPARE = 1.1
+SPARE, TILES = 1.1, 1024
 
 
 class VolumePanel(TaskPanel):
@@ -36,7 +37,7 @@ class VolumePanel(TaskPanel):
         self.out.setToolTip("Where the result is written: X.zarr (OME-Zarr) or X.tif.")
         self._shape: Triple = (1, 1, 1)
         self._spacing = Spacing()
-        self._timed: dict[tuple[str, int], float] = {}
+        self._timed: dict[int, float] = {}
         self._computer: Computer | None = None
         self.preflight = Preflight()
         self.start_button = push_button("Segment volume", self.start_asked.emit, "magic-wand", "primary")
@@ -76,10 +77,9 @@ class VolumePanel(TaskPanel):
         self.weights.show_library(computer.weights)
         self.check()
 
-    def show_time(self, axis: Axis, downsampling: int, seconds: float) -> None:
-        """Take note of how long the network took for a plane."""
-        key = (axis.value, downsampling)
-        self._timed[key] = min(seconds, self._timed.get(key, seconds))
+    def show_time(self, downsampling: int, seconds_per_pixel: float) -> None:
+        """Take note of how long the network took for a plane, by its pixels; the quickest run counts."""
+        self._timed[downsampling] = min(seconds_per_pixel, self._timed.get(downsampling, seconds_per_pixel))
         self.check()
 
     def show_smallest(self, found: SmallestObject) -> None:
@@ -118,7 +118,7 @@ class VolumePanel(TaskPanel):
 
     def check(self) -> None:
         """Look again at what stands in the way."""
-        checks = [self._voxel_check(), *self._room_checks(), self._weights_check()]
+        checks = [self._voxel_check(), *self._room_checks(), self._out_check(), self._weights_check()]
         self.preflight.show_checks([check for check in checks if check is not None])
         blocked = [check for check in self.preflight.checks if check.state == "error"]
         self.start_button.setEnabled(not blocked)
@@ -131,32 +131,51 @@ class VolumePanel(TaskPanel):
         words = " × ".join(f"{size:g}" for size in self._spacing.zyx if size)
         return Check("good", "Voxel size", f"{words} nm, {_source(self._spacing)}")
 
-    def _room_checks(self) -> list[Check]:
+    def plan(self) -> Plan:
+        """What the form asks for, in figures."""
         values = self.form.values()
-        axis, factor = Axis(values["inference_plane"]), int(values["image_downsampling"])
-        chunk = _chunk(values["chunk_size"])
-        seconds = self._timed.get((axis.value, factor))
-        need = estimate(
+        factor = int(values["image_downsampling"])
+        normals = range(3) if values["ortho_plane"] else [self.axis().normal]
+        return Plan(
             self._shape,
-            axis.normal,
+            tuple(normals),
             downsampling=factor,
             median=int(values["median_filter_size"]),
-            chunk=chunk,
-            seconds_per_plane=seconds,
+            chunk=_chunk(values["chunk_size"]),
+            tile_size=int(values["tile_size"]),
+            network_bytes=self.situation.network_bytes,
+            seconds_per_pixel=self._timed.get(factor),
         )
-        memory, disk = memory_gigabytes()[1], disk_free_gigabytes(Path(self.out.text() or ".").absolute())
-        checks = [_room("Memory", need.memory, memory), _room("Disk", need.disk, disk)]
+
+    def _room_checks(self) -> list[Check]:
+        plan = self.plan()
+        need = estimate(plan)
+        place = Path(self.out.text() or ".").absolute()
+        memory = _room("Memory", need.memory, memory_gigabytes()[1], *self._memory_remedy(plan))
+        disk = _room("Disk", need.disk, disk_free_gigabytes(place), "Write elsewhere", self._choose_out)
+        planes = sum(self._shape[normal] for normal in plan.normals)
         if need.seconds is None:
-            checks.append(Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit))
-        else:
-            checks.append(Check("clock", "Time", f"about {in_words(need.seconds)}, {self._shape[axis.normal]} planes"))
-        return checks
+            return [memory, disk, Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit)]
+        return [memory, disk, Check("clock", "Time", f"about {in_words(need.seconds)}, {planes} planes")]
+
+    def _memory_remedy(self, plan: Plan) -> tuple[str, Callable[[], object]]:
+        """Tiles, where the plane is larger than they are; then smaller planes; then the user has to make room."""
+        largest = max(plan.shape[0] * plan.shape[1] * plan.shape[2] // plan.shape[normal] for normal in plan.normals)
+        if plan.tile_size == 0 and largest / plan.downsampling**2 > TILES**2:
+            return f"Use tiles of {TILES}", lambda: self.form.set_value("tile_size", TILES)
+        return "Look again", self.check
+
+    def _out_check(self) -> Check:
+        out = Path(self.out.text().strip())
+        if out.name and out.exists():
+            return Check("error", "Result", f"{out.name} exists already.", "Choose another", self._choose_out)
+        return Check("good", "Result", out.name, tip=str(out))
 
     def _weights_check(self) -> Check | None:
         name = self.weights.value()
         if self._computer is None or name in self._computer.weights or Path(name).is_file():
             return None
-        return Check("error", "Weights", f"{name} is not on this computer. Choose others under Input.")
+        return Check("error", "Weights", f"{name} is not on this computer.", "Choose others", self.weights.showPopup)
 
     def _choose_out(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -170,12 +189,12 @@ def _source(spacing: Spacing) -> str:
     return "typed" if spacing.source == "typed" else "from the file"
 
 
-def _room(name: str, needed: float, free: float) -> Check:
+def _room(name: str, needed: float, free: float, remedy: str, deed: Callable[[], object]) -> Check:
     amount = f"{needed:.1f} GB" if needed >= 0.1 else f"{max(1, round(needed * 1000))} MB"
-    words = f"{amount} needed, {free:.1f} GB free"
+    words = f"about {amount}, {free:.1f} GB free"
     if needed * SPARE < free:
         return Check("good", name, words)
-    return Check("warning" if needed < free else "error", name, words)
+    return Check("warning" if needed < free else "error", name, words, remedy, deed)
 
 
 def _chunk(value: tuple[object, ...]) -> Triple:
