@@ -43,7 +43,7 @@ def _nothing_survives(qapp: object) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A very small network with random numbers: the objects mean nothing, the way to them is real."""
+    """A very small network with random numbers: it finds objects everywhere, which mean nothing."""
     import torch
 
     from empanada_desktop.engine.export import save_weights
@@ -55,7 +55,16 @@ def weights_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     descriptor = WeightsDescriptor(
         name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
     )
-    weights = save_weights(build_network(config), descriptor, tmp_path_factory.mktemp("weights"))
+    network = build_network(config).train()
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv1d | torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight)
+        elif isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = None
+    torch.nn.init.zeros_(network.ins_xy.head[1].weight)
+    with torch.no_grad():
+        network(torch.randn(4, 1, 64, 64))
+    weights = save_weights(network.eval(), descriptor, tmp_path_factory.mktemp("weights"))
     return weights.file.with_suffix(".yaml")
 
 

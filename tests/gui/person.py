@@ -21,14 +21,16 @@ from PySide6.QtWidgets import (
     QToolBar,
     QWidget,
 )
+from pytestqt.exceptions import TimeoutError as WaitedInVain
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.document import LabelsLayer
+from empanada_desktop.gui.controls import Section
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.workspace import Workspace
 from empanada_desktop.jobs.job import Job
 
-LONG = 120_000
+LONG = 60_000
 LEFT, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 NO_KEY, CONTROL, SHIFT = (
     Qt.KeyboardModifier.NoModifier,
@@ -65,7 +67,11 @@ class Person:
 
     def until(self, condition: Callable[[], object], timeout: int = LONG) -> None:
         """Wait until something is seen."""
-        self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
+        try:
+            self.qtbot.waitUntil(lambda: bool(condition()), timeout=timeout)
+        except WaitedInVain as problem:
+            said = self.window.bar.text() if self.window.bar.isVisible() else ""
+            raise AssertionError(f"waited in vain; the window says “{said}”, layers {self.layers}") from problem
 
     def until_rest(self) -> None:
         """Wait until the window does nothing more of its own accord."""
@@ -73,15 +79,17 @@ class Person:
         if self.window.workspace is not None:
             self.until(lambda: self.workspace.grid.is_complete)
 
-    def button(self, words: str, within: QWidget | None = None) -> QAbstractButton:
-        """The button that can be seen and says this, or has it as its tooltip's first line."""
-        found = [
-            button
-            for button in (within or self.window).findChildren(QAbstractButton)
-            if button.isVisible() and words in (button.text().strip(), button.toolTip().partition("\n")[0])
-        ]
-        assert len(found) == 1, f"{len(found)} buttons say {words}"
-        return found[0]
+    def button(self, *words: str, within: QWidget | None = None) -> QAbstractButton:
+        """The button that says one of these words, or has them as its tooltip's first line; waits until it is seen."""
+        place = within or self.window
+
+        def seen() -> list[QAbstractButton]:
+            buttons = [button for button in place.findChildren(QAbstractButton) if button.isVisible()]
+            return [one for one in buttons if one.text().strip() in words or one.toolTip().partition("\n")[0] in words]
+
+        self.until(seen, 20_000)
+        assert len(seen()) == 1, f"{len(seen())} buttons say {words}"
+        return seen()[0]
 
     def tool(self, action: str) -> QWidget:
         """The button of the toolbar that stands for an action."""
@@ -125,6 +133,11 @@ class Person:
         room = slider.width() - handle.width()
         start = handle.center()
         self.drag(slider, start, QPoint(round(share * room) + handle.width() // 2, start.y()))
+
+    def unfold(self, section: Section) -> None:
+        """Click a section's title if it is folded."""
+        if section.content.isHidden():
+            self.click(section.findChildren(QAbstractButton)[0])
 
     def wheel(self, widget: QWidget, notches: int, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Turn the wheel over the middle of a widget; up is positive."""
@@ -198,6 +211,9 @@ class Person:
 
     def key(self, key: Qt.Key, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
         """Press a key; it goes to what has the focus."""
+        if QApplication.activeWindow() is None:  # a desktop activates the window below one that closes
+            self.window.activateWindow()
+            self.until(lambda: QApplication.activeWindow() is not None)
         focus = QApplication.focusWidget()
         self.qtbot.keyClick(focus if focus is not None else self.window, key, modifier)
 
@@ -268,7 +284,7 @@ class Person:
 
     def pressing(self, words: str) -> AbstractContextManager[None]:
         """Click a button of the dialog that the block opens."""
-        return self.answering(lambda dialog: self.click(self.button(words, dialog)))
+        return self.answering(lambda dialog: self.click(self.button(words, within=dialog)))
 
 
 def send_wheel(widget: QWidget, place: QPointF, turned: int, modifier: Qt.KeyboardModifier = NO_KEY) -> None:
