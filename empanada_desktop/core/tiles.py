@@ -78,14 +78,14 @@ def lay_tiles(
 
     Tiles begin at multiples of `grain` and are multiples of `side_grain` (a multiple of `grain`) wide, except where the
     plane ends; the pixels that a tile answers for end at multiples of `cell`. A side that is too small for that is
-    raised to two grains, and the overlap is lowered to half the tile. All tiles are of one size, the smallest with which
-    no more of them are needed, and spread evenly.
+    raised to two grains, and the overlap is lowered to half the tile. Tiles are as large as they may be, for what they
+    see around a pixel helps more than fewer pixels cost, and spread evenly.
     """
     if side < 1 or overlap < 0 or side_grain % grain or grain % cell:
         raise ValueError(f"tiles of {side} with overlap {overlap}, grains {grain} and {side_grain}, cell {cell}")
     side = max(side // side_grain * side_grain, side_grain, -(-2 * grain // side_grain) * side_grain)
     overlap = min(-(-overlap // grain) * grain, side // 2 // grain * grain)
-    spans = [_spans(length, side, overlap, grain, side_grain) for length in shape]
+    spans = [_spans(length, side, overlap, grain) for length in shape]
     owned = [_own_spans(of_axis, cell) for of_axis in spans]
     return TileLayout(shape, spans[0], spans[1], owned[0], owned[1])
 
@@ -95,11 +95,9 @@ def tile_overlap(side: int, downsampling: int = 1) -> int:
     return max(LEAST_OVERLAP * downsampling, int(side * LEAST_SHARE))
 
 
-def _spans(length: int, side: int, overlap: int, grain: int, side_grain: int) -> tuple[Span, ...]:
+def _spans(length: int, side: int, overlap: int, grain: int) -> tuple[Span, ...]:
     if length <= side:
         return ((0, length),)
-    needed = -(-(length - overlap) // (side - overlap))
-    side = -(-(length + (needed - 1) * overlap) // (needed * side_grain)) * side_grain
     last = -(-(length - side) // grain)  # start of the last tile, in grains
     step = (side - overlap) // grain
     count = -(-last // step)
