@@ -33,7 +33,7 @@ class StackPlanes:
     """The finished planes of one stack. One thread appends; others may read the components meanwhile."""
 
     def __init__(self, array: "zarr.Array[Any]", folder: Path) -> None:
-        """Read what there is of `array`, whose files lie in `folder`."""
+        """Read what there is of `array`, whose files lie in `folder`; `records` are those of the planes found there."""
         self.array = array
         self._folder = folder
         self._journal = folder / JOURNAL
@@ -41,22 +41,19 @@ class StackPlanes:
         self._lengths = [len(record) for record in packed]
         self.records = [unpack_record(record) for record in packed]
         self._forget_lost_planes()
+        self.n_done = len(self.records)
+        """How many planes are finished, from the first one on."""
 
     def __len__(self) -> int:
         """Return how many planes the stack has."""
         return int(self.array.shape[0])
-
-    @property
-    def n_done(self) -> int:
-        """How many planes are finished, from the first one on."""
-        return len(self.records)
 
     def take_up(self) -> NDArray[np.uint32] | None:
         """Make ready to append: what is there of planes that do not count goes. Returns the last plane that counts."""
         cut_journal(self._journal, self._lengths)
         for index in range(self.n_done, len(self)):
             self._file_of(index).unlink(missing_ok=True)
-        return np.asarray(self.array[self.n_done - 1]) if self.records else None
+        return np.asarray(self.array[self.n_done - 1]) if self.n_done else None
 
     def append(self, components: NDArray[np.uint32], record: PlaneRecord) -> None:
         """Write the next plane; it counts when this returns."""
@@ -65,7 +62,7 @@ class StackPlanes:
         if (path := self._file_of(index)).exists():  # a plane without objects has no file
             sync_file(path)
         append_record(self._journal, index, pack_record(record))
-        self.records.append(record)
+        self.n_done += 1
 
     def _file_of(self, index: int) -> Path:
         return self._folder / f"c.{index}.0.0"

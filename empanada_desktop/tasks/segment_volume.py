@@ -185,6 +185,7 @@ class _VolumeWork:
             self._planes.append(planes)
             tracker = StackTracker(axis)
             tracker.take_up(planes.records, planes.take_up())
+            planes.records.clear()  # the tracker has them, and they are large
         if planes.n_done < len(planes):
             self._pass_network(store, axis, planes, tracker, context)
         return SegmentedStack(axis, planes.array, tracker.finish())

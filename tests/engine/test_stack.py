@@ -1,0 +1,157 @@
+"""Stages beside each other: order, bounds, errors and cancelling; the network is played by arithmetic."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from empanada_desktop.core.components import ComponentTable
+from empanada_desktop.core.context import QuietContext
+from empanada_desktop.engine.line import Belt, Line
+from empanada_desktop.engine.plane import PlaneSettings
+from empanada_desktop.engine.predictor import PlaneOutputs
+from empanada_desktop.engine.stack import StackSettings, segment_stack
+from empanada_desktop.errors import JobCancelled
+
+SIDE = 16
+N_PLANES = 24
+WAIT = 20.0
+# Planes that may be between the network and take_plane: waiting, in work, in the median, waiting to be written.
+MOST_UNDER_WAY = 12
+
+
+class Player:
+    """Says of each plane what its grey values say."""
+
+    def __init__(self) -> None:
+        self.predicted = 0
+
+    def predict(self, plane: NDArray[np.float32], downsampling: int = 1, fine: bool = False) -> PlaneOutputs:
+        self.predicted += 1
+        cells = np.zeros((SIDE // 4, SIDE // 4), np.float32)
+        return PlaneOutputs(plane[None], cells, np.zeros((2, *cells.shape), np.float32), 4, 1)
+
+
+def read_plane(index: int) -> NDArray[np.float32]:
+    return np.random.default_rng(index).random((SIDE, SIDE)).astype(np.float32)
+
+
+def settings(median: int = 5) -> StackSettings:
+    return StackSettings(PlaneSettings(things=frozenset()), median)
+
+
+def segmented(
+    take: Callable[..., None], first: int = 0, context: object = None, median: int = 5, **parts: object
+) -> Player:
+    player = Player()
+    read = parts.get("read", read_plane)
+    context = context or QuietContext()
+    segment_stack(read, N_PLANES, player, settings(median), take, context, first)  # type: ignore[arg-type]
+    return player
+
+
+@pytest.fixture(autouse=True)
+def no_thread_survives() -> None:
+    yield  # type: ignore[misc]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("line")]
+
+
+@pytest.mark.parametrize("median", [1, 5, 11])
+@pytest.mark.parametrize("first", [1, 3, 13, N_PLANES - 1])
+def test_beginning_anywhere_gives_the_same_planes(first: int, median: int) -> None:
+    whole: dict[int, NDArray[np.uint32]] = {}
+    part: dict[int, NDArray[np.uint32]] = {}
+    segmented(lambda index, components, _: whole.update({index: components}), median=median)
+    player = segmented(lambda index, components, _: part.update({index: components}), first, median=median)
+    assert list(whole) == list(range(N_PLANES))
+    assert list(part) == list(range(first, N_PLANES))
+    assert player.predicted <= N_PLANES - first + median // 2
+    for index, components in part.items():
+        np.testing.assert_array_equal(components, whole[index])
+    assert any(components.any() for components in whole.values())
+
+
+def test_the_network_waits_for_a_slow_writer() -> None:
+    player, may_write, taken = Player(), threading.Event(), list[int]()
+
+    def slow(index: int, *_: object) -> None:
+        assert may_write.wait(WAIT)
+        taken.append(index)
+
+    work = threading.Thread(
+        target=segment_stack,
+        args=(read_plane, N_PLANES, player, settings(), slow, QuietContext()),  # type: ignore[arg-type]
+    )
+    work.start()
+    before = -1
+    while player.predicted > before:  # until it stands still
+        before = player.predicted
+        time.sleep(0.3)
+    assert 0 < player.predicted <= MOST_UNDER_WAY
+    may_write.set()
+    work.join(WAIT)
+    assert taken == list(range(N_PLANES))
+
+
+class BrokenError(Exception):
+    """What a stage fails with."""
+
+
+def test_an_error_of_the_writer_stops_the_network_at_once() -> None:
+    taken: list[int] = []
+    player = Player()
+
+    def full(index: int, components: NDArray[np.uint32], table: ComponentTable) -> None:
+        if index == 2:
+            raise BrokenError
+        taken.append(index)
+
+    with pytest.raises(BrokenError):
+        segment_stack(read_plane, N_PLANES, player, settings(), full, QuietContext())  # type: ignore[arg-type]
+    assert taken == [0, 1]
+    assert player.predicted <= 2 + MOST_UNDER_WAY
+
+
+def test_an_error_of_the_reader_keeps_what_was_done_before() -> None:
+    taken: list[int] = []
+
+    def damaged(index: int) -> NDArray[np.float32]:
+        if index == 15:
+            raise BrokenError
+        return read_plane(index)
+
+    with pytest.raises(BrokenError):
+        segmented(lambda index, *_: taken.append(index), read=damaged)
+    assert taken == list(range(len(taken)))
+
+
+def test_a_cancel_ends_it_while_everybody_waits() -> None:
+    never = threading.Event()
+
+    class Cancelled(QuietContext):
+        asked = 0
+
+        def check_cancelled(self) -> None:
+            self.asked += 1
+            if self.asked > 30:
+                never.set()
+                raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        segmented(lambda *_: never.wait(WAIT) and None, context=Cancelled())
+
+
+def test_a_line_ends_when_its_last_stage_fails_after_the_body_is_through() -> None:
+    def fail(belt: "Belt[int]") -> None:
+        for item in belt:
+            time.sleep(0.05)
+            if item == 2:
+                raise BrokenError
+
+    with pytest.raises(BrokenError), Line(lambda: None) as line:  # noqa: PT012 - the body of the line
+        belt: Belt[int] = line.belt(9)
+        line.run(lambda: fail(belt))
+        belt.fill(range(3))
