@@ -10,7 +10,7 @@ from pathlib import Path
 import bench
 from bench import report
 
-FRAME = {"__main__", "report"}
+FRAME = {"__main__", "report", "reference", "reference_child", "stand_ins"}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,7 +19,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="dev.py bench", description="Measure, and write docs/benchmarks.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which of: {', '.join(names)}; all when left out")
     parser.add_argument("--record-long-tests", type=Path, metavar="JUNIT", help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="measure against a checkout of the reference: folders that hold its packages",
+    )
+    parser.add_argument("--part", help="with --reference: network, grouping, matching or whole; all when left out")
     options = parser.parse_args(arguments)
+    if options.reference:
+        return _measure_against(options.reference, options.part)
     if options.record_long_tests:
         report.record_long_tests(options.record_long_tests)
         return 0
@@ -28,6 +38,21 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(names)}")
     for name in options.names or names:
         _measure(name)
+    return 0
+
+
+def _measure_against(folders: Sequence[Path], part: str | None) -> int:
+    from bench import reference
+
+    for name in [part] if part else reference.PARTS:
+        title = reference.PARTS[name][0]
+        sys.stdout.write(f"-- {title}\n")
+        sys.stdout.flush()
+        table = report.table(reference.run(folders, name))
+        sys.stdout.write(f"{table}\n\n")
+        command = f"`python3 dev.py bench --reference PATH --part {name}`: {report.circumstances()}"
+        about = "Processor time of one thread, medians of runs in turn; × is how many times as fast as the reference."
+        report.write_section(f"bench reference {name}", title, f"{command} {about}\n\n{table}\n")
     return 0
 
 

@@ -91,7 +91,7 @@ class LivePlanes:
         self._grey = GreyRange(0, 1, "")
         self._weights: tuple[str, Weights] | None = None
         self._predictor: TiledPredictor | None = None
-        self._loaded: tuple[str, int, bool, int] | None = None
+        self._loaded: tuple[str | int, ...] | None = None
         self._outputs: OrderedDict[Key, PlaneOutputs] = OrderedDict()
 
     def predict(self, plane: LivePlane, params: PlaneParams, context: JobContext) -> Prediction:
@@ -155,10 +155,11 @@ class LivePlanes:
         return self._weights[1]
 
     def _predictor_for(self, params: PlaneParams) -> "TiledPredictor":
-        wanted = (params.weights, params.tile_size, params.use_gpu, params.threads)
+        computer = (params.use_gpu, params.threads, params.backend, params.use_quantised)
+        wanted = (params.weights, params.tile_size, *computer)
         if self._predictor is None or self._loaded != wanted:
             weights = self._weights_of(params)
-            self._predictor = load_predictor(weights, params)
+            self._predictor = load_predictor(weights, params, may_prepare=False)
             self._loaded = wanted
             self._outputs.clear()
         return self._predictor

@@ -86,7 +86,8 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
             labels = opened.enter_context(open_volume(inputs.confine_to, inputs.confine_dataset))
         planes = PlaneReader(volume, labels, inputs, volume_grey_range(volume))
         recipe = make_recipe("segment-plane", params, inputs, **result_facts(volume, weights, planes.grey)).to_dict()
-        predictor = load_predictor(weights, params)
+        predictor = load_predictor(weights, params, may_prepare=inputs.batch)
+        recipe["facts"]["ran_with"] = predictor.ran_with
         work = Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
         work.write(out, planes, recipe, context)
         notes = (*volume.notes, *predictor.notes, *work.notes)
