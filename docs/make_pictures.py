@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -27,6 +27,7 @@ from empanada_desktop.settings import resources_folder
 FOLDER = Path(__file__).resolve().parent / "images"
 CARD = resources_folder() / "sample" / "preview.png"
 SIZE = (1680, 1050)
+NARROW = ((1366, 768), (1240, 800), (1060, 768))
 PATIENCE = 900.0
 
 
@@ -50,8 +51,10 @@ class Photographer:
         return self.window.workspace
 
     def wait(self, seconds: float) -> None:
-        """Let the program run."""
-        QTest.qWait(round(seconds * 1000))
+        """Let the program run; not with QTest.qWait, which does not let other threads have their turn."""
+        loop = QEventLoop()
+        QTimer.singleShot(round(seconds * 1000), loop.quit)
+        loop.exec()
 
     def until(self, condition: Callable[[], object]) -> None:
         """Let the program run until something has happened."""
@@ -59,7 +62,7 @@ class Photographer:
         while not condition():
             if time.monotonic() > deadline:
                 raise TimeoutError(condition)
-            QTest.qWait(50)
+            self.wait(0.05)
 
     def take(self, name: str, widget: QWidget | None = None, popup: QWidget | None = None) -> None:
         """Write a picture of the window, or of one widget."""
@@ -91,28 +94,26 @@ class Photographer:
         self.wait(0.5)
 
     def tune(self) -> None:
-        """A plane, live, with the scale finder."""
+        """A plane, live, with its confidence beside it, and the scale finder below."""
         workspace = self.workspace
-        QTest.mouseClick(workspace.form.plane.run_button, Qt.MouseButton.LeftButton)
-        self.until(lambda: workspace.form.plane.state == "live")
-        workspace.form.plane.form.set_value("segmentation_confidence", 0.4)
+        panel = workspace.form.plane
+        QTest.mouseClick(panel.run_button, Qt.MouseButton.LeftButton)
+        self.until(lambda: panel.state == "live")
+        panel.form.set_value("segmentation_confidence", 0.4)
         self.wait(1)
-        if workspace.live.confidence is not None:
-            workspace.document.change_layer(workspace.live.confidence, visible=False)
         workspace.grid.maximise("xy")
-        self.wait(0.3)
-        workspace.grid.fit()
+        panel.map.click()
         self.settle()
         self.take("live")
         workspace.live.find_scale()
         self.until(lambda: workspace.live.scales is not None and workspace.live.scales.is_complete)
         self.settle()
         self.take("scales")
+        panel.map.click()
         workspace.live.scales.strip.hide()  # type: ignore[union-attr]
         workspace.grid.maximise(None)
-        self.wait(0.3)
-        workspace.grid.fit()
         workspace.live.stop()
+        self.settle()
 
     def volume(self, out: Path) -> None:
         """The volume: before it starts, while it runs, and done."""
@@ -143,7 +144,17 @@ class Photographer:
             self.settle()
             self.take(f"main-{name}")
         self.window.use_theme("dark")
+        self.narrow()
         self.card()
+
+    def narrow(self) -> None:
+        """The window in less room than it was drawn for."""
+        for width, height in NARROW:
+            self.window.resize(width, height)
+            self.settle()
+            self.take(f"narrow-{width}")
+        self.window.resize(*SIZE)
+        self.settle()
 
     def card(self) -> None:
         """The picture on the start page's card of the sample."""

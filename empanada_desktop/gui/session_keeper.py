@@ -13,7 +13,7 @@ from empanada_desktop.errors import AppError, SettingsError
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
-KEEP_EVERY_MS = 120_000
+KEEP_EVERY_MS, FIRST_KEPT_MS = 120_000, 2_000
 Then = Callable[[Any], object]
 
 
@@ -31,6 +31,10 @@ class SessionKeeper(QObject):
         self._timer = QTimer(self)
         self._timer.setInterval(KEEP_EVERY_MS)
         self._timer.timeout.connect(self.keep)
+        self._first = QTimer(self)
+        self._first.setSingleShot(True)
+        self._first.setInterval(FIRST_KEPT_MS)
+        self._first.timeout.connect(self.keep)
 
     def opened(self, path: str) -> None:
         """Another volume was opened: a session of its own begins."""
@@ -38,7 +42,11 @@ class SessionKeeper(QObject):
         window.settings = window.settings.with_recent(path)
         window.keep_settings()
         self.leave()
-        self._run(self._begin, lambda _: self._timer.start())
+        self._run(self._begin, lambda _: self._begun())
+
+    def _begun(self) -> None:
+        self._timer.start()
+        self._first.start()
 
     def _begin(self) -> None:
         if self._session is not None:  # another volume was opened in the same moment
@@ -71,6 +79,7 @@ class SessionKeeper(QObject):
         session, snapshot = self._session, self._snapshot()
         self._session = None
         self._timer.stop()
+        self._first.stop()
         if session is not None:
             self._run(lambda: _write_last(session, snapshot), lambda _: then and then())
         elif then is not None:
@@ -79,6 +88,7 @@ class SessionKeeper(QObject):
     def close(self) -> None:
         """Let go of the session and end the thread; what it has to write it writes first."""
         self._timer.stop()
+        self._first.stop()
         session, self._session = self._session, None
         if session is not None:
             self._pool.submit(session.close)

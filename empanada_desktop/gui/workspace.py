@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from empanada_desktop.gui.main_window import MainWindow
 
 TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
+LOOK_AGAIN_MS = 150
 LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 
 
@@ -61,6 +62,11 @@ class Workspace(QObject):
         self._connect()
         self.use_preset(window.actions_table.preset)
         self.deeds = self._deeds()
+        self._told = (0, 0, 0)
+        self._look_again = QTimer(self)
+        self._look_again.setSingleShot(True)
+        self._look_again.setInterval(LOOK_AGAIN_MS)
+        self._look_again.timeout.connect(self._tell_again)
         self._warm = warm_up.WarmUp()
         if window.warms_up:
             QTimer.singleShot(warm_up.AFTER_MS, self, self._warm_up)
@@ -337,16 +343,25 @@ class Workspace(QObject):
     def _hovered(self, voxel: tuple[int, int, int] | None) -> None:
         self._show_position(voxel or self.document.view.crosshair)
 
-    def _show_position(self, voxel: tuple[int, int, int]) -> None:
-        status = self.window.status
+    def _show_position(self, voxel: tuple[int, int, int], is_new: bool = True) -> None:
+        status, self._told = self.window.status, voxel
         status.show_position(voxel, self.document.spacing)
         value, layer, label_id = self.grid.values_at(voxel)
+        if value is None and is_new and self.image() is not None:
+            self._look_again.start()
         status.show_grey("" if value is None else f"{value:g}")
         if layer is not None and label_id:
             name = layer.class_of(label_id) or layer.title
             status.show_object(label_id, name, object_colour(layer, label_id))
         else:
             status.show_object(0, "", "#000000")
+
+    def _tell_again(self) -> None:
+        """The voxels were not read yet when their place was told."""
+        if self.grid.is_complete:
+            self._show_position(self._told, is_new=False)
+        elif self.grid.isVisible():
+            self._look_again.start()
 
     def _box_drawn(self, axis: Axis, box: Box) -> None:
         if self.volume.wants_box:
@@ -373,6 +388,7 @@ class Workspace(QObject):
 
     def end(self) -> None:
         """Keep the session and end every process and thread."""
+        self._look_again.stop()
         self.save_session()
         self.session.close()
         self.live.close()

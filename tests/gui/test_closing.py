@@ -188,11 +188,11 @@ def test_settings_that_cannot_be_kept_are_said(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("empanada_desktop.settings.write_json", full)
-    window._keep_keys("webknossos", {})
+    with monkeypatch.context() as patch:
+        patch.setattr("empanada_desktop.settings.write_json", full)
+        window._keep_keys("webknossos", {})
     assert "No space left" in window.bar.text()
     assert window.settings.keys == "webknossos"
-    monkeypatch.undo()
 
 
 def test_recent_files_are_listed_and_open(

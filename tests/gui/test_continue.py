@@ -1,6 +1,5 @@
 """Continue: everything comes back, no file is touched on the window's thread, and what is gone is named."""
 
-import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,6 @@ from PySide6.QtWidgets import QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.document import ArraySource, LabelsLayer, PointsLayer, plain
-from empanada_desktop.document.session import sessions_folder
 from empanada_desktop.gui.main_window import MainWindow
 
 LONG = 60_000
@@ -167,13 +165,12 @@ def test_a_full_disk_is_said_and_everything_stays(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(plain, "write_voxels", full)
-    window.workspace.session.keep()
-    until(qtbot, window.bar.isVisible)
+    with monkeypatch.context() as patch:
+        patch.setattr(plain, "write_voxels", full)
+        window.workspace.session.keep()
+        until(qtbot, window.bar.isVisible)
     assert "No space left" in window.bar.text()
     assert "still open" in window.bar.text()
     assert labels in window.workspace.document.layers
-    monkeypatch.undo()
     window.workspace.session.keep()
     until(qtbot, lambda: any("kept" in text for text in window.status.texts()))
-    shutil.rmtree(sessions_folder())

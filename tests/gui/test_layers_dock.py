@@ -203,12 +203,12 @@ def test_a_disk_that_fills_up_leaves_the_earlier_result(
         reads.append(1)
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr("empanada_desktop.io.ome_zarr.ResultStore.finish", full)
-    dock.person.workspace.save_labels(dock.labels, path)
-    dock.person.until(dock.window.bar.isVisible)
+    with monkeypatch.context() as patch:
+        patch.setattr("empanada_desktop.io.ome_zarr.ResultStore.finish", full)
+        dock.person.workspace.save_labels(dock.labels, path)
+        dock.person.until(dock.window.bar.isVisible)
     assert reads
     assert "No space left" in dock.window.bar.text()
-    monkeypatch.undo()
     with open_volume(path, "labels/mito") as saved:
         np.testing.assert_array_equal(saved[12], np.asarray(dock.labels.source[12:13, :, :])[0])
     assert [one.name for one in tmp_path.iterdir() if one.name.startswith("out")] == ["out.zarr"]
