@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
 TITLE = "Moving a slider of the live plane"
-SIDE, DRAGS, FIRST = 1024, 24, 4
+SIDE, DRAGS, FIRST = 1024, 24, 8
 PATIENCE = 120.0
 SETTINGS: dict[str, dict[str, object]] = {
     "plain": {},

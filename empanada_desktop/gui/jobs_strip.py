@@ -129,7 +129,7 @@ class _StripItem(QWidget):
         self._id = ""
         self._icon = IconLabel("circle-half", "accent")
         self._title = text_label(role="strong")
-        self._words = ElidedLabel(role="second")
+        self._words = text_label(role="second")
         self._bar = QProgressBar()
         self._bar.setFixedWidth(150)
         self._bar.setTextVisible(False)
@@ -149,9 +149,9 @@ class _StripItem(QWidget):
         self._icon.show_icon(*ICONS[job.state])
         self._title.setText(job.title)
         runs = job.state in ("running", "paused")
-        self._words.set_text(job.words)
-        room = self._words.fontMetrics().horizontalAdvance(job.words) + 2
-        self._words.setFixedWidth(max(20, min(room, WORDS_WIDTH)))
+        metrics = self._words.fontMetrics()
+        self._words.setText(metrics.elidedText(job.words, Qt.TextElideMode.ElideRight, WORDS_WIDTH))
+        self._words.setToolTip(job.words)
         self._bar.setVisible(runs)
         self._bar.setRange(0, job.total)
         self._bar.setValue(job.done)
