@@ -120,6 +120,9 @@ def place_in(widget: QWidget, other: QWidget) -> QRect:
 def test_one_view_with_tabs_and_four_again(window: MainWindow, workspace: Workspace, qtbot: QtBot) -> None:
     resize(window, 1060, qtbot)
     assert shown(workspace) == [True, False, False]
+    canvas = workspace.grid.canvas(Axis.XY)
+    fitting = min(canvas.width() / 72, canvas.height() / 64)
+    qtbot.waitUntil(lambda: workspace.document.view.zoom == pytest.approx(fitting))
     tabs = workspace.grid._tabs
     qtbot.mouseClick(tabs, LEFT, pos=tabs.tabRect(2).center())
     assert shown(workspace) == [False, False, True]

@@ -1,7 +1,7 @@
 """The four linked views: xy beside yz, over xz beside 3D; one crosshair, one zoom."""
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QImage, QResizeEvent, QShowEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QImage, QShowEvent
 from PySide6.QtWidgets import QTabBar, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
@@ -83,6 +83,7 @@ class ViewGrid(QWidget):
             canvas.hovered.connect(self.hovered)
             canvas.activated.connect(lambda name=axis.value: self.activate(name))
             canvas.box_drawn.connect(lambda box, axis=axis: self.box_drawn.emit(axis, box))
+            canvas.installEventFilter(self)
 
     def _follow(self, document: Document) -> None:
         for signal in (document.layer_added, document.layer_removed, document.layers_reordered):
@@ -286,10 +287,11 @@ class ViewGrid(QWidget):
         super().showEvent(event)
         QTimer.singleShot(0, self, self._fit_if_due)
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """Fit what waited for a size, and what was fitted before."""
-        super().resizeEvent(event)
-        self._fit_again()
+    def eventFilter(self, _canvas: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+        """A view has another size: fit what waited for it, and what was fitted before."""
+        if event.type() == QEvent.Type.Resize:
+            self._fit_again()
+        return False
 
     def _fit_again(self) -> None:
         """Views that show the whole volume go on doing so in their new size; a place that was zoomed to stays."""

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QHideEvent, QImage, QOffscreenSurface, QOpenGLContext, QShowEvent
+from PySide6.QtGui import (
+    QGuiApplication,
+    QHideEvent,
+    QImage,
+    QOffscreenSurface,
+    QOpenGLContext,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QLabel, QStackedWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
@@ -62,6 +70,7 @@ class VolumeView(ViewFrame):
         self._loaded.connect(self._make)
         self.fit_asked.connect(self._reset_camera)
         self._follow(document)
+        self._timers[FIRST_PAINT_MS].start()
 
     def _slots(self) -> dict[int, object]:
         return {FIRST_PAINT_MS: self._start, REST_MS: self._show_rest, REBUILD_MS: self._rebuild}
@@ -109,15 +118,22 @@ class VolumeView(ViewFrame):
             self._take_layers()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802 - Qt's name
-        """Nothing is built for nobody."""
+        """Nothing is drawn for nobody."""
         super().hideEvent(event)
-        for timer in self._timers.values():
-            timer.stop()
+        self._timers[REST_MS].stop()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """What is seen whole stays whole in another size."""
+        super().resizeEvent(event)
+        if self.gl is not None and self.document.view.camera.distance == 0:
+            QTimer.singleShot(0, self, lambda: self._show_camera(self.document.view.camera))
 
     # Building
 
     def _start(self) -> None:
-        if self._loading is not None or self._sentence.text():
+        if self._builder is None and not self._closed:
+            self._make_builder()
+        if self._loading is not None or self._sentence.text() or not self.isVisible():
             return
         if not has_opengl():
             self._sentence.setText(NO_OPENGL)
@@ -131,6 +147,15 @@ class VolumeView(ViewFrame):
 
         self._loaded.emit()
 
+    def _make_builder(self) -> None:
+        """Colours of neighbours are found without OpenGL too, and when nobody sees the surfaces."""
+        self._builder = SceneBuilder(self)
+        self._builder.built.connect(self._take_scene)
+        self._builder.coloured.connect(self._keep_neighbours_apart)
+        self._builder.wall_read.connect(self._take_wall)
+        self._builder.progressed.connect(self._tell_progress)
+        self._timers[REBUILD_MS].start()
+
     def _make(self) -> None:
         from empanada_desktop.gui.viewer.gl_scene import SceneView, is_software
 
@@ -139,21 +164,17 @@ class VolumeView(ViewFrame):
         self.gl = SceneView()
         self.gl.picked.connect(self._take_pick)
         self.gl.camera_moved.connect(self._take_camera)
-        self._builder = SceneBuilder(self)
-        if not is_software():
+        if self._builder is not None and not is_software():
             self._builder.most_faces *= FACES_WITH_GRAPHICS_CARD
-        self._builder.built.connect(self._take_scene)
-        self._builder.wall_read.connect(self._take_wall)
-        self._builder.progressed.connect(self._tell_progress)
         self._stack.addWidget(self.gl)
         self._stack.setCurrentWidget(self.gl)
         self._take_layers()
 
     def _take_layers(self, layer: Layer | None = None, names: object = frozenset()) -> None:
         """Show other layers; only what the change touches is built again."""
-        if self.gl is None or not self.isVisible():
+        if self._builder is None:
             return
-        if (self.document.shape, self.document.spacing) != (self._shape, self._spacing):
+        if self.gl is not None and (self.document.shape, self.document.spacing) != (self._shape, self._spacing):
             self._take_volume()
         looks = frozenset(("opacity", "colour_table", "shows_selected_only", "style", "title", "locked"))
         if isinstance(layer, LabelsLayer) and isinstance(names, frozenset) and names and names <= looks:
@@ -190,16 +211,14 @@ class VolumeView(ViewFrame):
         self._scene = scene
         if self.gl is not None:
             self.gl.set_scene(scene)
-            self._keep_neighbours_apart()
             self._colour()
             self._tell()
 
-    def _keep_neighbours_apart(self) -> None:
+    def _keep_neighbours_apart(self, layer_id: str, table: NDArray[np.uint8]) -> None:
         """Give objects that came since the last time a colour that their neighbours do not have."""
-        for place, layer in self._layers_shown().items():
-            table = self._scene.tables[place]
-            if table is not None and not np.array_equal(table, layer.colour_table):
-                self.document.change_layer(layer, colour_table=table)
+        layer = next((one for one in self.document.of_kind(LabelsLayer) if one.id == layer_id), None)
+        if layer is not None and not np.array_equal(table, layer.colour_table):
+            self.document.change_layer(layer, colour_table=table)
 
     def _colour(self, *_what: object) -> None:
         """Colour what is there: labels' colours, selected ones brighter, hidden ones not at all."""
