@@ -1,15 +1,19 @@
 """segment-plane in tiles: what it writes is what the tiles give at once, confined or not, and nothing else is left."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from numpy.typing import NDArray
 
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.engine.device import memory_guard
 from empanada_desktop.engine.plane import labels_from
+from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 from empanada_desktop.io.volumes import VolumeRef, open_volume
 from empanada_desktop.io.weights import find_weights
 from empanada_desktop.tasks import segment_plane, segment_volume
@@ -23,13 +27,13 @@ PARAMS = PlaneParams(use_gpu=False, threads=1, tile_size=128, backend="torch", f
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four planes of the sample, and labels in them: 7 a disc in planes 1 and 2."""
+    """Three planes of the sample, and labels in them: 7 a disc in plane 1."""
     folder = tmp_path_factory.mktemp("large")
     with open_volume(sample_path()) as sample:
-        voxels = np.asarray(sample[98:102])
+        voxels = np.asarray(sample[98:101])
     labels = np.zeros(voxels.shape, np.uint16)
     rows, columns = np.indices(labels.shape[1:])
-    labels[1:3, (rows - 80) ** 2 + (columns - 130) ** 2 < 20**2] = 7
+    labels[1:2, (rows - 80) ** 2 + (columns - 130) ** 2 < 20**2] = 7
     tifffile.imwrite(folder / "image.tif", voxels, photometric="minisblack")
     tifffile.imwrite(folder / "labels.tif", labels, photometric="minisblack")
     return folder
@@ -96,3 +100,29 @@ def test_live_planes_and_volumes_take_tiles_too(folder: Path) -> None:
         with open_volume(out) as volume:
             results.append(volume[...] > 0)
     assert 0.97 < (results[0] == results[1]).mean() < 1
+
+
+@pytest.mark.parametrize("volume", [False, True])
+def test_a_job_that_shows_less_at_once_for_lack_of_memory_says_so(
+    folder: Path, volume: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Predictor.predict_many
+
+    def with_little_memory(self: Predictor, planes: Sequence[NDArray[np.float32]], *rest: int) -> list[PlaneOutputs]:
+        with memory_guard("Buy another one."):
+            if sum(plane.size for plane in planes) > 300 * 300:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return original(self, planes, *rest)
+
+    monkeypatch.setattr(Predictor, "predict_many", with_little_memory)
+    tifffile.imwrite(folder / "wide.tif", np.tile(tifffile.imread(folder / "image.tif")[:2], (1, 2, 2)))
+    task = segment_volume if volume else segment_plane
+    out = folder / ("less.zarr" if volume else "less.tif")
+    params = {"use_gpu": False, "threads": 1, "backend": "torch", "tile_size": 0 if volume else 384}
+    inputs = task.Inputs.checked({"volume": str(folder / "wide.tif"), "out": str(out)})
+    result = task.run(inputs, task.Params.checked(params), QuietContext())  # type: ignore[arg-type]
+    assert [note for note in result.notes if "too little memory" in note] == [
+        "The graphics card had too little memory: the network sees tiles of 256 pixels from there on."
+    ]
+    with open_volume(out) as labels:
+        assert labels[...].any()
