@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 
 from empanada_desktop.core.advice import PlaneLook, compare_planes
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.hints import Hint, sharpest_plane
 from empanada_desktop.core.picture import outlined_plane
 from empanada_desktop.core.scales import ScaleLook, look_at_scales, suggested_scale, verdict
 from empanada_desktop.errors import AppError
@@ -136,6 +137,11 @@ class ScaleFinder(_Finders):
         suggested = suggested_scale(looks)
         for place, factor in enumerate(FACTORS):
             self.strip.cards[place].show_card(self._card(factor, looks, suggested))
+        if suggested is not None:
+            words = f"The scale finder suggests {suggested}: it agrees best with its neighbours."
+            hint = Hint("image_downsampling", words, suggested, f"Take {suggested}")
+            for panel in (self._workspace.form.plane, self._workspace.form.volume):
+                panel.propose(hint)
 
     def _card(self, factor: int, looks: dict[int, ScaleLook], suggested: int | None) -> Card:
         look = looks[factor]
@@ -172,6 +178,14 @@ class PlaneFinder(_Finders):
         self.strip.words.setText("the planes through the crosshair, the same settings")
         return {f"plane {axis}": (LivePlane(plane.ref, axis, crosshair[axis.normal]), self._params) for axis in Axis}
 
+    def _propose(self, best: str, alike: bool, found: bool) -> None:
+        """Offer what follows for the volume; planes through stretched voxels never speak for ortho-plane."""
+        form = self._workspace.form.volume
+        if alike and sharpest_plane(self._workspace.document.spacing) is None:
+            form.propose(Hint("ortho_plane", "The three planes look alike: all three together find more.", True))
+        elif found and not alike:
+            form.propose(Hint("inference_plane", f"The plane finder does best in {best}.", best, f"Take {best}"))
+
     def _looks(self) -> dict[str, PlaneLook]:
         looks = {}
         for name, grouping in self._groupings.items():
@@ -185,6 +199,7 @@ class PlaneFinder(_Finders):
         looks = self._looks()
         best, words, alike = compare_planes(looks)
         self.strip.words.setText(words)
+        self._propose(best, alike, found=any(look.objects for look in looks.values()))
         in_use = self._workspace.form.volume.form.values()["inference_plane"]
         for place, axis in enumerate(Axis):
             look = looks[axis.value]

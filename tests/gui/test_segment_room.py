@@ -146,6 +146,38 @@ def test_boxes_drawn_in_two_views_propose_the_smallest_object(person: Person, cr
     assert not person.workspace.form.volume.bar.isVisible()
 
 
+def test_what_stands_in_the_way_carries_its_remedy(
+    person: Person, crop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 64.0
+    monkeypatch.setattr("empanada_desktop.gui.panels.volume_panel.memory_gigabytes", lambda: (64.0, free))
+    open_file(person, crop)
+    volume_form(person)
+    panel = person.workspace.form.volume
+    names = [check.name for check in panel.preflight.checks]
+    assert names[:5] == ["Voxel size", "Memory", "Disk", "Time", "Result"]
+    assert panel.start_button.isEnabled()
+
+    free = 0.5
+    person.type_into(panel.out, str(crop))
+    assert [check.name for check in panel.preflight.checks if check.state == "error"] == ["Memory", "Result"]
+    assert not panel.start_button.isEnabled()
+    assert panel.reason.text() == "Available when this is mended: memory."
+    with person.choosing(tmp_path / "elsewhere.zarr"):
+        person.click(person.button("Choose another", within=panel))
+    free = 64.0
+    person.click(person.button("Look again", within=panel))
+    assert panel.start_button.isEnabled()
+
+    # A plane too large for the memory that is left is offered in tiles.
+    free = 1.5
+    panel.show_volume("large", (4, 4096, 4096), person.workspace.document.spacing, tmp_path / "large.zarr")
+    assert not panel.start_button.isEnabled()
+    person.click(person.button("Use tiles of 1024", within=panel))
+    assert panel.form.values()["tile_size"] == 1024
+    assert panel.start_button.isEnabled()
+
+
 def test_the_confidence_map_goes_along_with_the_plane(person: Person, crop: Path, weights_file: Path) -> None:
     open_file(person, crop)
     rows = plane_form(person, weights_file)
@@ -171,6 +203,17 @@ def test_the_confidence_map_goes_along_with_the_plane(person: Person, crop: Path
     assert not map_desk.is_shown
     assert not panel.map.isChecked()
     assert person.workspace.document.view.maximised is None
+
+    # The planes through the crosshair side by side; a click takes one, and what follows is offered.
+    person.menu("Segment", "Plane finder")
+    finder = person.workspace.live.planes
+    assert finder is not None
+    person.until(lambda: finder.is_complete)
+    person.click(finder.strip.cards[1].button)
+    rows = volume_form(person)
+    assert person.workspace.form.volume.form.values()["inference_plane"] == "xz"
+    offered = [name for name in ("ortho_plane", "inference_plane") if rows[name].apply.isVisible()]
+    assert offered or "xz does better" in finder.strip.words.text()
 
 
 def line_of(person: Person) -> NDArray[np.uint32]:
