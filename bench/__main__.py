@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         metavar="PATH",
         help="measure against a checkout of the reference: folders that hold its packages",
     )
-    parser.add_argument("--part", help="with --reference: network, grouping, matching or whole; all when left out")
+    parser.add_argument("--part", help="with --reference: grouping, matching, network-bifpn …; all when left out")
     options = parser.parse_args(arguments)
     if options.reference:
         return _measure_against(options.reference, options.part)

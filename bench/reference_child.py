@@ -177,10 +177,14 @@ class Reference:
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
     """Processor seconds of this process and of those that it started and awaited."""
-    before = os.times()
+    before = _processor_seconds()
     result = work()
-    after = os.times()
-    return sum(after[:4]) - sum(before[:4]), result
+    return _processor_seconds() - before, result
+
+
+def _processor_seconds() -> float:
+    ended = os.times()
+    return time.process_time() + ended.children_user + ended.children_system
 
 
 def _count(plane: Any) -> int:  # noqa: ANN401

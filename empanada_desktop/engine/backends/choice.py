@@ -1,5 +1,6 @@
 """Which back end runs a network on the processor: the wish, or the faster one, measured once and remembered."""
 
+import os
 import platform
 import time
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ TOLERANCE = 1e-4  # of the largest value of a map
 TIMED_SIDE = 256
 REPEATS = 3
 TORCH, OPENVINO, AUTO = "torch", "openvino", "auto"
+DEFAULT_VARIABLE = "EMPANADA_DESKTOP_BACKEND"  # what auto means on a machine that somebody has set up
 
 
 @dataclass
@@ -70,9 +72,11 @@ def choose_backend(
 ) -> tuple[Backend, list[str]]:
     """Choose what runs a network on the processor; returns it and notes for the user.
 
-    The network's batch norms are folded in place. wish: auto, torch or openvino. SettingsError when openvino is wished
-    for and cannot run here.
+    The network's batch norms are folded in place. wish: auto, torch or openvino; auto can be decided beforehand by the
+    variable EMPANADA_DESKTOP_BACKEND. SettingsError when openvino is wished for and cannot run here.
     """
+    if wish == AUTO:
+        wish = os.environ.get(DEFAULT_VARIABLE, AUTO)
     fuse_batch_norms(network)
     choice = ProcessorChoice(network, sha256, threads, may_prepare)
     if wish == TORCH or (wish == AUTO and not openvino_runtime.version()):

@@ -140,3 +140,14 @@ def test_mangled_measurements_are_measured_anew(content: str, home: Path) -> Non
     speeds.write("k", {"torch": 1.0, "openvino": 0.5})
     assert speeds.read("k") == {"torch": 1.0, "openvino": 0.5}
     assert json.loads((exports_folder() / "speeds.json").read_text())["k"]["openvino"] == 0.5
+
+
+def test_auto_can_be_decided_for_a_machine(
+    small_network: Make, conversions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(choice.DEFAULT_VARIABLE, "torch")
+    assert choose_backend(small_network(), SHA, "auto", 1)[0].title.startswith("torch")
+    assert conversions == []
+    monkeypatch.setenv(choice.DEFAULT_VARIABLE, "openvino")
+    assert choose_backend(small_network("PanopticDeepLab"), SHA, "auto", 1)[0].title.startswith("openvino")
+    assert choose_backend(small_network(), SHA, "torch", 1)[0].title.startswith("torch")
