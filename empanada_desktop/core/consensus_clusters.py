@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 Indices = NDArray[np.int64]
+Key = tuple[int, int, int, int, list[tuple[int, int]]]
 
 MIN_IOU = 0.01  # two clusters, or two results, that overlap more than this
 MIN_OVERLAP = 100  # or in more voxels than this belong together
@@ -76,7 +77,8 @@ def find_clusters(detections: Detections, pairs: Pairs, iou_threshold: float, mi
     cluster_of = np.where(detections.is_thing, cluster_of, count + detections.classes)
     _, cluster_of = np.unique(cluster_of, return_inverse=True)
     edges = _cluster_edges(cluster_of, pairs, iou)
-    clusters = _ClusterMerger(cluster_of, edges, detections).merge()
+    members = np.split(np.argsort(cluster_of, kind="stable"), np.cumsum(np.bincount(cluster_of))[:-1])
+    clusters = _ClusterMerger(members if count else [], edges, detections).merge()
     is_stuff = ~detections.is_thing
     return [cluster for cluster in clusters if len(cluster) >= min_detections or is_stuff[cluster[0]]]
 
@@ -101,17 +103,28 @@ class _Cluster:
 
     __slots__ = ("box", "members", "neighbours", "version", "voxels")
 
-    def __init__(self) -> None:
-        self.members: set[int] = set()
-        self.voxels = 0
-        self.box: tuple[tuple[int, int], ...] = ((1 << 62, 0),) * 3
+    def __init__(self, members: list[int], voxels: int, box: list[int]) -> None:
+        self.members = set(members)
+        self.voxels = voxels
+        self.box = box
         self.neighbours: set[int] = set()
         self.version = 0
 
-    def key(self) -> tuple[object, ...]:
-        """What decides who goes first, lowest first: many neighbours, many detections, few voxels, near the origin."""
-        corner = sum(start for start, _ in self.box)
-        return (-len(self.neighbours), -len(self.members), self.voxels, corner, tuple(sorted(self.box)))
+    def key(self) -> Key:
+        """What decides who goes first, lowest first: many neighbours, many detections, few voxels, near the origin.
+
+        Of those that are alike in the first two the large wait: they are more likely several objects taken for one.
+        """
+        z, y, x, end_z, end_y, end_x = self.box
+        sides = sorted(((z, end_z), (y, end_y), (x, end_x)))
+        return (-len(self.neighbours), -len(self.members), self.voxels, z + y + x, sides)
+
+    def absorb(self, other: "_Cluster", voxels: list[int]) -> None:
+        """Take in the detections of another cluster; `voxels` are those of each detection."""
+        new = other.members - self.members
+        self.voxels += sum(voxels[detection] for detection in new)
+        self.members |= new
+        self.box = [*map(min, self.box[:3], other.box[:3]), *map(max, self.box[3:], other.box[3:])]
 
 
 class _ClusterMerger:
@@ -122,16 +135,20 @@ class _ClusterMerger:
     together becomes one, what they give is given together.
     """
 
-    def __init__(self, cluster_of: Indices, edges: Indices, detections: Detections) -> None:
+    def __init__(self, members: list[Indices], edges: Indices, detections: Detections) -> None:
+        """Take the detections of clusters 0..n - 1 and the pairs of clusters (m, 2) that touch."""
         self._voxels: list[int] = detections.voxels.tolist()
-        self._boxes: list[list[int]] = detections.boxes.tolist()
-        self._clusters = {number: _Cluster() for number in range(int(cluster_of.max(initial=-1)) + 1)}
-        for detection, number in enumerate(cluster_of.tolist()):
-            self._absorb(number, (detection,))
+        self._alone = [members[number] for number in np.setdiff1d(np.arange(len(members)), edges).tolist()]
+        self._clusters: dict[int, _Cluster] = {}
+        for number in np.unique(edges).tolist():
+            boxes = detections.boxes[members[number]]
+            box = [*boxes[:, :3].min(axis=0).tolist(), *boxes[:, 3:].max(axis=0).tolist()]
+            own = members[number].tolist()
+            self._clusters[number] = _Cluster(own, sum(self._voxels[detection] for detection in own), box)
         for first, second in edges.tolist():
             self._clusters[first].neighbours.add(second)
             self._clusters[second].neighbours.add(first)
-        self._queue: list[tuple[tuple[object, ...], int, int]] = []
+        self._queue: list[tuple[Key, int, int]] = []
         self._enqueue(self._clusters)
 
     def merge(self) -> list[Indices]:
@@ -143,7 +160,8 @@ class _ClusterMerger:
                 self._enqueue(tied - pulling)
             else:
                 self._push(tied)
-        return [np.array(sorted(cluster.members), np.int64) for cluster in self._clusters.values()]
+        merged = (np.array(sorted(cluster.members), np.int64) for cluster in self._clusters.values())
+        return [*self._alone, *merged]
 
     def _enqueue(self, numbers: Iterable[int]) -> None:
         for number in numbers:
@@ -155,7 +173,7 @@ class _ClusterMerger:
     def _pop_tied(self) -> set[int]:
         """Take all clusters of the lowest key out of the queue."""
         tied: set[int] = set()
-        lowest: tuple[object, ...] | None = None
+        lowest: Key | None = None
         while self._queue and (lowest is None or self._queue[0][0] == lowest):
             key, number, version = heapq.heappop(self._queue)
             cluster = self._clusters.get(number)
@@ -194,7 +212,7 @@ class _ClusterMerger:
         touched = {kept}
         for number in group - {kept}:
             cluster = self._clusters.pop(number)
-            self._absorb(kept, cluster.members)
+            self._clusters[kept].absorb(cluster, self._voxels)
             for neighbour in cluster.neighbours - group:
                 self._clusters[neighbour].neighbours.discard(number)
                 self._clusters[neighbour].neighbours.add(kept)
@@ -209,14 +227,13 @@ class _ClusterMerger:
         while left:
             group = self._group_within(left.pop(), pushing)
             left -= group
-            content = set().union(*(self._clusters[number].members for number in group))
-            touched = set().union(*(self._clusters[number].neighbours for number in group)) - group
-            for number in touched:
-                self._absorb(number, content)
+            giving = [self._clusters.pop(number) for number in group]
+            taking = set().union(*(cluster.neighbours for cluster in giving)) - group
+            for number in taking:
+                for cluster in giving:
+                    self._clusters[number].absorb(cluster, self._voxels)
                 self._clusters[number].neighbours -= group
-            for number in group:
-                del self._clusters[number]
-            self._enqueue(touched)
+            self._enqueue(taking)
 
     def _group_within(self, start: int, allowed: set[int]) -> set[int]:
         """Return what hangs together with `start` within the allowed clusters."""
@@ -226,16 +243,3 @@ class _ClusterMerger:
             reached |= found
             waiting.extend(found)
         return reached
-
-    def _absorb(self, number: int, detections: Iterable[int]) -> None:
-        cluster = self._clusters[number]
-        for detection in detections:
-            if detection not in cluster.members:
-                cluster.members.add(detection)
-                cluster.voxels += self._voxels[detection]
-                cluster.box = _around(cluster.box, self._boxes[detection])
-
-
-def _around(box: tuple[tuple[int, int], ...], other: list[int]) -> tuple[tuple[int, int], ...]:
-    """Return the box (start, stop of z, y, x) around a box and another one (start z y x, stop z y x)."""
-    return tuple((min(low, other[axis]), max(high, other[axis + 3])) for axis, (low, high) in enumerate(box))

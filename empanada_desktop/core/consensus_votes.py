@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from empanada_desktop.core.consensus_clusters import MIN_IOU, MIN_OVERLAP, Detections, Pairs, components
+from empanada_desktop.core.overlap import EMPTY, double_slots, find_slot
 
 Indices = NDArray[np.int64]
 
@@ -90,9 +91,9 @@ def _claims(
 
 @njit(cache=True, nogil=True)
 def _meetings(rows: Indices, voxels: Indices, groups: Indices, classes: Indices) -> tuple[Indices, Indices]:
-    """Return pairs (n, 2) of clusters of one class but different groups that claim one triple, and its voxels."""
-    pairs = np.empty((1024, 2), np.int64)
-    shared = np.empty(1024, np.int64)
+    """Return the pairs (n, 2) of clusters of one class but different groups that meet in triples, and their voxels."""
+    keys = np.full(1024, EMPTY, np.uint64)
+    counts = np.zeros(1024, np.int64)
     used = 0
     for index in range(len(rows)):
         other = index + 1
@@ -101,15 +102,19 @@ def _meetings(rows: Indices, voxels: Indices, groups: Indices, classes: Indices)
             other += 1
             if groups[a] == groups[b] or classes[a] != classes[b]:
                 continue
-            if used == len(pairs):
-                grown = np.empty((2 * used, 2), np.int64)
-                grown[:used] = pairs
-                pairs = grown
-                shared = np.concatenate((shared, np.empty(used, np.int64)))
-            pairs[used, 0], pairs[used, 1] = min(a, b), max(a, b)
-            shared[used] = voxels[rows[index, 0]]
-            used += 1
-    return pairs[:used], shared[:used]
+            key = (np.uint64(min(a, b)) << np.uint64(32)) | np.uint64(max(a, b))
+            slot = find_slot(keys, key)
+            if keys[slot] == EMPTY:
+                keys[slot] = key
+                used += 1
+            counts[slot] += voxels[rows[index, 0]]
+            if 2 * used > keys.size:
+                keys, counts = double_slots(keys, counts)
+    filled = keys != EMPTY
+    pairs = np.empty((used, 2), np.int64)
+    pairs[:, 0] = keys[filled] >> np.uint64(32)
+    pairs[:, 1] = keys[filled] & np.uint64(0xFFFFFFFF)
+    return pairs, counts[filled]
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,5 @@ def _certain_links(
 
 def _overlapping(meetings: Indices, shared: Indices, sizes: Indices) -> Indices:
     """Return the pairs (n, 2) of clusters whose results overlap too much to be two."""
-    distinct, index = np.unique(meetings, axis=0, return_inverse=True)
-    shared = np.bincount(index, shared, len(distinct)).astype(np.int64)
-    iou = shared / (sizes[distinct[:, 0]] + sizes[distinct[:, 1]] - shared)
-    return distinct[(iou > MIN_IOU) | (shared > MIN_OVERLAP)]
+    iou = shared / (sizes[meetings[:, 0]] + sizes[meetings[:, 1]] - shared)
+    return meetings[(iou > MIN_IOU) | (shared > MIN_OVERLAP)]

@@ -51,7 +51,7 @@ def _sum_by(ids: Ids, voxels: Counts) -> tuple[Ids, Counts]:
 
 
 @njit(cache=True, nogil=True)
-def _slot(keys: NDArray[np.uint64], key: np.uint64) -> int:
+def find_slot(keys: NDArray[np.uint64], key: np.uint64) -> int:
     """Return where `key` stands, or where it belongs, in an open hash table of 2^n slots."""
     mask = np.uint64(keys.size - 1)
     slot = ((key * HASH_FACTOR) >> np.uint64(32)) & mask
@@ -61,13 +61,13 @@ def _slot(keys: NDArray[np.uint64], key: np.uint64) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _rehash(keys: NDArray[np.uint64], counts: Counts) -> tuple[NDArray[np.uint64], Counts]:
+def double_slots(keys: NDArray[np.uint64], counts: Counts) -> tuple[NDArray[np.uint64], Counts]:
     """Return the table in twice the slots."""
     new_keys = np.full(2 * keys.size, EMPTY, np.uint64)
     new_counts = np.zeros(2 * keys.size, np.int64)
     for old in range(keys.size):
         if keys[old] != EMPTY:
-            slot = _slot(new_keys, keys[old])
+            slot = find_slot(new_keys, keys[old])
             new_keys[slot] = keys[old]
             new_counts[slot] = counts[old]
     return new_keys, new_counts
@@ -88,13 +88,13 @@ def _count_pairs(first: Ids, second: Ids) -> tuple[NDArray[np.uint64], Counts]:
         if a == 0 and b == 0:
             continue
         key = (np.uint64(a) << np.uint64(32)) | np.uint64(b)
-        slot = _slot(keys, key)
+        slot = find_slot(keys, key)
         if keys[slot] == EMPTY:
             keys[slot] = key
             used += 1
         counts[slot] += position - start
         if 2 * used > keys.size:
-            keys, counts = _rehash(keys, counts)
+            keys, counts = double_slots(keys, counts)
     filled = keys != EMPTY
     return keys[filled], counts[filled]
 
