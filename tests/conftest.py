@@ -1,6 +1,46 @@
-"""What holds for all tests."""
+"""What several rooms' tests need: tiny weights and a tiny volume."""
 
-import os
+import numpy as np
+import pytest
+import tifffile
 
 # Which back end is faster is measured once for a user's folder, and most tests have a new one. Processes inherit this.
 os.environ["EMPANADA_DESKTOP_BACKEND"] = "torch"
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Weights of a very small network with random numbers: the objects mean nothing, the way to them is real."""
+    import torch
+
+    from empanada_desktop.engine.export import save_weights
+    from empanada_desktop.engine.networks import build_network
+    from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
+
+    torch.manual_seed(0)
+    config = NetworkConfig(encoder="resnet18", encoder_channels=8, decoder_channels=8, aspp_channels=8)
+    descriptor = WeightsDescriptor(
+        name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
+    )
+    network = build_network(config).train()
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv1d | torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight)
+        elif isinstance(part, torch.nn.BatchNorm2d):
+            part.momentum = None
+    with torch.no_grad():
+        network(torch.randn(4, 1, 64, 64))
+    weights = save_weights(network.eval(), descriptor, tmp_path_factory.mktemp("weights"))
+    return str(weights.file.with_suffix(".yaml"))
+
+
+@pytest.fixture(scope="session")
+def tiny_volume(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A crop of the sample: 10 planes of 48 × 56."""
+    from empanada_desktop.io.volumes import open_volume
+    from empanada_desktop.tasks.demo import sample_path
+
+    path = tmp_path_factory.mktemp("volume") / "tiny.tif"
+    with open_volume(sample_path()) as sample:
+        tifffile.imwrite(path, np.asarray(sample[0:10, 0:48, 0:56]), imagej=True, metadata={"axes": "ZYX"})
+    return str(path)

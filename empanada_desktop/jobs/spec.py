@@ -52,7 +52,7 @@ class JobSpec:
         """The job as YAML."""
         values = {
             "task": self.task,
-            "params": self.params.model_dump(mode="json"),
+            "params": self.params.to_plain(),
             "inputs": self.inputs.model_dump(mode="json"),
         }
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

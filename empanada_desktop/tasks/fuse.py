@@ -42,9 +42,17 @@ def _field(name: str) -> tuple[Any, Any]:
     return field.annotation, field
 
 
+class _Changes(TaskParams):
+    """Parameters of which only those that were given say anything."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the values that were given."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+
 Params: type[TaskParams] = create_model(
     "Params",
-    __base__=TaskParams,
+    __base__=_Changes,
     __module__=__name__,
     __doc__="What can be changed of a result afterwards; what is not given stays as it is.",
     **{name: _field(name) for name in CHANGEABLE},  # type: ignore[call-overload]
@@ -71,7 +79,7 @@ def run(inputs: Inputs, params: TaskParams, context: JobContext) -> Segmentation
     started = time.perf_counter()
     check_apart(inputs.out, inputs.result)
     before = FinishedResult.open(inputs.result)
-    values = StackParams.checked({**before.header.recipe["params"], **params.model_dump(exclude_unset=True)})
+    values = StackParams.checked({**before.header.recipe["params"], **params.to_plain()})
     recipe = _recipe(before, values, inputs)
     classes = Classes.from_facts(before.header.recipe["facts"])
     stacks = _stacks(before, values)

@@ -28,6 +28,10 @@ class TaskModel(BaseModel):
 class TaskParams(TaskModel):
     """The parameters of a task: what a recipe keeps and what can be run again on other data."""
 
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values that JSON and YAML can hold, and that `checked` makes the same parameters from."""
+        return self.model_dump(mode="json")
+
 
 class TaskInputs(TaskModel):
     """What a task reads and writes: paths and the like, which change from run to run."""

@@ -19,6 +19,7 @@ from empanada_desktop.document.results import open_labels
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError, VolumeError
 from empanada_desktop.io.ome_zarr import is_complete, read_recipe
 from empanada_desktop.io.volumes import list_datasets, open_volume
+from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.tasks import fuse, segment_volume
 from empanada_desktop.tasks.demo import sample_path
 from empanada_desktop.tasks.inference import SegmentationResult
@@ -165,7 +166,8 @@ def test_fuse_on_the_command_line(result: Path, tmp_path: Path, capsys: pytest.C
 
 def test_a_fuse_job_runs_from_a_file(result: Path, tmp_path: Path) -> None:
     job = {"task": "fuse", "params": {"min_size": 60}, "inputs": {"result": str(result), "out": "nowhere.zarr"}}
-    (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
+    JobSpec.from_plain(job).write(tmp_path / "job.yaml")
+    assert yaml.safe_load((tmp_path / "job.yaml").read_text())["params"] == {"min_size": 60}
     assert main(["run", str(tmp_path / "job.yaml"), "--out", str(tmp_path / "fused.zarr")]) == 0
     assert read_recipe(tmp_path / "fused.zarr")["params"]["min_size"] == 60
 
