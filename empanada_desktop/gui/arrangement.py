@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractSpinBox, QLabel, QToolBar, QToolButton, QWidget
+from PySide6.QtWidgets import QToolBar, QToolButton
 
 from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.theme import theme
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 LEFT_STAYS_FROM, WIDE_FORM_FROM, FOUR_VIEWS_FROM = 1440, 1280, 1100
 WIDE_FORM, NARROW_FORM = 376, 320
-NARROW_NAME, LONGEST_NAME = 100, 220
 TABS_WIDTH, TAB_LENGTH = 40, 96
 
 
@@ -110,25 +109,7 @@ class Arrangement(QObject):
             self._wide_form = dock.width()
         least, wanted = (WIDE_FORM, self._wide_form) if self._room.is_wide else (NARROW_FORM, NARROW_FORM)
         dock.widget().setMinimumWidth(least)
-        _tighten(dock.widget(), not self._room.is_wide)
         self._window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
-
-
-def _tighten(form: QWidget, is_narrow: bool) -> None:
-    """Give the names in a form less room, on two lines where they need it, so that its fields fit."""
-    from empanada_desktop.gui.controls import Segmented
-    from empanada_desktop.gui.params_form import LABEL_WIDTH, FieldRow
-
-    names = [label for label in form.findChildren(QLabel) if label.minimumWidth() in (LABEL_WIDTH, NARROW_NAME)]
-    for label in names:
-        label.setWordWrap(is_narrow)
-        label.setMinimumWidth(NARROW_NAME if is_narrow else LABEL_WIDTH)
-        fixed = isinstance(label.parentWidget(), FieldRow) and not is_narrow
-        label.setMaximumWidth(LONGEST_NAME if fixed else label.minimumWidth())
-    for wide, narrow, kind in ((96, 84, QAbstractSpinBox), (184, 180, Segmented)):
-        for field in form.findChildren(kind):
-            if field.minimumWidth() == field.maximumWidth() and field.width() in (wide, narrow):
-                field.setFixedWidth(narrow if is_narrow else wide)
 
 
 class SideTabs(QToolBar):

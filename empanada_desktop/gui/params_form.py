@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -35,7 +35,7 @@ from empanada_desktop.gui.controls import (
 from empanada_desktop.tasks.params import TaskParams
 
 LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 159, 116, 30, 20
-NARROW = 345
+NARROW, NARROWEST = 345, 290
 LABEL_NAME = "field name"
 SLIDER_STEPS, SEGMENTS = 100, 3
 SECTIONS = ("Input", "Objects", "Across planes", "Clean up", "Output", "Computer")
@@ -305,6 +305,10 @@ class ParamsForm(QWidget):
         if not self._quiet:
             self._mark()
             self.changed.emit(name)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """As narrow as the dock: what it holds gives way."""
+        return QSize(NARROWEST, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """In a narrow dock names take less room, in two lines if need be."""
