@@ -32,8 +32,7 @@ class Scene:
     """The surfaces of the objects of some layers. vertices: (n, 3) z y x in voxels of level 0; objects in order.
 
     Object i has the id ids[i] in the layer layer_ids[layer_of[i]]; it owns the vertices from vertex_ends[i - 1] to
-    vertex_ends[i], and faces likewise. tables: for each layer, colour places by id that keep neighbours apart, None
-    where there are too many objects to compare.
+    vertex_ends[i], and faces likewise.
     """
 
     layer_ids: tuple[str, ...] = ()
@@ -44,7 +43,6 @@ class Scene:
     faces: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 3), np.int32))
     vertex_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     face_ends: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    tables: "tuple[NDArray[np.uint8] | None, ...]" = ()
 
     def object_of_face(self, face: int) -> int:
         """The place in `ids` of the object that a face belongs to."""
@@ -90,6 +88,8 @@ class SceneBuilder(QObject):
     """A Scene."""
     wall_read = Signal(object, int, object)
     """An Axis, a plane's index, and its picture: (rows, columns) uint8 in 0..255, rows × columns as Axis.in_plane."""
+    coloured = Signal(str, object)
+    """The id of a layer, and colour places by label id that keep its neighbouring objects apart."""
     progressed = Signal(int, int)
     """Objects done, and of how many."""
 
@@ -104,10 +104,10 @@ class SceneBuilder(QObject):
         self._thread = threading.Thread(target=self._run, name="surfaces", daemon=True)
         self._thread.start()
 
-    def build(self, layers: Sequence[LabelsLayer]) -> None:
-        """Mesh all objects of some layers; of none it is an empty scene."""
+    def build(self, layers: Sequence[LabelsLayer], with_surfaces: bool = True) -> None:
+        """Find colours for all objects of some layers, and mesh them; of none it is an empty scene."""
         wishes = [_Wish(one.source, one.id, one.seed, one.colour_table, one.spacing) for one in layers]
-        self._put("scene", lambda: self._build(wishes))
+        self._put("scene", lambda: self._build(wishes) if with_surfaces else self._find_colours(wishes))
 
     def read_wall(self, place: object, layer: ImageLayer, axis: Axis, index: int) -> None:
         """Read a plane, thinned to at most WALL_SIDE samples a side; `place` says which older wish this replaces."""
@@ -159,10 +159,23 @@ class SceneBuilder(QObject):
             part = self._parts.get(wish.layer_id)
             if part is None or not part.serves(wish, most):
                 self._parts[wish.layer_id] = self._part(wish, most)
-        scene = _joined([(wish, self._parts[wish.layer_id]) for wish in wishes])
+            self._tell_colours(wish, self._parts[wish.layer_id].boxes, self._parts[wish.layer_id].factor)
+        scene = _joined([self._parts[wish.layer_id] for wish in wishes], tuple(wish.layer_id for wish in wishes))
         # Compiled here, for the first click on an object must not wait for it.
         nearest_hit(np.zeros(3), np.ones(3), scene.vertices[:3], scene.faces[:0])
         self.built.emit(scene)
+
+    def _find_colours(self, wishes: list[_Wish]) -> None:
+        from empanada_desktop.core.meshes import object_boxes
+
+        for wish in wishes:
+            labels, factor = self._read(wish.source)
+            self._tell_colours(wish, object_boxes(labels), factor)
+
+    def _tell_colours(self, wish: _Wish, boxes: "ObjectBoxes", factor: NDArray[np.float32]) -> None:
+        table = _table(wish, boxes, factor)
+        if table is not None:
+            self.coloured.emit(wish.layer_id, table)
 
     def _part(self, wish: _Wish, most_faces: int) -> _Part:
         from empanada_desktop.core.meshes import object_boxes
@@ -250,12 +263,10 @@ def _table(wish: _Wish, boxes: "ObjectBoxes", factor: NDArray[np.float32]) -> ND
     return neighbourly_table(boxes.ids, starts, stops, wish.seed, wish.table, wish.spacing)
 
 
-def _joined(parts: list[tuple[_Wish, _Part]]) -> Scene:
-    layer_ids = tuple(wish.layer_id for wish, _ in parts)
-    tables = tuple(_table(wish, part.boxes, part.factor) for wish, part in parts)
-    owned = [(place, part, mesh) for place, (_, part) in enumerate(parts) for mesh in part.meshes]
+def _joined(parts: list[_Part], layer_ids: tuple[str, ...]) -> Scene:
+    owned = [(place, part, mesh) for place, part in enumerate(parts) for mesh in part.meshes]
     if not owned:
-        return Scene(layer_ids, tables=tables)
+        return Scene(layer_ids)
     meshes = [mesh for _, _, mesh in owned]
     vertex_ends = np.cumsum([len(mesh.vertices) for mesh in meshes])
     offsets = np.concatenate([[0], vertex_ends[:-1]])
@@ -269,7 +280,6 @@ def _joined(parts: list[tuple[_Wish, _Part]]) -> Scene:
         np.concatenate(faces).astype(np.int32),
         vertex_ends,
         np.cumsum([len(mesh.faces) for mesh in meshes]),
-        tables,
     )
 
 

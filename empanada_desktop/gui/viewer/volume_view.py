@@ -194,7 +194,7 @@ class VolumeView(ViewFrame):
         self._show_rest()
 
     def _take_voxels(self, layer: Layer, _box: Box) -> None:
-        if self.gl is not None and self.isVisible() and layer in self._seen():
+        if self._builder is not None and layer in self._seen():
             self._timers[REBUILD_MS].start()
 
     def _seen(self) -> list[LabelsLayer]:
@@ -204,7 +204,7 @@ class VolumeView(ViewFrame):
     def _rebuild(self) -> None:
         if self._builder is not None:
             self._asked.clear()
-            self._builder.build(self._seen())
+            self._builder.build(self._seen(), with_surfaces=self.gl is not None and self.isVisible())
             self._ask_walls()
 
     def _take_scene(self, scene: Scene) -> None:
