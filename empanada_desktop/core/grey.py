@@ -59,13 +59,24 @@ def grey_range(read_plane: Callable[[int], NDArray[Any]], n_planes: int, dtype: 
     always divided by 255. Anything else: the .1 and 99.9 percentiles of the finite sampled values. The same volume
     always gives the same range, for a plane, a stack and a resumed job alike.
     """
+    return grey_range_of_bands(lambda index: [read_plane(index)], n_planes, dtype)
+
+
+def grey_range_of_bands(
+    read_bands: Callable[[int], Iterable[NDArray[Any]]],
+    n_planes: int,
+    dtype: np.dtype[Any] | type[Any],
+    plane_pixels: int | None = None,
+) -> GreyRange:
+    """As grey_range, for planes that may not fit in memory: of `plane_pixels`, in bands of rows, top to bottom."""
     dtype = np.dtype(dtype)
     if dtype == np.bool_:
         return GreyRange(0.0, 1.0, "yes or no")
     if dtype == np.uint8:
         return _bit_range(8)
-    planes = (read_plane(index) for index in sampled_planes(n_planes))
-    return _integer_range(planes) if dtype.kind in "ui" else _robust_range([_thin(plane) for plane in planes])
+    planes = (read_bands(index) for index in sampled_planes(n_planes))
+    thinned, low, high = _sample(planes, plane_pixels)
+    return _integer_range(thinned, low, high) if dtype.kind in "ui" else _robust_range(thinned)
 
 
 def sampled_planes(n_planes: int, at_most: int = SAMPLED_PLANES) -> list[int]:
@@ -77,19 +88,33 @@ def _bit_range(bits: int) -> GreyRange:
     return GreyRange(0.0, float(2**bits - 1), f"{bits} bits")
 
 
-def _integer_range(planes: Iterable[NDArray[Any]]) -> GreyRange:
-    low, high, thinned = 0, 0, []
+def _sample(
+    planes: Iterable[Iterable[NDArray[Any]]], plane_pixels: int | None
+) -> tuple[list[NDArray[np.float64]], float, float]:
+    """Return some values of every band, and the smallest and largest of all values, 0 among them."""
+    thinned, low, high = [], 0, 0
     for plane in planes:
-        low, high = min(low, int(plane.min(initial=0))), max(high, int(plane.max(initial=0)))
-        thinned.append(_thin(plane))
+        row = 0
+        for band in plane:
+            if band.dtype.kind in "ui":
+                low, high = min(low, int(band.min(initial=0))), max(high, int(band.max(initial=0)))
+            thinned.append(_thin(band, plane_pixels or band.size, row))
+            row += len(band)
+    return thinned, low, high
+
+
+def _integer_range(thinned: list[NDArray[np.float64]], low: float, high: float) -> GreyRange:
     bits = next((bits for bits in BIT_DEPTHS if high < 2**bits), None)
     return _robust_range(thinned) if low < 0 or bits is None else _bit_range(bits)
 
 
-def _thin(plane: NDArray[Any]) -> NDArray[np.float64]:
-    """Finite values of every n-th row and column, so that at most about SAMPLED_PIXELS are left; a copy."""
-    step = max(1, int(np.ceil(np.sqrt(plane.size / SAMPLED_PIXELS))))
-    values = plane[::step, ::step].astype(np.float64)
+def _thin(band: NDArray[Any], plane_pixels: int, row: int) -> NDArray[np.float64]:
+    """Finite values of every n-th row and column, so that at most about SAMPLED_PIXELS of a plane are left; a copy.
+
+    `row` is that of the plane at which the band begins.
+    """
+    step = max(1, int(np.ceil(np.sqrt(plane_pixels / SAMPLED_PIXELS))))
+    values = band[-row % step :: step, ::step].astype(np.float64)
     return np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
 
 

@@ -5,17 +5,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.core.grey import GreyRange, grey_range
+from empanada_desktop.core.grey import GreyRange, grey_range_of_bands
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.inference_params import InferenceParams, PlaneParams
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
     from empanada_desktop.engine.plane import PlaneSettings
     from empanada_desktop.engine.tiled import TiledPredictor
     from empanada_desktop.io.volumes import Volume
     from empanada_desktop.io.weights import Weights, WeightsDescriptor
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+PIXELS_AT_ONCE = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,16 @@ class SegmentationResult:
 
 def volume_grey_range(volume: "Volume") -> GreyRange:
     """Find which grey values are black and white; from the same sampled xy planes whatever is segmented."""
-    return grey_range(lambda index: volume.read_plane(Axis.XY, index), volume.planes(Axis.XY), volume.dtype)
+    depth, height, width = volume.shape
+    rows = max(1, PIXELS_AT_ONCE // width)
+
+    def read_bands(index: int) -> "Iterator[NDArray[Any]]":
+        if rows >= height:
+            yield volume.read_plane(Axis.XY, index)
+        else:
+            yield from (volume[index, first : first + rows, :] for first in range(0, height, rows))
+
+    return grey_range_of_bands(read_bands, depth, volume.dtype, height * width)
 
 
 def plane_settings(params: InferenceParams, descriptor: "WeightsDescriptor") -> "PlaneSettings":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from empanada_desktop.core.grey import BIT_DEPTHS, GreyRange, grey_range, sampled_planes
+from empanada_desktop.core.grey import BIT_DEPTHS, GreyRange, grey_range, grey_range_of_bands, sampled_planes
 
 
 def range_of(volume: NDArray[Any]) -> GreyRange:
@@ -159,3 +159,17 @@ def test_any_array_gets_a_range_that_scales_into_0_to_1(volume: NDArray[Any]) ->
     if volume.dtype.kind in "ui" and volume.min() >= 0 and volume.max() < 2**32:
         assert found.high in {2**bits - 1 for bits in BIT_DEPTHS}
         assert volume.max() <= found.high
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["uint16", "int16", "int32", "float32"]), st.integers(1, 900), st.integers(0, 99))
+def test_planes_in_bands_give_the_range_of_the_whole(dtype: str, rows: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    volume = draw.normal(900, 600, (2, 801, 777)).astype(dtype) if seed % 3 else np.zeros((2, 3, 4), dtype)
+    if dtype == "uint16":
+        volume = np.abs(volume.astype(np.int16)).astype(np.uint16)
+
+    def bands(index: int) -> list[NDArray[Any]]:
+        return [volume[index, first : first + rows] for first in range(0, volume.shape[1], rows)]
+
+    assert grey_range_of_bands(bands, 2, volume.dtype, volume[0].size) == range_of(volume)
