@@ -1,4 +1,6 @@
-"""What several rooms' tests need: tiny weights and a tiny volume."""
+"""What holds for all tests, and what several rooms need: tiny weights and a tiny volume."""
+
+import os
 
 import numpy as np
 import pytest
