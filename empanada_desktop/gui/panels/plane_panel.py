@@ -14,6 +14,7 @@ from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.tasks.inference_params import PlaneParams
+from empanada_desktop.tasks.live_plane import COUNTABLE
 
 LIVE_WORDS = "Live: the network has run, sliders show at once."
 NETWORK_FIELDS = frozenset({"weights", "image_downsampling", "use_gpu", "threads"})
@@ -42,10 +43,18 @@ class Outcome:
 
 def outcome_of(labels: NDArray[np.uint32], pixel_nm2: float | None, milliseconds: float) -> Outcome:
     """Count objects and areas in a plane of labels; `pixel_nm2` is a pixel's area in nm², None when unknown."""
-    counts = np.unique(labels[labels > 0], return_counts=True)[1]
+    counts = _pixels_of_objects(labels)
     area = float(np.median(counts)) if counts.size else 0.0
     scale, unit = (1.0, "pixels") if pixel_nm2 is None else (pixel_nm2 / 1e6, "µm²")
     return Outcome(counts.size, float(counts.sum()) / max(1, labels.size), area * scale, unit, milliseconds)
+
+
+def _pixels_of_objects(labels: NDArray[np.uint32]) -> NDArray[np.intp]:
+    """How many pixels each object has; counting is many times as fast as sorting while the counters are few."""
+    if int(labels.max(initial=0)) < COUNTABLE:
+        counts = np.bincount(labels.ravel())[1:]
+        return counts[counts > 0]
+    return np.unique(labels[labels > 0], return_counts=True)[1]
 
 
 class PlanePanel(TaskPanel):
