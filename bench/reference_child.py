@@ -50,13 +50,20 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 SETTINGS = {"label_divisor": 10_000, "nms_threshold": 0.1, "nms_kernel": 3, "confidence_thr": 0.5}
 
 
+class _Anything:
+    """Stands for a class or a function: called, it gives back its first argument, as a decorator or a bar would."""
+
+    def __new__(cls, *arguments: object, **_: object) -> Any:  # noqa: ANN401
+        return arguments[0] if arguments else super().__new__(cls)
+
+
 class _StandIn(ModuleType):
-    """A module that has any attribute: called, it gives back its first argument."""
+    """A module that has any attribute."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name.startswith("__"):
             raise AttributeError(name)
-        return lambda *arguments, **_: arguments[0] if arguments else None
+        return _Anything
 
 
 class _StandIns(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -198,6 +205,9 @@ def main(folders: Sequence[str]) -> None:
     warnings.simplefilter("ignore")
     sys.path[:0] = list(folders)
     sys.meta_path.append(_StandIns())
+    plugin = ModuleType("empanada_napari")  # without its __init__, which builds the plugin's widgets
+    plugin.__path__ = [str(Path(folder) / "empanada_napari") for folder in folders]
+    sys.modules[plugin.__name__] = plugin
     torch.set_num_threads(1)
     reference = Reference()
     for line in sys.stdin:
