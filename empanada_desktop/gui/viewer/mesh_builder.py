@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from empanada_desktop.core.meshes import Mesh, ObjectBoxes
 
 MOST_SAMPLES = 1 << 24
-MOST_FACES = 200_000
+MOST_FACES = 100_000
 MOST_OBJECT_VOXELS = 1 << 20
 FEWEST_SAMPLES = 4
 WALL_SIDE = 512

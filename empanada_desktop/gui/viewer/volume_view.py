@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 NO_OPENGL = "No 3D here: this display offers no OpenGL. The planes work without it."
 FIRST_PAINT_MS, REST_MS, REBUILD_MS = 250, 150, 500
 BRIGHTER = 0.4
-FACES_WITH_GRAPHICS_CARD = 6
+FACES_WITH_GRAPHICS_CARD = 12
 
 
 class VolumeView(ViewFrame):
