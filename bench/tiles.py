@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TITLE = "Large planes, whole and in tiles"
 SIDE = 2048
 TILE_SIZES = (0, 1024, 512)
-JOB_SIDES = (2048, 4096, 8192, 16_000)
+JOB_SIDES = (2048, 4096, 16_000)
 JOB_TILE = 1024
 CHUNK = 512
 BACK_END = "torch"
