@@ -136,6 +136,9 @@ class LiveSession:
                 pass
             except (AppError, JobFault) as error:
                 self.failed.emit(context.wish, error)
+            except OSError as error:  # no process could be started, no log be written: the next wish may do better
+                said = f"The plane could not be segmented: {error.strerror or error}."
+                self.failed.emit(context.wish, AppError(said, "Free memory and disk, then run it again."))
             finally:
                 with self._changed:
                     self._current = None
