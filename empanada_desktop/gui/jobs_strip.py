@@ -4,13 +4,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 from empanada_desktop.gui.controls import Column, ElidedLabel, IconButton, IconLabel, Row, push_button, rule, text_label
 from empanada_desktop.gui.icons import show_icon
-from empanada_desktop.jobs.spec import JobSpec
+
+if TYPE_CHECKING:
+    from empanada_desktop.jobs.spec import JobSpec
 
 LEAVES_AFTER = 10.0
 STRIP_HEIGHT, LIST_HEIGHT, SHOWN = 36, 170, 3
@@ -41,7 +44,7 @@ class JobLine:
     log: Path | None = None
     ended: float | None = None
     kept: int = 0
-    spec: JobSpec | None = None
+    spec: "JobSpec | None" = None
 
     @property
     def percent(self) -> int:
