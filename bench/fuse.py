@@ -1,8 +1,10 @@
 """Seconds to fuse a volume anew from its kept per-plane predictions: votes, sizes, erosion, without the network."""
 
+import multiprocessing
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,31 +21,65 @@ TITLE = "Fusing anew"
 SIDE = 256
 CELLS = 10  # objects along each axis
 REPEATS = 3
+DEPTHS = (128, 256, 512)
 DIVISOR = 1_000_000
 
 
 def run() -> list[Row]:
     """Time `fuse` with one thread on a volume of 256³ with 1000 objects, ortho-plane."""
-    changes = {"2 votes": {}, "1 vote, one stack": {"voxel_votes": 1, "permit_one_stack": True}}
+    changes: dict[str, dict[str, object]] = {
+        "2 votes": {},
+        "1 vote, one stack": {"voxel_votes": 1, "permit_one_stack": True},
+    }
     changes["erosion 1, dilation 1"] = {"erode_labels": 1, "dilate_labels": 1}
     note = f"{SIDE}³ voxels, {CELLS**3} objects, three stacks, one thread, median of {REPEATS}"
     with tempfile.TemporaryDirectory() as folder:
         result = recorded_result(Path(folder) / "X.zarr", (SIDE,) * 3)
         size = sum(path.stat().st_size for path in (result / "predictions").rglob("*") if path.is_file())
-        rows = [Row(f"fuse, {name}", _seconds(result, change), "s", note) for name, change in changes.items()]
-    return [*rows, Row("kept predictions", size / 1e6, "MB", note)]
+        rows = [row for name, change in changes.items() for row in _time_rows(name, result, change, note)]
+    return [*rows, Row("kept predictions", size / 1e6, "MB", note), *_memory_rows()]
 
 
-def _seconds(result: Path, changes: dict[str, object]) -> float:
+def _memory_rows() -> list[Row]:
+    note = f"depth × {SIDE}² voxels, three stacks, peak resident memory of a process that fuses, torch not loaded"
+    with tempfile.TemporaryDirectory() as folder:
+        return [Row(f"{depth} planes", _peak_of_job(Path(folder), depth), "MB", note) for depth in DEPTHS]
+
+
+def _peak_of_job(folder: Path, depth: int) -> float:
+    result = recorded_result(folder / f"{depth}.zarr", (depth, SIDE, SIDE))
+    parent, child = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_job, args=(result, child))
+    process.start()
+    child.close()
+    peak: float = parent.recv()
+    process.join()
+    return peak
+
+
+def _job(result: Path, pipe: "multiprocessing.connection.Connection") -> None:
+    from bench.segmentation import peak_megabytes
     from empanada_desktop.tasks import fuse
 
-    taken = []
+    inputs = fuse.Inputs(result=str(result), out=str(result.with_suffix(".fused.zarr")))
+    fuse.run(inputs, fuse.Params.checked({}), QuietContext())
+    pipe.send(peak_megabytes())
+
+
+def _time_rows(name: str, result: Path, changes: Mapping[str, object], note: str) -> list[Row]:
+    from empanada_desktop.tasks import fuse
+
+    seconds, processor = [], []
     for _ in range(REPEATS + 1):
         inputs = fuse.Inputs(result=str(result), out=str(result.with_name("Y.zarr")), overwrite=True)
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         fuse.run(inputs, fuse.Params.checked(changes), QuietContext())
-        taken.append(time.perf_counter() - started)
-    return statistics.median(taken[1:])
+        seconds.append(time.perf_counter() - started)
+        processor.append(time.process_time() - used)
+    return [
+        Row(f"fuse, {name}", statistics.median(seconds[1:]), "s", note),
+        Row(f"fuse, {name}: processor time", statistics.median(processor[1:]), "s", note),
+    ]
 
 
 def recorded_result(path: Path, shape: tuple[int, int, int]) -> Path:

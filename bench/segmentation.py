@@ -117,10 +117,11 @@ def _job(volume: Path, out: Path, pipe: "multiprocessing.connection.Connection")
     inputs = segment_volume.Inputs(volume=str(volume), out=str(out))
     params = segment_volume.Params(use_gpu=False, threads=1, chunk_size=(64,))
     segment_volume.run(inputs, params, QuietContext())
-    pipe.send(_peak_megabytes())
+    pipe.send(peak_megabytes())
 
 
-def _peak_megabytes() -> float:
+def peak_megabytes() -> float:
+    """Return the largest resident memory that this process has had."""
     import resource
 
     unit = 1024**2 if sys.platform == "darwin" else 1024
