@@ -43,6 +43,10 @@ class Child:
     """The reference's process."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
+        for package in ("empanada", "empanada_napari"):
+            if not any((folder / package).is_dir() for folder in folders):
+                names = ", ".join(map(str, folders))
+                raise SystemExit(f"There is no folder {package} in {names}: name the folders of a checkout.")
         command = [sys.executable, "-m", "bench.reference_child", *map(str, folders)]
         one_thread = {**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
         pipe = subprocess.PIPE

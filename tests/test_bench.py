@@ -4,6 +4,7 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,3 +43,19 @@ def test_long_tests_are_recorded_with_their_date(report: ModuleType, tmp_path: P
     text = (tmp_path / "benchmarks.md").read_text()
     assert "9 passed, 1 failed, 2 skipped in 61 s." in text
     assert "cores" in text
+
+
+def test_folders_without_the_reference_are_named(report: ModuleType, tmp_path: Path) -> None:
+    reference = importlib.import_module("bench.reference")
+    (tmp_path / "empanada").mkdir()
+    with pytest.raises(SystemExit, match="no folder empanada_napari in"):
+        reference.Child([tmp_path])
+
+
+def test_discs_are_found_as_the_objects_they_stand_for(report: ModuleType) -> None:
+    discs = importlib.import_module("bench.stand_ins").StackOfDiscs(128, 25, 3)
+    counts = [len(np.unique(plane)) - 1 for plane in discs.panoptic(10_000)]
+    assert counts == [25, 25, 25]
+    logits, heatmap, offsets = discs.quarter_maps(1)
+    assert (logits.shape, heatmap.shape, offsets.shape) == ((1, 128, 128), (1, 32, 32), (2, 32, 32))
+    assert discs.grey().shape == (3, 128, 128)
