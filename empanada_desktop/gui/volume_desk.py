@@ -17,6 +17,7 @@ from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
 from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui.panels.volume_panel import is_unfinished
 from empanada_desktop.gui.qt_runner import Relay
 from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.jobs.job import Job
@@ -147,7 +148,7 @@ class VolumeDesk(QObject):
         out = Path(self.panel.out.text().strip())
         if not out.name:
             raise SettingsError("There is no place to write to.", "Choose one under Output.")
-        if out.exists():
+        if out.exists() and not is_unfinished(out):
             raise SettingsError(f"{out} exists already.", "Choose another name under Output.")
         self._make_folder(out)
         task = load_task("segment-volume").module

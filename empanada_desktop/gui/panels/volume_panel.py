@@ -10,6 +10,7 @@ from empanada_desktop.core.advice import SmallestObject
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.hints import Hint, volume_hints
 from empanada_desktop.core.preflight import Plan, estimate
+from empanada_desktop.errors import AppError
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
 from empanada_desktop.gui.controls import IconButton, push_button, text_label
 from empanada_desktop.gui.panels.frame import TaskPanel
@@ -168,6 +169,8 @@ class VolumePanel(TaskPanel):
     def _out_check(self) -> Check:
         out = Path(self.out.text().strip())
         if out.name and out.exists():
+            if is_unfinished(out):
+                return Check("good", "Result", f"{out.name}, goes on where it was broken off", tip=str(out))
             return Check("error", "Result", f"{out.name} exists already.", "Choose another", self._choose_out)
         return Check("good", "Result", out.name, tip=str(out))
 
@@ -183,6 +186,16 @@ class VolumePanel(TaskPanel):
         )
         if path:
             self.out.setText(path if Path(path).suffix else f"{path}.zarr")
+
+
+def is_unfinished(out: Path) -> bool:
+    """Whether a result that exists was broken off: the same job goes on with it."""
+    from empanada_desktop.io.ome_zarr import find_unfinished
+
+    try:
+        return find_unfinished(out) is not None
+    except AppError:
+        return False
 
 
 def _source(spacing: Spacing) -> str:
