@@ -217,7 +217,7 @@ def test_a_killed_child_is_said_and_can_be_run_again(story: Story, weights_file:
     assert "computation" in story.window.bar.text()
     buttons = [button.text() for button in story.window.bar.findChildren(QPushButton)]
     assert "Run again" in buttons
-    assert len(workspace.document.layers) == 1
+    story.until(lambda: len(workspace.document.layers) == 1)
     assert (tmp_path / "result.zarr").exists() == bool(job.kept)
 
 
