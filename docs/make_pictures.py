@@ -5,6 +5,7 @@ xvfb-run -a -s "-screen 0 1720x1100x24" .venv/bin/python docs/make_pictures.py
 """
 
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -76,14 +77,17 @@ class Photographer:
         picture.save(str(FOLDER / f"{name}.png"), "PNG", 0)
 
     def start_page(self) -> None:
-        """The start page, checked."""
-        self.until(lambda: self.window.computer is not None)
-        self.wait(0.5)
+        """The start page after some work, checked."""
+        self.window.close_volume()
+        self.until(lambda: self.window.computer is not None and self.window.start.go_on_card.isVisible())
+        self.wait(1)
         self.take("start")
 
-    def open_sample(self) -> None:
-        """The sample, everything in sight read."""
-        self.window.open_sample()
+    def open_sample(self, home: Path) -> None:
+        """A copy of the sample in the user's folder, everything in sight read."""
+        place = home / "data" / "flyem"
+        place.mkdir(parents=True)
+        self.window.open_path(shutil.copy(resources_folder() / "sample" / "medulla.tif", place))
         self.until(lambda: self.window.workspace is not None and self.workspace.document.layers)
         self.settle()
 
@@ -196,15 +200,15 @@ def main() -> int:
     """Take the pictures named on the command line, or all."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as home:
-        os.environ["EMPANADA_DESKTOP_HOME"] = home
+        os.environ["HOME"] = os.environ["EMPANADA_DESKTOP_HOME"] = home
         photographer = Photographer(set(sys.argv[1:]))
-        photographer.start_page()
-        photographer.open_sample()
+        photographer.open_sample(Path(home))
         photographer.tune()
         if not photographer.wanted <= {"start", "live", "scales"} or not photographer.wanted:
             photographer.volume(Path(home) / "results" / "medulla_labels.zarr")
             photographer.result()
             photographer.parts()
+        photographer.start_page()
         photographer.window.close()
     return 0
 

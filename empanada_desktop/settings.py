@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from dataclasses import asdict, dataclass, field, replace
@@ -38,7 +39,7 @@ class Settings:
     """What the window remembers between runs. Anything missing or mangled in the file takes its default.
 
     keys: name of the preset; changed_keys: action -> shortcut where the user chose another. window: Qt's geometry and
-    state, base64. recent: paths, the newest first. form: values of the forms, by task.
+    state, base64. recent: paths, the newest first; opened: when, in ISO 8601. form: values of the forms, by task.
     """
 
     theme: str = "dark"
@@ -48,11 +49,13 @@ class Settings:
     recent: tuple[str, ...] = ()
     window: dict[str, str] = field(default_factory=dict)
     form: dict[str, dict[str, Any]] = field(default_factory=dict)
+    opened: dict[str, str] = field(default_factory=dict)
 
     def with_recent(self, path: str) -> Settings:
         """Return the settings with a path as the newest of the recent ones."""
-        others = [other for other in self.recent if other != path]
-        return replace(self, recent=(path, *others)[:MOST_RECENT])
+        recent = (path, *(other for other in self.recent if other != path))[:MOST_RECENT]
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        return replace(self, recent=recent, opened={one: self.opened.get(one, "") for one in recent} | {path: now})
 
     def without_recent(self, path: str) -> Settings:
         """Return the settings without a recent path."""

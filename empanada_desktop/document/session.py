@@ -2,6 +2,7 @@
 
 sessions/<id>/session.json      what is open and how it looks; written whole or not at all
 sessions/<id>/labels/<layer>.zarr   voxels of the session's own label layers, a new folder per version
+sessions/<id>/picture.png       what was in view, for the start page; the window draws it
 sessions/<id>/lock              the process that has the session open
 """
 
@@ -23,7 +24,7 @@ from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.settings import read_json, user_folder, write_json
 
 VERSION = 1
-SESSION_FILE = "session.json"
+SESSION_FILE, PICTURE_FILE = "session.json", "picture.png"
 KEPT_SESSIONS = 10
 Parameters = dict[str, dict[str, Any]]
 

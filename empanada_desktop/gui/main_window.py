@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDragLeaveEvent, QDropEvent, QResizeEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QPixmap,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QMessageBox, QStackedWidget, QToolBar, QWidget
 
 from empanada_desktop import __version__
@@ -162,7 +170,7 @@ class MainWindow(QMainWindow):
 
     def _show_start_facts(self, facts: "StartFacts") -> None:
         self.start.recent.show_files(facts.recent)
-        self.start.set_last(facts.last, facts.last_when)
+        self.start.set_last(facts.last, facts.last_when, QPixmap(facts.picture) if facts.picture else None)
         self.actions_table["continue"].setEnabled(bool(facts.last))
 
     # Opening
@@ -478,10 +486,11 @@ class StartFacts:
     """What the start page tells of earlier work."""
 
     def __init__(self) -> None:
-        from empanada_desktop.gui.opening import last_session, recent_files
+        from empanada_desktop.gui.opening import last_picture, last_session, recent_files
 
         self.recent = recent_files()
         self.last, self.last_when = last_session()
+        self.picture = last_picture()
 
 
 def _start_facts() -> StartFacts:

@@ -112,14 +112,18 @@ class DatasetDialog(QDialog):
 
 def recent_files() -> list[RecentFile]:
     """The files that were open lately and are still there, newest first; reads their headers."""
-    there = [path for path in load_settings().recent if Path(path).exists()]
-    return [_recent(path) for path in there[:SHOWN_RECENT]]
+    settings = load_settings()
+    there = [path for path in settings.recent if Path(path).exists()]
+    return [_recent(path, settings.opened.get(path, "")) for path in there[:SHOWN_RECENT]]
 
 
-def _recent(path: str) -> RecentFile:
+def _recent(path: str, when: str) -> RecentFile:
     from empanada_desktop.io.volumes import open_volume
 
-    opened = in_words(datetime.datetime.fromtimestamp(Path(path).stat().st_atime, datetime.UTC))
+    try:
+        opened = in_words(datetime.datetime.fromisoformat(when))
+    except (ValueError, TypeError):  # not known, or mangled
+        opened = ""
     try:
         with open_volume(path) as volume:
             size = " × ".join(map(str, volume.shape))
@@ -139,6 +143,15 @@ def last_session() -> tuple[str, str]:
         return "", ""
     layers = f"{kept.n_layers} layer{'s' if kept.n_layers > 1 else ''}"
     return f"{kept.title}, {layers}", f"Kept {in_words(kept.saved)}."
+
+
+def last_picture() -> str:
+    """The picture of what Continue would bring back; empty when there is none."""
+    from empanada_desktop.document.session import PICTURE_FILE, latest
+
+    kept = latest()
+    path = kept.folder / PICTURE_FILE if kept is not None else None
+    return str(path) if path is not None and path.is_file() else ""
 
 
 def in_words(when: datetime.datetime) -> str:

@@ -6,8 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QImage
 
-from empanada_desktop.document.session import Opened, Session, Snapshot, latest
+from empanada_desktop.document.session import PICTURE_FILE, Opened, Session, Snapshot, latest
 from empanada_desktop.errors import AppError, SettingsError
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ class SessionKeeper(QObject):
         session, snapshot = self._session, self._snapshot()
         if session is None or not snapshot.layers:
             return
+        picture = self._picture()
         try:
-            self._pool.submit(session.write, snapshot).result()
+            self._pool.submit(_write, session, snapshot, picture).result()
         except AppError as problem:
             self._workspace.window.tell(problem)
             return
@@ -81,7 +83,8 @@ class SessionKeeper(QObject):
         self._timer.stop()
         self._first.stop()
         if session is not None:
-            self._run(lambda: _write_last(session, snapshot), lambda _: then and then())
+            picture = self._picture()
+            self._run(lambda: _write_last(session, snapshot, picture), lambda _: then and then())
         elif then is not None:
             then()
 
@@ -102,6 +105,11 @@ class SessionKeeper(QObject):
         form = self._workspace.form
         parameters = {"segment-plane": form.plane.form.values(), "segment-volume": form.volume.form.values()}
         return Snapshot.of(self._workspace.document, parameters)
+
+    def _picture(self) -> QImage:
+        """The plane in view, for the start page."""
+        grid = self._workspace.grid
+        return grid.canvas(grid.active_axis).grab().toImage()
 
     # Bringing back
 
@@ -138,10 +146,15 @@ class SessionKeeper(QObject):
             self._workspace.window.failed(problem)
 
 
-def _write_last(session: Session, snapshot: Snapshot) -> None:
+def _write(session: Session, snapshot: Snapshot, picture: QImage) -> None:
+    session.write(snapshot)
+    picture.save(str(session.folder / PICTURE_FILE))
+
+
+def _write_last(session: Session, snapshot: Snapshot, picture: QImage) -> None:
     try:
         if snapshot.layers:
-            session.write(snapshot)
+            _write(session, snapshot, picture)
     finally:
         session.close()
 

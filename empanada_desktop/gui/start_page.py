@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPixmap
@@ -87,7 +88,7 @@ class StartPage(QScrollArea):
         self.go_on_card.setVisible(bool(title))
         self.go_on_card.text.setText(f"{title}. {when}".strip())
         if picture is not None:
-            self.go_on_card.picture.set_picture(picture)
+            self.go_on_card.picture.set_picture(picture, fills=True)
 
     def _arrange(self) -> QVBoxLayout:
         cards = Row(self._open_card(), self._sample_card(), self._go_on(), spacing=16)
@@ -137,19 +138,20 @@ class StartPage(QScrollArea):
 
 
 class _Picture(QWidget):
-    """A picture, whole, in the middle of its place; an icon while there is none."""
+    """A picture, whole or filling its place; an icon while there is none."""
 
     def __init__(self, icon: str) -> None:
         super().__init__()
         self.setFixedHeight(CARD_PICTURE_HEIGHT)
         self._pixmap: QPixmap | None = None
+        self._fills = False
         self._icon = IconLabel(icon, "second", 32) if icon else None
         if self._icon is not None:
             self.setLayout(Row(1, self._icon, 1))
 
-    def set_picture(self, picture: QPixmap) -> None:
-        """Show a picture."""
-        self._pixmap = picture
+    def set_picture(self, picture: QPixmap, fills: bool = False) -> None:
+        """Show a picture, whole, or as large as its place if it may be cut off."""
+        self._pixmap, self._fills = picture, fills
         if self._icon is not None:
             self._icon.hide()
         self.update()
@@ -162,7 +164,11 @@ class _Picture(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         place = self.rect().adjusted(1, 1, -1, 0)
         painter.fillRect(place, theme.colour("canvas"))
-        size = self._pixmap.size().scaled(place.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        painter.setClipRect(place)
+        modes = Qt.AspectRatioMode
+        size = self._pixmap.size().scaled(
+            place.size(), modes.KeepAspectRatioByExpanding if self._fills else modes.KeepAspectRatio
+        )
         whole = QRect(QPoint(0, 0), size)
         whole.moveCenter(place.center())
         painter.drawPixmap(whole, self._pixmap)
@@ -269,7 +275,7 @@ class _RecentLine(QFrame):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setToolTip(f"Open {file.path}")
-        path = ElidedLabel(file.path, "hint")
+        path = ElidedLabel(short(file.path), "hint")
         words = Column(text_label(file.title, "strong"), path, spacing=1)
         grid = QGridLayout(self)
         grid.setContentsMargins(14, 6, 14, 6)
@@ -284,6 +290,12 @@ class _RecentLine(QFrame):
         """Open the file."""
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self._chosen(self.file.path)
+
+
+def short(path: str) -> str:
+    """A path as people write it: ~ for the user's own folder."""
+    home = Path.home()
+    return f"~/{Path(path).relative_to(home).as_posix()}" if Path(path).is_relative_to(home) else path
 
 
 class ComputerCard(QFrame):

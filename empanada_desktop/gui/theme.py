@@ -219,6 +219,7 @@ QToolButton[role="icon"] { padding: 3px; }
 QToolButton[role="tab"] { padding: 0 14px; border-radius: 0; border: none; border-bottom: 2px solid transparent; }
 QToolButton[role="tab"]:checked { background: transparent; color: %(text)s; font-weight: 600;
   border-bottom: 2px solid %(accent)s; }
+QToolButton[role="tab"]:checked:disabled { color: %(disabled)s; border-bottom: 2px solid transparent; }
 QToolButton[role="tab"]:!checked { color: %(second)s; }
 QToolButton[role="tab"]:!checked:disabled { color: %(disabled)s; }
 QToolButton::menu-indicator { image: none; }

@@ -358,6 +358,8 @@ class Workspace(QObject):
 
     def _tell_again(self) -> None:
         """The voxels were not read yet when their place was told."""
+        if not self.document.layers:
+            return
         if self.grid.is_complete:
             self._show_position(self._told, is_new=False)
         elif self.grid.isVisible():
