@@ -1,0 +1,102 @@
+"""Processes that die and mistakes of our own: told plainly, everything kept, and the work can be done again."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QPushButton
+
+from empanada_desktop.document.session import kept_sessions
+from empanada_desktop.gui.actions import ROW_BY_ID
+from empanada_desktop.gui.notify import log_path, start_log
+from empanada_desktop.jobs.job import JobState
+
+from .leaks import raw_children
+from .person import Person
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+
+
+@pytest.fixture
+def at_work(person: Person, crop: Path) -> Person:
+    """A person who has opened a small volume."""
+    person.drop(crop)
+    person.until(lambda: person.layers == ["crop"])
+    person.until_rest()
+    return person
+
+
+def choose_weights(person: Person, weights: Path) -> None:
+    with person.choosing(weights):
+        person.choose(person.workspace.form.current.weights, "Other file …")
+
+
+@posix
+def test_the_live_plane_survives_its_process(at_work: Person, weights_file: Path) -> None:
+    person, panel = at_work, at_work.workspace.form.plane
+    choose_weights(person, weights_file)
+    person.click(person.button("Run on this plane"))
+    person.until(lambda: panel.state == "live")
+    person.click(person.button("Keep as labels"))
+    layers = person.layers
+    for child in raw_children():
+        os.kill(child, signal.SIGKILL)
+    person.click(person.button("Run on this plane"))
+    person.until(lambda: panel.state == "live" or panel.bar.isVisible())
+    if panel.bar.isVisible():  # it died in the middle of the plane; otherwise it was simply started anew
+        assert "can be run again" in panel.bar.text()
+        assert person.layers == layers
+        person.click(person.button("Run on this plane"))
+        person.until(lambda: panel.state == "live")
+    assert person.layers[: len(layers)] == layers
+    person.click(person.tool("undo"))
+    assert person.window.notifier.dialog is None
+
+
+@posix
+def test_a_volume_survives_its_process(at_work: Person, weights_file: Path, tmp_path: Path) -> None:
+    person, out = at_work, tmp_path / "volume.zarr"
+    person.menu("Segment", "Segment a volume")
+    choose_weights(person, weights_file)
+    person.type_into(person.workspace.form.volume.out, str(out))
+    person.click(person.button("Segment volume", within=person.workspace.form.volume))
+    job = person.job()
+    person.until(lambda: job.state is JobState.RUNNING and raw_children())
+    for child in raw_children():
+        os.kill(child, signal.SIGKILL)
+    person.until(lambda: job.state.has_ended)
+    assert job.state is JobState.FAILED
+    person.until(person.window.bar.isVisible)
+    assert "The system ended the computation" in person.window.bar.text()
+    assert person.layers == ["crop"]
+    person.click(person.button("Run again", "Resume", within=person.window.bar))
+    again = person.job()
+    person.until(lambda: again.state.has_ended)
+    assert again.state is JobState.DONE, again.error
+    person.until(lambda: len(person.layers) == 2)
+
+
+def test_a_mistake_of_ours_is_reported_after_the_work_was_kept(
+    at_work: Person, monkeypatch: pytest.MonkeyPatch, qtbot: object
+) -> None:
+    person, window = at_work, at_work.window
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    start_log()
+    window.notifier.install()
+    window.workspace.deeds["fit"] = lambda: [][1]  # type: ignore[union-attr]
+    assert kept_sessions() == [] or kept_sessions()[0].n_layers == 0
+    with qtbot.capture_exceptions() as caught:  # type: ignore[attr-defined]
+        person.menu("View", ROW_BY_ID["fit"].title.rstrip("…"))
+    if caught:  # where pytest-qt took the hook, hand it on as Python would
+        window.notifier._uncaught(*caught[0])
+    person.until(lambda: window.notifier.dialog is not None and window.notifier.dialog.isVisible())
+    dialog = window.notifier.dialog
+    assert dialog is not None
+    assert dialog.message.text() == "The program made a mistake."
+    assert str(log_path()) in dialog.hint.text()
+    assert "IndexError" in log_path().read_text()
+    assert kept_sessions()[0].n_layers == 1
+    person.click(next(one for one in dialog.findChildren(QPushButton) if one.text() == "Close"))
+    assert person.layers == ["crop"]
