@@ -100,7 +100,8 @@ def overhearing(library: str) -> Iterator[list[str]]:
 
 
 def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160].rstrip(".") or type(error).__name__
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(words.split())[:160].rstrip(".") or type(error).__name__
 
 
 @contextmanager
