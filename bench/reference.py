@@ -256,27 +256,27 @@ def matching(child: Child, folder: Path) -> Iterator[Row]:
         yield from rows(f"Components and matching, {side}², {count} objects", theirs / MATCHED_PLANES, each, note, {})
 
 
-def whole(architecture: str, child: Child, folder: Path) -> Iterator[Row]:
+def whole(architecture: str, case: tuple[int, int], child: Child, folder: Path) -> Iterator[Row]:
     """From a volume to its objects: the reference into an array, ours into an OME-Zarr file with pyramid and recipe."""
     networks = Networks(child, folder)
     networks.weights(architecture)
-    for (side, count), n_planes in STACKS.items():
-        asked = {"architecture": architecture, "side": side, "count": count, "n_planes": n_planes}
-        found: list[int] = []
+    (side, count), n_planes = case, STACKS[case]
+    asked = {"architecture": architecture, "side": side, "count": count, "n_planes": n_planes}
+    found: list[int] = []
 
-        def theirs(asked: dict[str, Any] = asked, found: list[int] = found) -> float:
-            answer = child.ask("segment", file=networks.scripted(architecture), **asked)
-            found.append(answer["objects"])
-            return float(answer["seconds"]) / asked["n_planes"]
+    def theirs(asked: dict[str, Any] = asked, found: list[int] = found) -> float:
+        answer = child.ask("segment", file=networks.scripted(architecture), **asked)
+        found.append(answer["objects"])
+        return float(answer["seconds"]) / asked["n_planes"]
 
-        counts: list[int] = []
-        segment = _our_segmentation(folder, architecture, side, count, n_planes)
-        forms = {"OpenVINO": lambda segment=segment, counts=counts: counts.append(segment())}
-        median, ours = in_turn(theirs, forms, STACK_RUNS)
-        each = {name: seconds / n_planes for name, seconds in ours.items()}
-        note = f"a plane of {n_planes}; {found[-1]} objects, ours {counts[-1]}; {len(found)} runs in turn"
-        aim = {"OpenVINO": f" (aim {AIMS[architecture, side]:g})"}
-        yield from rows(f"{architecture}, {side}², {count} objects a plane", median, each, note, aim)
+    counts: list[int] = []
+    segment = _our_segmentation(folder, architecture, side, count, n_planes)
+    forms = {"OpenVINO": lambda segment=segment, counts=counts: counts.append(segment())}
+    median, ours = in_turn(theirs, forms, STACK_RUNS)
+    each = {name: seconds / n_planes for name, seconds in ours.items()}
+    note = f"a plane of {n_planes}; {found[-1]} objects, ours {counts[-1]}; {len(found)} runs in turn"
+    aim = {"OpenVINO": f" (aim {AIMS[architecture, side]:g})"}
+    yield from rows(f"{architecture}, {side}², {count} objects a plane", median, each, note, aim)
 
 
 def _our_segmentation(folder: Path, architecture: str, side: int, count: int, n_planes: int) -> Callable[[], int]:
@@ -331,8 +331,14 @@ PARTS: dict[str, tuple[str, Callable[[Child, Path], Iterator[Row]]]] = {
     "matching": ("Matching planes against the reference's", matching),
     "network-bifpn": ("The BiFPN network against the reference's", partial(network, "PanopticBiFPN")),
     "network-deeplab": ("The DeepLab network against the reference's", partial(network, "PanopticDeepLab")),
-    "whole-bifpn": ("Segmenting a volume with BiFPN against the reference", partial(whole, "PanopticBiFPN")),
-    "whole-deeplab": ("Segmenting a volume with DeepLab against the reference", partial(whole, "PanopticDeepLab")),
+    **{
+        f"whole-{short}-{case[0]}": (
+            f"Segmenting {case[0]}² planes with {short} against the reference",
+            partial(whole, name, case),
+        )
+        for short, name in (("bifpn", "PanopticBiFPN"), ("deeplab", "PanopticDeepLab"))
+        for case in STACKS
+    },
 }
 
 
