@@ -53,7 +53,7 @@ def _measure_against(folders: Sequence[Path], part: str | None) -> int:
         command = f"`python3 dev.py bench --reference PATH --part {name}`: {report.circumstances()}"
         about = "Processor time of one thread, medians of runs in turn; × is how many times as fast as the reference."
         if name.startswith("whole"):
-            about += " The networks run with made-up weights for their time, then both sides go on with recorded maps of discs."
+            about += " The networks run with made-up weights; then both sides go on with the same maps of discs."
         report.write_section(f"bench reference {name}", title, f"{command} {about}\n\n{table}\n")
     return 0
 
