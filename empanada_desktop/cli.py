@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from empanada_desktop import __version__
+from empanada_desktop.core.context import Function
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.io.volumes.faults import reading
 from empanada_desktop.jobs.executor import InlineExecutor
@@ -54,9 +55,9 @@ class TerminalContext:
         if self.cancelled:
             raise JobCancelled
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    def map(self, function: Function[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """Apply `function` to the items one after the other."""
-        return map(function, items)
+        return (function(item, self) for item in items)
 
     def _write(self, text: str, ends: bool) -> None:
         if text == self._last:

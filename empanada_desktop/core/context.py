@@ -8,6 +8,8 @@ from empanada_desktop.core.geometry import Axis
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# Done to an item; the second argument is the context of wherever that happens.
+Function = Callable[[Item, "JobContext"], Result]
 
 
 class JobContext(Protocol):
@@ -19,8 +21,11 @@ class JobContext(Protocol):
     def check_cancelled(self) -> None:
         """Raise JobCancelled when the user has asked to stop."""
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Apply `function` to every item, in order of the items, perhaps elsewhere or side by side."""
+    def map(self, function: "Function[Item, Result]", items: Iterable[Item]) -> Iterator[Result]:
+        """Give `function(item, context)` of every item, in order of the items, perhaps elsewhere or side by side.
+
+        Function, items and results travel between processes: the function has to be one of a module.
+        """
 
 
 @dataclass(frozen=True)
@@ -54,12 +59,30 @@ def offer_partial(context: JobContext, partial: Partial) -> None:
 class QuietContext:
     """A context that reports to nobody and is never cancelled."""
 
+@runtime_checkable
+class Spreads(Protocol):
+    """A context whose map works in several places at once, in other processes."""
+
+    @property
+    def n_places(self) -> int:
+        """How many places there are."""
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A context of one of several places: it says on which device the network runs there."""
+
+    @property
+    def device(self) -> str:
+        """The device's name, such as cuda:1."""
+
+
     def report(self, done: int, total: int, message: str = "") -> None:
         """Drop the report."""
 
     def check_cancelled(self) -> None:
         """Never cancelled."""
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    def map(self, function: "Function[Item, Result]", items: Iterable[Item]) -> Iterator[Result]:
         """Apply `function` to the items one after the other."""
-        return map(function, items)
+        return (function(item, self) for item in items)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
 from empanada_desktop.errors import AppError, SettingsError
+
+# Names of the devices to use side by side, in place of all graphics cards: "cuda:0,cuda:2".
+DEVICES_VARIABLE = "EMPANADA_DESKTOP_DEVICES"
 
 
 class GraphicsMemoryError(AppError):
@@ -28,6 +32,14 @@ def choose_device(use_gpu: bool = True, threads: int = 0, name: str | None = Non
     if use_gpu and torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def all_devices(use_gpu: bool = True) -> list[str]:
+    """Return the names of the devices that may work side by side: the graphics cards, or what the user has listed."""
+    listed = [name.strip() for name in os.environ.get(DEVICES_VARIABLE, "").split(",") if name.strip()]
+    if listed or not use_gpu:
+        return listed
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
 
 
 def set_threads(threads: int) -> None:
@@ -63,4 +75,6 @@ def _named_device(name: str) -> torch.device:
         raise SettingsError(f"This computer has no usable {name}.", "Use the processor: cpu.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise SettingsError(f"There is no graphics card {name}.", f"There are {torch.cuda.device_count()}.")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # or this process would take some memory of the first card, too
     return device

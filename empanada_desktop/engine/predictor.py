@@ -72,15 +72,17 @@ class Predictor:
         backend: str = "auto",
         use_quantised: bool = False,
         may_prepare: bool = True,
+        device_name: str | None = None,
     ) -> Self:
         """Load weights onto the graphics card if there is one and it is wanted, otherwise onto the processor.
 
         On the processor `backend` (auto, torch, openvino) says what runs them. may_prepare=False is for work of a few
         planes: what auto would need some seconds for, once for all, is left until it pays. use_quantised takes the
-        weights' 8-bit form, on the processor; SettingsError when there is none that is good enough.
+        weights' 8-bit form, on the processor; SettingsError when there is none that is good enough. device_name
+        ("cuda:1") decides instead of use_gpu.
         """
         descriptor = weights.descriptor
-        device = choose_device(use_gpu and backend != "openvino" and not use_quantised, threads)
+        device = choose_device(use_gpu and backend != "openvino" and not use_quantised, threads, device_name)
         network, notes = load_network(weights), list[str]()
         runs: Backend | None = None
         if use_quantised:

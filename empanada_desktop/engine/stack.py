@@ -42,22 +42,24 @@ def segment_stack(
     take_plane: TakePlane,
     context: JobContext,
     first: int = 0,
+    stop: int | None = None,
 ) -> None:
-    """Find the components of a stack of planes, from plane `first` on; those before it are done.
+    """Find the components of a stack of planes, from plane `first` up to `stop` (excluded; None: to the end).
 
     read_plane gives plane n as grey values in 0..1, (H, W) float32. take_plane is given every plane in order: its
     number, its components, (H, W) uint32 numbered from 1 within the plane, and their table. Both run on threads of
     their own, beside the network and the steps after it; only as many planes as the median spans, and the few that wait
-    between two steps, are held in memory. The planes that the median of plane `first` needs are predicted again: the
-    result does not depend on `first`.
+    between two steps, are held in memory. The planes outside that the median of those inside needs are predicted too:
+    the result does not depend on `first` and `stop`.
     """
-    start = max(first - settings.median_filter_size // 2, 0)
+    reach, stop = settings.median_filter_size // 2, n_planes if stop is None else stop
+    start, end = max(first - reach, 0), min(stop + reach, n_planes)
     with Line(context.check_cancelled) as line:
         planes: Belt[NDArray[np.float32]] = line.belt(PLANES_READ_AHEAD)
         outputs: Belt[PlaneOutputs] = line.belt(OUTPUTS_WAITING)
         finished: Belt[FinishedPlane] = line.belt(PLANES_TO_WRITE)
-        line.run(lambda: planes.fill(read_plane(index) for index in range(start, n_planes)))
-        line.run(lambda: finished.fill(_components(outputs, settings, start, first)))
+        line.run(lambda: planes.fill(read_plane(index) for index in range(start, end)))
+        line.run(lambda: finished.fill(_components(outputs, settings, start, range(first, stop))))
         line.run(lambda: _hand_over(finished, take_plane))
         context.check_cancelled()
         for plane in planes:
@@ -67,11 +69,11 @@ def segment_stack(
 
 
 def _components(
-    outputs: Iterable[PlaneOutputs], settings: StackSettings, start: int, first: int
+    outputs: Iterable[PlaneOutputs], settings: StackSettings, start: int, wanted: range
 ) -> Iterator[FinishedPlane]:
-    """Turn the network's outputs, from plane `start` on, into the components of plane `first` and those after it."""
+    """Turn the network's outputs, from plane `start` on, into the components of the planes that are wanted."""
     for index, (semantic, plane) in enumerate(_smoothed(outputs, settings.median_filter_size), start):
-        if index >= first:
+        if index in wanted:
             panoptic = panoptic_from(plane, settings.plane, semantic)
             yield index, *split_components(panoptic, settings.plane.things, PLANE_DIVISOR)
 

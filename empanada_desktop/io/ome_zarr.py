@@ -38,7 +38,7 @@ from empanada_desktop.io.ome_metadata import (
     read_header,
     read_recipe,
 )
-from empanada_desktop.io.predictions import JOURNAL, PREDICTIONS, StackPlanes
+from empanada_desktop.io.predictions import JOURNAL, PREDICTIONS, StackPlanes, count_ahead
 from empanada_desktop.io.volumes.faults import reading, writing
 
 __all__ = ["ResultStore", "find_unfinished", "finished_planes", "is_complete", "read_header", "read_recipe"]
@@ -302,7 +302,8 @@ def finished_planes(path: str | Path) -> int:
     place = find_unfinished(path)
     if place is None:
         return 0
-    return sum(len(read_journal(journal)) for journal in place.glob(f"{PREDICTIONS}/*/components/{JOURNAL}"))
+    stacks = place.glob(f"{PREDICTIONS}/*/components")
+    return sum(len(read_journal(folder / JOURNAL)) + count_ahead(folder) for folder in stacks)
 
 
 def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:

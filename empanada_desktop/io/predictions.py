@@ -2,27 +2,35 @@
 
     X.zarr/predictions/<plane>/components    uint32 (planes, rows, columns), a file a plane, numbered anew in each
     X.zarr/predictions/<plane>/components/planes.journal    a record a plane
+    X.zarr/predictions/<plane>/components/table.<n>    while plane n is finished elsewhere and does not count yet
 
 A plane counts once its record is whole, and the record is begun only when the plane's own file is on the disk: wherever
-the work is broken off, the planes that count are whole.
+the work is broken off, the planes that count are whole. Other processes put planes down in any order, with a table
+each; the one that keeps the journal counts them in their order.
 """
 
+import os
+import platform
 import struct
+import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from empanada_desktop.core.components import ComponentTable
+from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.tracking import PlaneRecord
+from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.journal import append_record, cut_journal, read_journal, sync_file
 
 PREDICTIONS = "predictions"
 JOURNAL = "planes.journal"
+ARRIVES_WITHIN = 30.0
 COUNTS = struct.Struct("<II")
 # Type and width of each column. Of a component: class, area, box, is_thing; of an overlap: before, here, shared.
 TABLE: Sequence[tuple[str, int]] = (("<u2", 1), ("<u4", 1), ("<u4", 4), ("|b1", 1))
@@ -41,6 +49,7 @@ class StackPlanes:
         self._lengths = [len(record) for record in packed]
         self.records = [unpack_record(record) for record in packed]
         self._forget_lost_planes()
+        self.ahead = PlanesAhead(array, folder)
         self.n_done = len(self.records)
         """How many planes are finished, from the first one on."""
 
@@ -48,31 +57,118 @@ class StackPlanes:
         """Return how many planes the stack has."""
         return int(self.array.shape[0])
 
-    def take_up(self) -> NDArray[np.uint32] | None:
-        """Make ready to append: what is there of planes that do not count goes. Returns the last plane that counts."""
+    @property
+    def n_kept(self) -> int:
+        """How many planes need not be made again: those that count, and those that were finished out of turn."""
+        return self.n_done + count_ahead(self._folder)
+
+    def take_up(self, keep_ahead: bool = False) -> NDArray[np.uint32] | None:
+        """Make ready to append: what is there of planes that do not count goes. Returns the last plane that counts.
+
+        keep_ahead leaves planes that were finished out of turn.
+        """
         cut_journal(self._journal, self._lengths)
-        for index in range(self.n_done, len(self)):
-            self._file_of(index).unlink(missing_ok=True)
+        for index in range(len(self)):
+            if index < self.n_done or not keep_ahead:
+                self.ahead.forget(index)
+            if index >= self.n_done and not self.ahead.has(index):
+                file_of(self._folder, index).unlink(missing_ok=True)
         return np.asarray(self.array[self.n_done - 1]) if self.n_done else None
 
     def append(self, components: NDArray[np.uint32], record: PlaneRecord) -> None:
         """Write the next plane; it counts when this returns."""
-        index = self.n_done
-        self.array[index] = components
-        if (path := self._file_of(index)).exists():  # a plane without objects has no file
-            sync_file(path)
-        append_record(self._journal, index, pack_record(record))
-        self.n_done += 1
+        write_plane(self.array, self._folder, self.n_done, components)
+        self.count(record)
 
-    def _file_of(self, index: int) -> Path:
-        return self._folder / f"c.{index}.0.0"
+    def count(self, record: PlaneRecord) -> None:
+        """Count the next plane, which is written already."""
+        append_record(self._journal, self.n_done, pack_record(record))
+        self.ahead.forget(self.n_done)
+        self.n_done += 1
 
     def _forget_lost_planes(self) -> None:
         """Count no further than the first plane whose file is gone."""
         for index, record in enumerate(self.records):
-            if len(record.table) and not self._file_of(index).is_file():
+            if len(record.table) and not file_of(self._folder, index).is_file():
                 del self.records[index:], self._lengths[index:]
                 return
+
+
+class PlanesAhead:
+    """Planes of a stack that processes have finished out of turn, each with its table; none of them counts yet."""
+
+    def __init__(self, array: "zarr.Array[Any]", folder: Path) -> None:
+        self.array = array
+        self._folder = folder
+
+    @classmethod
+    def open(cls, store: str | Path, axis: Axis) -> Self:
+        """Open those of a result that another process began; VolumeError where it cannot be seen from here."""
+        folder = Path(store) / PREDICTIONS / str(axis) / "components"
+        if not (folder / "zarr.json").is_file():
+            raise VolumeError(
+                f"{store} cannot be seen by {platform.node()}.", "Write to a disk that all computers share by one name."
+            )
+        return cls(zarr.open_array(str(folder), mode="r+"), folder)
+
+    def put(self, index: int, components: NDArray[np.uint32], table: ComponentTable) -> None:
+        """Write a plane; others see it when this returns, and never a part of it."""
+        write_plane(self.array, self._folder, index, components)
+        nothing = np.zeros(0, np.int64)
+        part = self._folder / f"table.{index}.{os.getpid()}.partial"
+        part.write_bytes(pack_record(PlaneRecord(table, nothing, nothing, nothing)))
+        sync_file(part)
+        part.replace(self._path(index))
+
+    def has(self, index: int) -> bool:
+        """Whether a plane is there."""
+        return self._path(index).is_file()
+
+    def get(self, index: int) -> tuple[NDArray[np.uint32], ComponentTable]:
+        """Return components and table of a plane that is there; VolumeError where its pixels do not arrive."""
+        table = unpack_record(self._path(index).read_bytes()).table
+        if len(table) and not _arrives(file_of(self._folder, index)):
+            raise VolumeError(f"A plane that another computer wrote into {self._folder} is not to be seen here.")
+        return np.asarray(self.array[index]), table
+
+    def forget(self, index: int) -> None:
+        """Drop the table of a plane."""
+        self._path(index).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Remove what processes left that were killed, or that did a plane a second time."""
+        for left in (*self._folder.glob("table.*"), *self._folder.glob("*.partial")):
+            left.unlink(missing_ok=True)
+
+    def _path(self, index: int) -> Path:
+        return self._folder / f"table.{index}"
+
+
+def file_of(folder: Path, index: int) -> Path:
+    """Return the file of a plane's components; a plane without any has none."""
+    return folder / f"c.{index}.0.0"
+
+
+def count_ahead(folder: Path) -> int:
+    """Return how many planes were finished out of turn and do not count yet."""
+    return sum(path.suffix != ".partial" for path in folder.glob("table.*"))
+
+
+def write_plane(array: "zarr.Array[Any]", folder: Path, index: int, components: NDArray[np.uint32]) -> None:
+    """Write a plane's components, and wait until they are on the disk."""
+    array[index] = components
+    if (path := file_of(folder, index)).exists():
+        sync_file(path)
+
+
+def _arrives(path: Path) -> bool:
+    """Wait for a file that exists: a network disk may show it somewhat later."""
+    until = time.monotonic() + ARRIVES_WITHIN
+    while not path.is_file():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def pack_record(record: PlaneRecord) -> bytes:

@@ -1,14 +1,14 @@
 """Live planes: the newest wish is answered from a process of its own, wishes that were overtaken are dropped."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from psygnal import Signal
 
-from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.context import Function, JobContext
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.jobs.faults import JobFault
 from empanada_desktop.jobs.messages import Room
@@ -192,8 +192,8 @@ class _LiveContext:
         if self.stopped.is_set():
             raise JobCancelled
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        return map(function, items)
+    def map(self, function: Function[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        return (function(item, self) for item in items)
 
 
 def _run_of(wish: Wish) -> tuple[LivePlane, str, int]:

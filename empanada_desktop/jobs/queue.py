@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from psygnal import Signal
 
-from empanada_desktop.core.context import JobContext, Partial
+from empanada_desktop.core.context import Function, JobContext, Partial
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.jobs.faults import JobDied, JobFault
 from empanada_desktop.jobs.job import Job, JobState
@@ -233,5 +233,5 @@ class _QueueContext:
         if self._job.is_stopping:
             raise JobCancelled
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        return map(function, items)
+    def map(self, function: Function[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
+        return (function(item, self) for item in items)

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from empanada_desktop.core.context import Partial
+from empanada_desktop.core.context import Function, Partial
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.jobs.messages import (
     Done,
@@ -76,9 +76,9 @@ class WorkerContext:
         if self.stopped.is_set():
             raise JobCancelled
 
-    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    def map(self, function: Function[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
         """Apply `function` to the items one after the other."""
-        return map(function, items)
+        return (function(item, self) for item in items)
 
 
 class Worker:

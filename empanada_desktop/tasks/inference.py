@@ -69,10 +69,13 @@ def plane_settings(params: InferenceParams, descriptor: "WeightsDescriptor") -> 
     )
 
 
-def load_predictor(weights: "Weights", params: InferenceParams, may_prepare: bool = True) -> "TiledPredictor":
+def load_predictor(
+    weights: "Weights", params: InferenceParams, may_prepare: bool = True, device: str | None = None
+) -> "TiledPredictor":
     """Load the network that the parameters ask for; it is shown planes whole or in tiles.
 
     may_prepare=False, for work of a few planes, leaves what makes the network faster but takes some seconds once.
+    device: where it runs, in place of params.use_gpu.
     """
     from empanada_desktop.engine.predictor import Predictor
     from empanada_desktop.engine.tiled import TiledPredictor, batch_of_tiles
@@ -84,6 +87,7 @@ def load_predictor(weights: "Weights", params: InferenceParams, may_prepare: boo
         backend=params.backend,
         use_quantised=params.use_quantised,
         may_prepare=may_prepare,
+        device_name=device,
     )
     batch = batch_of_tiles(params.tile_size) if predictor.device.type != "cpu" else 1
     tiled = TiledPredictor(predictor, weights.descriptor.network.size_factor, params.tile_size, batch)

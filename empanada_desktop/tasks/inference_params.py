@@ -124,6 +124,13 @@ class PlaneParams(InferenceParams):
 class StackParams(InferenceParams):
     """How a stack of planes is turned into 3D objects."""
 
+    several_gpus: bool = Field(
+        False,
+        title="Several GPUs",
+        description="Share the planes among all graphics cards, with a process for each. The result is the same. "
+        "Not worth it for volumes below 1 GB.",
+        json_schema_extra=ui("Computer", words="All that there are"),
+    )
     inference_plane: Literal["xy", "xz", "yz"] = Field(
         "xy",
         title="Inference plane",

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from empanada_desktop import __version__
 from empanada_desktop.tasks.params import TaskInputs, TaskParams
 
-MAY_DIFFER = frozenset(("use_gpu", "threads"))  # between the parts of a result that was made in several goes
+# Between the parts of a result that was made in several goes.
+MAY_DIFFER = frozenset(("use_gpu", "threads", "several_gpus"))
 LIBRARIES = ("torch", "numpy", "scipy", "numba", "zarr", "tifffile")
 
 

@@ -1,6 +1,7 @@
 """Segment a volume: run the network on every plane of one orientation and join the planes' objects in 3D."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from empanada_desktop.core.components import ComponentTable
-from empanada_desktop.core.context import JobContext, Partial, offer_partial
+from empanada_desktop.core.context import JobContext, Partial, Spreads, offer_partial
 from empanada_desktop.core.footprint import in_gigabytes, room_needed
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.tracking import StackTracker
@@ -26,6 +27,7 @@ from empanada_desktop.tasks.inference import (
 )
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.params import TaskInputs, VoxelSize
+from empanada_desktop.tasks.plane_runs import CountPlane, PlaneRun, ask_what_runs, segment_elsewhere
 from empanada_desktop.tasks.recipe import differences, make_recipe
 from empanada_desktop.tasks.volume_result import Classes, SegmentedStack, fuse_stacks, write_tiff, write_zarr
 
@@ -137,7 +139,7 @@ class _VolumeWork:
 
     @property
     def _n_done(self) -> int:
-        return sum(planes.n_done for planes in self._planes)
+        return sum(planes.n_kept for planes in self._planes)
 
     @property
     def _n_planes(self) -> int:
@@ -184,7 +186,7 @@ class _VolumeWork:
             planes = store.stack_planes(axis)
             self._planes.append(planes)
             tracker = StackTracker(axis)
-            tracker.take_up(planes.records, planes.take_up())
+            tracker.take_up(planes.records, planes.take_up(keep_ahead=isinstance(context, Spreads)))
             planes.records.clear()  # the tracker has them, and they are large
         if planes.n_done < len(planes):
             self._pass_network(store, axis, planes, tracker, context)
@@ -202,26 +204,55 @@ class _VolumeWork:
         def take_plane(index: int, components: NDArray[np.uint32], table: ComponentTable) -> None:
             record = tracker.add_plane(components, table)
             with writing(store.path):
-                planes.append(components, record)
+                planes.count(record) if isinstance(context, Spreads) else planes.append(components, record)
             offer_partial(context, Partial(str(store.path), planes.array.path, axis, index + 1))
             context.report(index + 1, len(planes), f"{axis} planes")
 
+        if isinstance(context, Spreads):
+            self._spread(store, axis, planes, take_plane, context)
+            return
         plane = plane_settings(self.params, self.weights.descriptor)
         settings = StackSettings(plane, self.params.median_filter_size)
         predictor = self._network(store)
         segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, planes.n_done)
 
+    def _spread(
+        self, store: "ResultStore", axis: Axis, planes: "StackPlanes", count_plane: CountPlane, context: JobContext
+    ) -> None:
+        """Have the planes that are left segmented in other processes."""
+        place, created = str(store.path.resolve()), str(self.recipe["created"])
+        facts, ref = self.recipe["facts"], self.volume.ref
+        ref = replace(ref, path=str(Path(ref.path).resolve()))
+        whole = PlaneRun(ref, place, created, axis, self.grey, self._params(), facts["weights"]["sha256"])
+        if whole.params.backend == "auto":  # one answer for all places
+            self._note_network(store, next(context.map(ask_what_runs, [whole])).ran_with)
+            whole = replace(whole, params=self._params())
+        left = [index for index in range(planes.n_done, len(planes)) if not planes.ahead.has(index)]
+        outcome = segment_elsewhere(whole.over(left), planes, count_plane, context)
+        self._note_network(store, outcome.ran_with)
+        self.notes += [note for note in outcome.notes if note not in self.notes]
+
     def _network(self, store: "ResultStore") -> "TiledPredictor":
-        """Load the network when the first stack needs it; what ran it before a break runs it again."""
+        """Load the network when the first stack needs it."""
         if self._predictor is None:
-            params, before = self.params, str(self.recipe["facts"].get("ran_with", ""))
-            if params.backend == "auto" and before:
-                params = params.model_copy(update={"backend": before.split()[0]})
-            self._predictor = load_predictor(self.weights, params)
-            if not before:
-                self.recipe["facts"]["ran_with"] = self._predictor.ran_with
-                store.update_recipe(self.recipe)
+            self._predictor = load_predictor(self.weights, self._params())
+            self._note_network(store, self._predictor.ran_with)
         return self._predictor
+
+    def _params(self) -> StackParams:
+        """Return the parameters with what ran the network before a break, which runs it again; weights by full path."""
+        before, params = str(self.recipe["facts"].get("ran_with", "")), self.params
+        place = Path(params.weights)
+        changes = {"weights": str(place.resolve())} if place.exists() else {}
+        if params.backend == "auto" and before:
+            changes["backend"] = before.split()[0]
+        return params.model_copy(update=changes)
+
+    def _note_network(self, store: "ResultStore", ran_with: str) -> None:
+        """Keep in the recipe what runs the network, when it is known for the first time."""
+        if ran_with and not self.recipe["facts"].get("ran_with"):
+            self.recipe["facts"]["ran_with"] = ran_with
+            store.update_recipe(self.recipe)
 
 
 def ortho_notes(spacing: Spacing) -> list[str]:

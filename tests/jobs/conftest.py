@@ -44,8 +44,8 @@ class Watcher:
         if self.cancelled.is_set():
             raise JobCancelled
 
-    def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-        return map(function, items)
+    def map(self, function: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        return (function(item, self) for item in items)
 
 
 def child_processes() -> set[int]:
