@@ -1,5 +1,6 @@
 """One window per session: the process that has it open holds a lock on a file, which the system drops with it."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import IO, Self
@@ -18,16 +19,21 @@ class SessionLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] | None = (folder / LOCK_FILE).open("a+", encoding="utf-8")
         except OSError as error:
-            raise SettingsError(f"{folder} cannot be written to: {error}", "Free space, or ask its owner.") from error
+            raise _no_place(folder, error) from error
         if not _take(self._file):
             self._file.close()
             raise SettingsError(
                 "This session is open in another window.", "Continue it there, or close that window first."
             )
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        try:
+            self._file.seek(0)
+            self._file.truncate()
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):  # it tries once more to write
+                self._file.close()
+            raise _no_place(folder, error) from error
 
     def release(self) -> None:
         """Let go of the session."""
@@ -52,6 +58,11 @@ class SessionLock:
                 return not _take(file)
         except OSError:
             return True
+
+
+def _no_place(folder: Path, error: OSError) -> SettingsError:
+    words = f"The session cannot be kept in {folder}: {error.strerror or error}."
+    return SettingsError(words, "Free space on the disk. Everything is still open.")
 
 
 def _take(file: IO[str]) -> bool:

@@ -82,6 +82,13 @@ def layer_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> L
     )
 
 
+def is_own(layer: Layer) -> bool:
+    """Whether a layer holds what is in no file of the user's."""
+    if isinstance(layer, ImageLayer | LabelsLayer):
+        return not isinstance(layer.source, VolumeSource | PlacedSource)
+    return isinstance(layer, PointsLayer | ShapesLayer)
+
+
 def _source_to_plain(layer: ImageLayer | LabelsLayer, folder: Path, written: Written) -> dict[str, Any]:
     source = layer.source
     if isinstance(source, VolumeSource):
@@ -123,18 +130,21 @@ def write_voxels(source: PlaneSource, path: Path) -> None:
     unfinished = path.with_name(f"{path.name}.part")
     shutil.rmtree(unfinished, ignore_errors=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    array = zarr.create_array(
-        str(unfinished),
-        shape=source.shape,
-        dtype=source.dtype,
-        chunks=tuple(min(CHUNK, length) for length in source.shape),
-        compressors=ZstdCodec(level=1),
-        fill_value=0,
-    )
-    for box in box_blocks(whole_box(source.shape), (CHUNK, 8 * CHUNK, 8 * CHUNK)):
-        array[box.slices] = source[box.slices]
-    shutil.rmtree(path, ignore_errors=True)
-    unfinished.rename(path)
+    try:
+        array = zarr.create_array(
+            str(unfinished),
+            shape=source.shape,
+            dtype=source.dtype,
+            chunks=tuple(min(CHUNK, length) for length in source.shape),
+            compressors=ZstdCodec(level=1),
+            fill_value=0,
+        )
+        for box in box_blocks(whole_box(source.shape), (CHUNK, 8 * CHUNK, 8 * CHUNK)):
+            array[box.slices] = source[box.slices]
+        shutil.rmtree(path, ignore_errors=True)
+        unfinished.rename(path)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def read_voxels(path: Path) -> ArraySource:

@@ -9,7 +9,7 @@ sessions/<id>/lock              the process that has the session open
 import datetime
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any, Self
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.document.lock import SessionLock
-from empanada_desktop.document.plain import layer_from_plain, layer_to_plain
+from empanada_desktop.document.plain import is_own, layer_from_plain, layer_to_plain
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.settings import read_json, user_folder, write_json
@@ -45,6 +45,11 @@ class Snapshot:
         layers = tuple(layer for layer in document.layers if not layer.is_preview)
         active = document.active.id if document.active is not None else None
         return cls(layers, active, document.view, parameters or {}, title)
+
+
+def own_work(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers that are in no file of the user's: what is lost when a session cannot be kept."""
+    return [layer for layer in layers if is_own(layer) and not layer.is_preview]
 
 
 @dataclass

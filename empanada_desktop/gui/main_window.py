@@ -2,7 +2,7 @@
 
 import base64
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,7 @@ from empanada_desktop.gui.theme import theme
 from empanada_desktop.settings import load_settings, user_folder
 
 if TYPE_CHECKING:
+    from empanada_desktop.document import Layer
     from empanada_desktop.gui.opening import Opened
     from empanada_desktop.gui.workspace import Workspace
 
@@ -206,8 +207,7 @@ class MainWindow(QMainWindow):
         if opened.choices:
             self._ask_dataset(opened)
             return
-        self.ensure_workspace().take(opened)
-        self.show_workspace()
+        self.ensure_workspace().take(opened, self.show_workspace)
 
     def _ask_dataset(self, opened: "Opened") -> None:
         from empanada_desktop.gui.opening import DatasetDialog
@@ -405,23 +405,28 @@ class MainWindow(QMainWindow):
     # Ending
 
     def close_volume(self) -> None:
-        """Close what is open, keeping the session, and show the start page."""
+        """Keep the session and close what is open, then show the start page."""
+        self.bar.hide()
         if self.workspace is not None:
-            self.workspace.clear(self._refresh_start)
+            self.workspace.clear(self._closed)
+        else:
+            self.show_start()
+
+    def _closed(self) -> None:
         self.show_start()
+        self._refresh_start()
 
     def _refresh_start(self) -> None:
         self.background.run(_start_facts, self._show_start_facts)
 
-    def save_session(self) -> None:
-        """Keep what is open for Continue."""
-        if self.workspace is not None:
-            self.workspace.save_session()
+    def save_session(self) -> AppError | None:
+        """Keep what is open for Continue; returns what failed."""
+        return None if self.workspace is None else self.workspace.save_session()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Ask when jobs run; then keep the session and end everything that was started."""
+        """Ask when jobs run or work would be lost; then keep the session and end everything that was started."""
         running = 0 if self.workspace is None else self.workspace.jobs.unfinished()
-        if running and self._ask_about_jobs(running) == "stay":
+        if (running and self._ask_about_jobs(running) == "stay") or not self._may_leave():
             event.ignore()
             return
         self._keep_place()
@@ -429,6 +434,36 @@ class MainWindow(QMainWindow):
             self.workspace.end()
         self.background.close()
         event.accept()
+
+    def _may_leave(self) -> bool:
+        """Keep the session; where own work cannot be kept, the user says what becomes of it."""
+        from empanada_desktop.document.session import own_work
+
+        while (problem := self.save_session()) is not None and self.workspace is not None:
+            own = own_work(self.workspace.document.layers)
+            answer = self.ask_about_lost(problem, own) if own else "leave"
+            if answer != "again":
+                return answer == "leave"
+        return True
+
+    def ask_about_lost(self, problem: AppError, own: "Sequence[Layer]") -> str:
+        """Ask what becomes of layers that cannot be kept: "again", "stay" (the reason is then said) or "leave"."""
+        titles = ", ".join(f"“{layer.title}”" for layer in own)
+        box = QMessageBox(self)
+        box.setObjectName("lost-question")
+        box.setText(f"{titles} would be lost.")
+        hint = "Free space on that disk and try again, or stay and save the layer to another one."
+        box.setInformativeText(f"{problem.message} {hint}")
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        again = box.addButton("Try again", QMessageBox.ButtonRole.AcceptRole)
+        box.addButton("Close anyway", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(stay)
+        box.setEscapeButton(stay)
+        box.exec()
+        if box.clickedButton() is stay:
+            self.tell(problem)
+            return "stay"
+        return "again" if box.clickedButton() is again else "leave"
 
     def _ask_about_jobs(self, running: int) -> str:
         """Ask what becomes of running jobs: "stay" or "cancel"."""

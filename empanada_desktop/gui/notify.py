@@ -86,7 +86,7 @@ class Notifier(QObject):
 
     _arrived = Signal(object)
 
-    def __init__(self, window: QWidget, save: Callable[[], None]) -> None:
+    def __init__(self, window: QWidget, save: Callable[[], AppError | None]) -> None:
         super().__init__(window)
         self._window = window
         self._save = save
@@ -114,9 +114,10 @@ class Notifier(QObject):
             return
         details = "".join(traceback.format_exception(problem))
         log.error("%s", details)
-        self._save()
+        lost = self._save()
+        kept = "Your work was saved." if lost is None else f"Your work could not be saved: {lost.message} {lost.hint}"
         when = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-        hint = f"Your work was saved. The log is {log_path()}. Please send it with what you did just before."
+        hint = f"{kept} The log is {log_path()}. Please send it with what you did just before."
         report = f"empanada-desktop {__version__}, Python {sys.version.split()[0]}, {sys.platform}, {when}\n\n{details}"
         self._show(MessageDialog(self._window, "The program made a mistake.", hint, report, is_bug=True))
 

@@ -1,14 +1,16 @@
 """Keeps what is open in the session's folder, now and then and at the end, and brings it back; files in a thread."""
 
+import contextlib
 import datetime
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QBuffer, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
 
-from empanada_desktop.document.session import PICTURE_FILE, Opened, Session, Snapshot, latest
+from empanada_desktop.document.session import PICTURE_FILE, Opened, Session, Snapshot, latest, own_work
 from empanada_desktop.errors import AppError, SettingsError
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class SessionKeeper(QObject):
         self._session: Session | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="session")
         self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._is_open, self._is_leaving = True, False
+        self._waiting: list[Callable[[], object]] = []
         self._timer = QTimer(self)
         self._timer.setInterval(KEEP_EVERY_MS)
         self._timer.timeout.connect(self.keep)
@@ -42,7 +46,6 @@ class SessionKeeper(QObject):
         window = self._workspace.window
         window.settings = window.settings.with_recent(path)
         window.keep_settings()
-        self.leave()
         self._run(self._begin, lambda _: self._begun())
 
     def _begun(self) -> None:
@@ -50,52 +53,117 @@ class SessionKeeper(QObject):
         self._first.start()
 
     def _begin(self) -> None:
-        if self._session is not None:  # another volume was opened in the same moment
-            self._session.close()
+        self._close()  # another volume was opened in the same moment
         self._session = Session.create()
 
     # Keeping
 
     def keep(self) -> None:
         """Write the session in the thread; a full disk is said and nothing else happens."""
-        session, snapshot = self._session, self._snapshot()
-        if session is not None and snapshot.layers:
-            self._run(lambda: session.write(snapshot), lambda _: self._kept())
+        snapshot = self._snapshot()
+        if snapshot.layers:
+            self._run(lambda: self._write(snapshot), self._told)
 
-    def save(self) -> None:
-        """Write the session and wait for it; for the end, or before something worse happens."""
-        self._pool.submit(bool).result()  # the session may be about to begin
-        session, snapshot = self._session, self._snapshot()
-        if session is None or not snapshot.layers:
-            return
-        picture = self._picture()
-        try:
-            self._pool.submit(_write, session, snapshot, picture).result()
-        except AppError as problem:
+    def _told(self, problem: AppError | None) -> None:
+        if problem is None:
+            self._kept()
+        else:
             self._workspace.window.tell(problem)
-            return
-        self._kept()
 
-    def leave(self, then: Callable[[], object] | None = None) -> None:
-        """Keep the session for Continue and let go of it, in the thread; the document may be cleared at once."""
-        session, snapshot = self._session, self._snapshot()
-        self._session = None
+    def save(self) -> AppError | None:
+        """Write the session and wait for it, for the end or before something worse happens; returns what failed."""
+        snapshot = self._snapshot()
+        if not snapshot.layers:
+            return None
+        picture = self._picture()
+        problem: AppError | None = self._pool.submit(lambda: self._write(snapshot, picture)).result()
+        if problem is None:
+            self._kept()
+        return problem
+
+    def _write(self, snapshot: Snapshot, picture: QImage | None = None) -> AppError | None:
+        """In the thread: write what is open. A session that found no room when the volume was opened begins now."""
+        try:
+            self._session = self._session or Session.create()
+            self._session.write(snapshot)
+        except AppError as problem:
+            return problem
+        if picture is not None:
+            _write_picture(picture, self._session.folder / PICTURE_FILE)
+        return None
+
+    # Leaving
+
+    def leave(self, then: Callable[[], object], stay: Callable[[], object] = bool) -> None:
+        """Keep the session for Continue, let go of it, then call `then`; `stay` where the user keeps what is open.
+
+        All stays open while it is written, in the thread; where own work cannot be kept, the user is asked.
+        """
+        snapshot, state = self._snapshot(), self._state()
+        if not snapshot.layers:
+            self._let_go(then)
+            return
+        self._is_leaving, picture = True, self._picture()
+        self._run(
+            lambda: self._write(snapshot, picture), lambda problem: self._left(problem, snapshot, state, then, stay)
+        )
+
+    def when_settled(self, deed: Callable[[], object]) -> None:
+        """Do this at once, or when what is open was left; where the user stays it is not done."""
+        if self._is_leaving:
+            self._waiting.append(deed)
+        else:
+            deed()
+
+    def _left(
+        self,
+        problem: AppError | None,
+        snapshot: Snapshot,
+        state: object,
+        then: Callable[[], object],
+        stay: Callable[[], object],
+    ) -> None:
+        own, window = own_work(snapshot.layers), self._workspace.window
+        answer = "leave" if problem is None or not own else window.ask_about_lost(problem, own)
+        if answer == "stay":
+            self._is_leaving = False
+            self._waiting.clear()
+            stay()
+        elif answer == "again" or (problem is None and state != self._state()):  # something was done meanwhile
+            self.leave(then, stay)
+        else:
+            self._let_go(then)
+            if problem is not None and not own:
+                window.bar.say(problem.message, "warning", "Nothing is lost, but Continue does not know of it.")
+
+    def _let_go(self, then: Callable[[], object]) -> None:
+        """Let go of the session, call `then`, and do what has waited for that."""
         self._timer.stop()
         self._first.stop()
-        if session is not None:
-            picture = self._picture()
-            self._run(lambda: _write_last(session, snapshot, picture), lambda _: then and then())
-        elif then is not None:
-            then()
+        self._pool.submit(self._close).result()
+        self._is_leaving = False
+        then()
+        waiting, self._waiting = self._waiting, []
+        for deed in waiting:
+            self.when_settled(deed)
+
+    def _state(self) -> object:
+        """What differs when something was done to the document."""
+        document = self._workspace.document
+        return document.layers, document.history.position, document.history.next_undo
 
     def close(self) -> None:
         """Let go of the session and end the thread; what it has to write it writes first."""
+        self._is_open = False
         self._timer.stop()
         self._first.stop()
+        self._pool.submit(self._close)
+        self._pool.shutdown(wait=True)
+
+    def _close(self) -> None:
         session, self._session = self._session, None
         if session is not None:
-            self._pool.submit(session.close)
-        self._pool.shutdown(wait=True)
+            session.close()
 
     def _kept(self) -> None:
         self._workspace.document.history.mark_saved()
@@ -118,9 +186,12 @@ class SessionKeeper(QObject):
         self._run(_read_latest, lambda found: self._show(found, then))
 
     def _show(self, found: tuple[Session, Opened], then: Callable[[], object]) -> None:
-        workspace, (session, opened) = self._workspace, found
+        session, opened = found
+        self.leave(lambda: self._bring(session, opened, then), stay=session.close)
+
+    def _bring(self, session: Session, opened: Opened, then: Callable[[], object]) -> None:
+        workspace = self._workspace
         workspace.live.stop()
-        self.leave()
         self._session = session
         session.show(opened, workspace.document)
         workspace.form.plane.form.set_values(opened.parameters.get("segment-plane", {}))
@@ -139,6 +210,8 @@ class SessionKeeper(QObject):
 
     def _deliver(self, ended: tuple["Future[Any]", Then]) -> None:
         future, then = ended
+        if not self._is_open:
+            return
         problem = future.exception()
         if problem is None:
             then(future.result())
@@ -146,17 +219,17 @@ class SessionKeeper(QObject):
             self._workspace.window.failed(problem)
 
 
-def _write(session: Session, snapshot: Snapshot, picture: QImage) -> None:
-    session.write(snapshot)
-    picture.save(str(session.folder / PICTURE_FILE))
-
-
-def _write_last(session: Session, snapshot: Snapshot, picture: QImage) -> None:
-    try:
-        if snapshot.layers:
-            _write(session, snapshot, picture)
-    finally:
-        session.close()
+def _write_picture(picture: QImage, path: Path) -> None:
+    """Write the picture for the start page, whole or not at all; without room there is none."""
+    data = QBuffer()
+    picture.save(data, "PNG")  # type: ignore[call-overload] # the stubs do not know of devices
+    part = path.with_name(f"{path.name}.part")
+    with contextlib.suppress(OSError):
+        try:
+            part.write_bytes(data.data().data())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _read_latest() -> tuple[Session, Opened]:

@@ -189,18 +189,31 @@ class Workspace(QObject):
 
     # Opening
 
-    def take(self, opened: Opened) -> None:
-        """Show an opened file: as another layer where it fits what is open, otherwise instead of it."""
-        if not opened.layers:
+    def take(self, opened: Opened, then: Callable[[], object]) -> None:
+        """Show an opened file, as another layer where it fits what is open, otherwise instead of it; then call `then`.
+
+        Where what is open cannot be kept and the user stays with it, nothing happens.
+        """
+        self.session.when_settled(lambda: self._take(opened, then))
+
+    def _take(self, opened: Opened, then: Callable[[], object]) -> None:
+        fits = bool(self.document.layers) and bool(opened.layers) and opened.layers[0].shape == self.document.shape
+        if opened.layers and not fits:
+            self.clear(lambda: self._take_alone(opened, then))
             return
-        fits = self.document.layers and opened.layers[0].shape == self.document.shape
-        if not fits:
-            self.clear()
+        self._add(opened, 0)
+        then()
+
+    def _take_alone(self, opened: Opened, then: Callable[[], object]) -> None:
+        self._add(opened)
+        self._first_look(opened)
+        then()
+
+    def _add(self, opened: Opened, place: int | None = None) -> None:
         for layer in opened.layers:
-            self.document.add_layer(layer, 0 if isinstance(layer, ImageLayer) and fits else None, f"Open {layer.title}")
-        if not fits:
-            self._first_look(opened)
-        self._tell_title(opened.layers[0].title)
+            self.document.add_layer(layer, place if isinstance(layer, ImageLayer) else None, f"Open {layer.title}")
+        if opened.layers:
+            self._tell_title(opened.layers[0].title)
 
     def _first_look(self, opened: Opened) -> None:
         document = self.document
@@ -225,11 +238,15 @@ class Workspace(QObject):
     def _tell_title(self, title: str) -> None:
         self.window.setWindowTitle(f"{title} - empanada")
 
-    def clear(self, then: Callable[[], object] | None = None) -> None:
-        """Close what is open; it is kept for Continue in a thread, and `then` called."""
-        self.live.stop()
-        self.session.leave(then)
-        self.document.clear()
+    def clear(self, then: Callable[[], object]) -> None:
+        """Keep what is open for Continue, in a thread, then close it and call `then`; unless the user stays with it."""
+
+        def close() -> None:
+            self.live.stop()
+            self.document.clear()
+            then()
+
+        self.session.leave(close)
 
     def computer_changed(self, computer: Computer) -> None:
         """Take note of what the computer has."""
@@ -380,18 +397,17 @@ class Workspace(QObject):
 
     # Session and end
 
-    def save_session(self) -> None:
-        """Keep what is open for Continue."""
-        self.session.save()
+    def save_session(self) -> AppError | None:
+        """Keep what is open for Continue; returns what failed."""
+        return self.session.save()
 
     def restore(self, then: Callable[[], object]) -> None:
         """Bring back what was open last, and call `then` when it is there."""
         self.session.restore(then)
 
     def end(self) -> None:
-        """Keep the session and end every process and thread."""
+        """End every process and thread."""
         self._look_again.stop()
-        self.save_session()
         self.session.close()
         self.live.close()
         self._warm.close(self.live.controller.close, self.jobs.close)

@@ -111,7 +111,7 @@ def test_no_file_is_touched_on_the_windows_thread(
     window.workspace.session.keep()
     until(qtbot, lambda: ("write_voxels", "session_0") in threads)
     window.actions_table["close_volume"].trigger()
-    assert document.layers == ()
+    until(qtbot, lambda: document.layers == ())
     until(qtbot, lambda: "4 layers" in window.start.go_on_card.text.text())
     assert {name for name, _ in threads} == {"open_source", "read_voxels", "write_voxels"}
     assert {thread for _, thread in threads} == {"session_0"}

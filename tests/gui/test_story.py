@@ -119,7 +119,7 @@ def test_from_the_first_plane_to_continue(story: Story, weights_file: Path, tmp_
         assert saved.spacing.zyx == (10, 10, 10)
     titles = [layer.title for layer in document.layers]
     window.close_volume()
-    assert document.layers == ()
+    story.until(lambda: document.layers == ())
     window.go_on()
     story.until(lambda: document.layers)
     assert [layer.title for layer in document.layers] == titles
