@@ -32,24 +32,37 @@ def match_objects(
 
 def assign_pairs(first: Indices, second: Indices, scores: NDArray[np.float64]) -> Indices:
     """Choose pairs with the largest sum of `scores` (> 0), no object twice; returns their indices, ascending."""
-    chosen = [pairs[_assign(first[pairs], second[pairs], scores[pairs])] for pairs in _blocks(first, second)]
-    return np.sort(np.concatenate([np.zeros(0, np.int64), *chosen]))
-
-
-def _blocks(first: Indices, second: Indices) -> Iterator[Indices]:
-    """Yield the pairs (as indices) of each connected part of the overlap graph; all lone pairs come together."""
     if not len(first):
-        return
+        return np.zeros(0, np.int64)
+    part, is_star = _parts(first, second)
+    order = np.lexsort((second, first, -scores, part))
+    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
+    best = order[starts[is_star[part[order[starts]]]]]
+    chosen = [pairs[_assign(first[pairs], second[pairs], scores[pairs])] for pairs in _groups(part, ~is_star[part])]
+    return np.sort(np.concatenate([best, *chosen]))
+
+
+def _parts(first: Indices, second: Indices) -> tuple[Indices, NDArray[np.bool_]]:
+    """Return the connected part of the overlap graph of each pair, and of each part whether an object is in all pairs.
+
+    Most parts are such stars, of which the best pair is the whole answer.
+    """
     n_first = int(first.max()) + 1
     n_nodes = n_first + int(second.max()) + 1
     graph = coo_array((np.ones(len(first), np.int8), (first, second + n_first)), shape=(n_nodes, n_nodes))
-    part = connected_components(graph.tocsr(), directed=False)[1][first]
-    order = np.argsort(part, kind="stable")
-    starts = np.flatnonzero(np.diff(part[order], prepend=-1))
-    sizes = np.diff(starts, append=len(order))
-    yield order[starts[sizes == 1]]
-    for start, size in zip(starts[sizes > 1], sizes[sizes > 1], strict=True):
-        yield order[start : start + size]
+    count, part_of = connected_components(graph.tocsr(), directed=False)
+    part = part_of[first].astype(np.int64)
+    n_pairs = np.bincount(part, minlength=count)
+    n_firsts = np.bincount(part_of[:n_first], minlength=count)
+    n_seconds = np.bincount(part_of[n_first:], minlength=count)
+    return part, (n_pairs > 0) & ((n_firsts == 1) | (n_seconds == 1))
+
+
+def _groups(part: Indices, chosen: NDArray[np.bool_]) -> Iterator[Indices]:
+    """Yield the chosen pairs, as indices, part by part."""
+    places = np.flatnonzero(chosen)
+    order = places[np.argsort(part[places], kind="stable")]
+    yield from np.split(order, np.flatnonzero(np.diff(part[order])) + 1) if len(order) else ()
 
 
 def _assign(first: Indices, second: Indices, scores: NDArray[np.float64]) -> Indices:
