@@ -10,6 +10,8 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
 
+from PySide6.QtCore import QCoreApplication, QObject, QTimer
+
 from empanada_desktop.settings import user_folder, write_json
 
 # After this many seconds a thread that waits for the interpreter's lock is given it. Painting lets go of the lock a
@@ -17,7 +19,35 @@ from empanada_desktop.settings import user_folder, write_json
 SWITCH_SECONDS = 0.0005
 
 
+# Python would look for dead cycles whenever enough was made, in whatever thread that is; here it is looked so often.
+COLLECT_MS = 500
+
 _separately = False
+
+
+class Collector(QObject):
+    """Collects dead cycles of objects, and only in the thread that it was made in, the window's.
+
+    Python itself collects in the thread that just made an object. If that is another one, Qt's objects among the dead
+    are destroyed there while the window's thread may be using them, and the program crashes.
+    """
+
+    def __init__(self, parent: QObject | None) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self.waits = False
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self.collect)
+        self._timer.start(COLLECT_MS)
+
+    def collect(self) -> None:
+        """Collect the generations that are due by Python's own counts."""
+        if self.waits:
+            return
+        counted = zip(gc.get_count(), gc.get_threshold(), strict=True)
+        due = [generation for generation, (count, limit) in enumerate(counted) if count > limit]
+        if due:
+            gc.collect(max(due))
 
 
 def begin() -> None:
@@ -29,17 +59,19 @@ def begin() -> None:
 
 
 def settle(load: Callable[[], object]) -> threading.Thread:
-    """Call this after the first paint: a thread loads what comes later, then collecting begins again.
+    """Call this after the first paint: a thread loads what comes later, then collecting begins, in this thread.
 
     What lives by then lives as long as the window. It is kept out of all later collections, which would hold the
     interpreter's lock for 0.1 s and more to look through modules that never go.
     """
+    collector = Collector(QCoreApplication.instance())
+    collector.waits = True
 
     def work() -> None:
         with contextlib.suppress(CancelledError):  # the window was closed meanwhile
             load()
         gc.freeze()
-        gc.enable()
+        collector.waits = False
 
     thread = threading.Thread(target=work, name="settling", daemon=True)
     thread.start()

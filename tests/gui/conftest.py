@@ -16,6 +16,7 @@ QtWidgets = pytest.importorskip("PySide6.QtWidgets")
 from PySide6.QtCore import QCoreApplication, Qt  # noqa: E402
 
 from empanada_desktop.gui.app import make_application  # noqa: E402
+from empanada_desktop.gui.calm import Collector  # noqa: E402
 from empanada_desktop.gui.main_window import MainWindow  # noqa: E402
 from empanada_desktop.gui.theme import theme  # noqa: E402
 from empanada_desktop.io.volumes import open_volume  # noqa: E402
@@ -27,10 +28,11 @@ from .person import Person  # noqa: E402
 
 @pytest.fixture(scope="session")
 def qapp() -> object:
-    """The one application, in our style; its file dialogs are Qt's own, which events can reach."""
+    """The one application, in our style, collecting as the program does; its file dialogs are Qt's own."""
     application = make_application()
     QCoreApplication.setAttribute(Qt.ApplicationAttribute.AA_DontUseNativeDialogs)
     theme.use("dark")
+    Collector(application)
     return application
 
 

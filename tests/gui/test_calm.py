@@ -4,25 +4,38 @@ import gc
 import multiprocessing
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QCoreApplication
+from pytestqt.qtbot import QtBot
 
 from empanada_desktop.gui import calm
+from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.settings import user_folder
 
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(calm, "_separately", False)
-    interval = sys.getswitchinterval()
+    interval, before = sys.getswitchinterval(), collectors()
     yield
     sys.setswitchinterval(interval)
+    for collector in collectors():
+        if collector not in before:
+            collector.setParent(None)
+            collector.deleteLater()
     gc.unfreeze()
-    gc.enable()
+
+
+def collectors() -> list[calm.Collector]:
+    application = QCoreApplication.instance()
+    assert application is not None
+    return application.findChildren(calm.Collector)
 
 
 def test_nothing_is_collected_until_everything_is_loaded() -> None:
@@ -32,7 +45,7 @@ def test_nothing_is_collected_until_everything_is_loaded() -> None:
     seen: list[tuple[bool, bool]] = []
     calm.settle(lambda: seen.append((gc.isenabled(), threading.current_thread() is threading.main_thread()))).join()
     assert seen == [(False, False)]
-    assert gc.isenabled()
+    assert not collectors()[-1].waits
     assert gc.get_freeze_count() > 10_000, "what is loaded is looked through no more"
 
 
@@ -42,7 +55,47 @@ def test_a_window_that_is_closed_early_ends_the_loading_quietly() -> None:
 
     calm.begin()
     calm.settle(load).join()
-    assert gc.isenabled()
+    assert not collectors()[-1].waits
+
+
+def test_what_is_dead_is_collected_on_the_windows_thread_alone(
+    window: MainWindow, qtbot: QtBot, crop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that make many objects, as loading modules does, would each begin collections of their own."""
+    monkeypatch.setattr(calm, "COLLECT_MS", 5)
+    threads: list[str] = []
+
+    def heard(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            threads.append(threading.current_thread().name)
+
+    dead = [make_cycles()]
+    gc.callbacks.append(heard)
+    try:
+        calm.settle(make_cycles).join()
+        busy = threading.Thread(target=make_cycles)
+        busy.start()
+        window.open_path(str(crop))
+        qtbot.waitUntil(lambda: window.workspace is not None and bool(window.workspace.document.layers), timeout=60_000)
+        busy.join()
+        dead.append(make_cycles())
+        qtbot.waitUntil(lambda: dead[-1]() is None, timeout=60_000)
+    finally:
+        gc.callbacks.remove(heard)
+    assert set(threads) == {threading.main_thread().name}
+
+
+class Knot:
+    """Refers to itself, so that only a collection does away with it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def make_cycles() -> "weakref.ref[Knot]":
+    """Make far more objects than a collection waits for; returns the way to one that is dead."""
+    kept = [Knot() for _ in range(5000)]
+    return weakref.ref(kept[0])
 
 
 def test_functions_are_compiled_once_and_in_another_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

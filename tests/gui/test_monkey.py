@@ -208,7 +208,7 @@ def let_loose(person: Person, seed: int, events: int) -> None:
 
 def test_two_hundred_events(person: Person, no_programs: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("empanada_desktop.gui.main_window.MainWindow._ask_about_jobs", lambda *_: "cancel")
-    let_loose(person, seed=1, events=200)
+    let_loose(person, seed=int(os.environ.get("MONKEY_SEED", "1")), events=200)
 
 
 @pytest.mark.long
