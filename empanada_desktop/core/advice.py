@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 
 FINE_NM, COARSE_NM = 10.0, 20.0
 BELOW, SIDES_BELOW = 300, 3
 ALIKE = 0.35
+CLEARLY_SURER = 0.05
 ORTHO_CONFIDENCE = 0.3
 GPU_GIGABYTES = 1.0
 
@@ -60,6 +61,21 @@ def sides_of_boxes(boxes: Mapping[str, tuple[int, int, int]], spacing: Spacing) 
     return sides[0], sides[1], sides[2]
 
 
+def region_of_boxes(boxes: Mapping[Axis, Box], shape: tuple[int, int, int]) -> Box:
+    """The box of voxels that boxes drawn on planes confine to, by orientation in the order in which they were drawn.
+
+    The first one gives the two sides that its plane shows, another orientation's the third; what no box tells is as
+    long as the volume of `shape`.
+    """
+    spans = [(0, length) for length in shape]
+    told: set[int] = set()
+    for axis, box in boxes.items():
+        for place in set(axis.in_plane) - told:
+            spans[place] = box.spans[place]
+        told |= set(axis.in_plane)
+    return Box.of_spans(spans)
+
+
 def median_planes(step_nm: float) -> tuple[int, str]:
     """How many planes to smooth over for planes `step_nm` apart, and why."""
     if step_nm > COARSE_NM:
@@ -79,8 +95,8 @@ class PlaneLook:
 
 
 def compare_planes(looks: Mapping[str, PlaneLook]) -> tuple[str, str, bool]:
-    """Which orientation does better, what to make of it in a sentence, and whether they look alike."""
-    best = max(looks, key=lambda name: looks[name].certainty)
+    """Which orientation clearly does better ("": none), what to make of it in a sentence, and whether they look alike."""
+    best, second = sorted(looks, key=lambda name: looks[name].certainty, reverse=True)[:2]
     if all(look.objects == 0 for look in looks.values()):
         return best, "Nothing was found in any of them. Lower the confidence or try the scale finder.", False
     covered = [look.covered for look in looks.values()]
@@ -88,4 +104,6 @@ def compare_planes(looks: Mapping[str, PlaneLook]) -> tuple[str, str, bool]:
     alike = min(covered) >= max(covered) * (1 - ALIKE) and max(certainties) - min(certainties) < 0.1
     if alike:
         return best, "The three look alike: segmenting in all three directions is worth it.", True
+    if looks[best].certainty - looks[second].certainty < CLEARLY_SURER:
+        return "", "No clear difference: about equally sure, but they find different amounts. Try another place.", False
     return best, f"{best} does better: take it as the inference plane, and leave the other directions out.", False

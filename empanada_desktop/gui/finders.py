@@ -117,6 +117,13 @@ def _network_time(prediction: Prediction) -> str:
     return f"{prediction.seconds:.1f} s" if prediction.ran else "had run already"
 
 
+def _standing(axis: Axis, best: str) -> str:
+    """How an orientation compares, where they do not look alike and `best` is the one that clearly does better."""
+    if not best:
+        return "Not clearly better"
+    return "Does best" if axis.value == best else "Does worse"
+
+
 class ScaleFinder(_Finders):
     """The plane at downsampling 1, 2, 4 and 8."""
 
@@ -151,7 +158,7 @@ class ScaleFinder(_Finders):
         tiny = f", {look.tiny} of them tiny" if look.tiny else ""
         lines = (
             ("Objects", f"{look.objects}{tiny}"),
-            ("Typical diameter", f"{look.diameter:.0f} px"),
+            ("Typical diameter", f"{look.diameter:.0f} px" if look.objects else "–"),
             ("Network time", _network_time(self._predictions[f"scale {factor}"])),
         )
         in_use = self._workspace.form.plane.form.values()["image_downsampling"] == factor
@@ -183,7 +190,7 @@ class PlaneFinder(_Finders):
         form = self._workspace.form.volume
         if alike and sharpest_plane(self._workspace.document.spacing) is None:
             form.propose(Hint("ortho_plane", "The three planes look alike: all three together find more.", True))
-        elif found and not alike:
+        elif found and best and not alike:
             form.propose(Hint("inference_plane", f"The plane finder does best in {best}.", best, f"Take {best}"))
 
     def _looks(self) -> dict[str, PlaneLook]:
@@ -208,8 +215,8 @@ class PlaneFinder(_Finders):
                 ("Area covered", f"{look.covered:.1%}"),
                 ("Mean confidence inside", f"{look.certainty:.2f}"),
             )
-            said = "Looks like the others" if alike else "Does best" if axis.value == best else "Does worse"
-            good = alike or axis.value == best
+            said = "Looks like the others" if alike else _standing(axis, best)
+            good = alike or best in ("", axis.value)
             seconds = self._predictions[f"plane {axis}"].seconds
             card = Card(axis.value, f"{seconds:.1f} s", lines, said, good, in_use == axis.value, axis.value == best)
             self.strip.cards[place].show_card(card)

@@ -55,6 +55,10 @@ def test_planes_that_look_alike_are_worth_all_three() -> None:
     best, words, alike = compare_planes(looks)
     assert not alike
     assert best in words
+    looks = {"xy": PlaneLook(3, 0.071, 0.929), "xz": PlaneLook(1, 0.013, 0.91), "yz": PlaneLook(1, 0.025, 0.931)}
+    best, words, alike = compare_planes(looks)
+    assert (best, alike) == ("", False), "a hair's breadth of certainty sends nobody to another plane"
+    assert "No clear difference" in words
     nothing = dict.fromkeys(("xy", "xz", "yz"), PlaneLook(0, 0.0, 0.0))
     assert "Nothing" in compare_planes(nothing)[1]
 
