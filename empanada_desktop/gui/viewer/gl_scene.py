@@ -42,6 +42,7 @@ FIELD_OF_VIEW = 45.0
 CANVAS = (16, 17, 20, 255)
 WALL_LIGHT = 0.9
 CLICK = 4
+BELOW_SURFACE = 0.7  # of the shortest side of a voxel: the surface runs between voxels
 BADGE_MARGIN = 10
 
 VERTEX = """
@@ -81,8 +82,8 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
     OpenGL at every change of any view, which takes 0.1 s without a graphics card.
     """
 
-    picked = Signal(object, object)
-    """The place in the scene of the object that was clicked (-1: none), and the keyboard modifiers."""
+    picked = Signal(object, object, object)
+    """The place in the scene of the object that was clicked (-1: none), the voxel there (z y x), and the modifiers."""
     camera_moved = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -292,11 +293,23 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
 
     def place_at(self, position: QPointF) -> int:
         """The place in the scene of the object that is seen at a position of the widget; -1 for none."""
+        return self.hit_at(position)[0]
+
+    def hit_at(self, position: QPointF) -> tuple[int, Triple]:
+        """The place in the scene of what is seen at a position, and the voxel below the surface there; -1 for none."""
         shown = np.repeat(self._is_shown, np.diff(self._scene.face_ends, prepend=0))
         faces = np.flatnonzero(shown)
         origin, direction = self._ray(position)
-        face, _ = nearest_hit(origin, direction, self._world, self._scene.faces[faces])
-        return -1 if face < 0 else self._scene.object_of_face(int(faces[face]))
+        face, distance = nearest_hit(origin, direction, self._world, self._scene.faces[faces])
+        if face < 0:
+            return -1, (0, 0, 0)
+        below = origin + direction * distance + direction / np.linalg.norm(direction) * BELOW_SURFACE
+        z, y, x = (
+            np.clip(np.floor(self.to_voxels(QVector3D(*below.tolist()))), 0, np.array(self._shape) - 1)
+            .astype(int)
+            .tolist()
+        )
+        return self._scene.object_of_face(int(faces[face])), (z, y, x)
 
     def position_of(self, voxel: tuple[float, float, float]) -> QPointF:
         """Where on the widget a place (z y x, voxels) is seen."""
@@ -340,7 +353,7 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
         if (event.position() - pressed).manhattanLength() >= CLICK:
             self.camera_moved.emit()
         elif event.button() == Qt.MouseButton.LeftButton:
-            self.picked.emit(self.place_at(event.position()), event.modifiers())
+            self.picked.emit(*self.hit_at(event.position()), event.modifiers())
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Zoom."""

@@ -285,13 +285,14 @@ class VolumeView(ViewFrame):
 
     # Picking and words
 
-    def _take_pick(self, place: int, modifiers: Qt.KeyboardModifier) -> None:
+    def _take_pick(self, place: int, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:
         self.activated.emit()
         adding = bool(modifiers & ADDING)
         if place < 0:
             for other in () if adding else self._layers_shown().values():
                 self.document.select(other, ())
             return
+        self.document.change_view(crosshair=voxel)
         layer = self._layers_shown().get(int(self._scene.layer_of[place]))
         label_id = int(self._scene.ids[place])
         if layer is not None:

@@ -64,6 +64,7 @@ def test_picking_in_3d_selects_everywhere(solid: Any) -> None:
     for label_id, middle in MIDDLES.items():
         solid.qtbot.mouseClick(view, LEFT, pos=view.position_of(middle).toPoint())
         assert solid.labels.selected == {label_id}
+        assert solid.labels.source[solid.document.view.crosshair] == label_id, "the other views show it"
     solid.qtbot.mouseClick(view, LEFT, CONTROL, pos=view.position_of(MIDDLES[7]).toPoint())
     assert solid.labels.selected == {7, 9}
     assert solid.document.view.active == "3d"
