@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
-from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QMouseEvent, QWheelEvent
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -152,11 +152,12 @@ class Person:
         menu = place.menu()
         assert isinstance(menu, QMenu)
         self.until(menu.isVisible)
-        entry = next(action for action in menu.actions() if action.text().rstrip("…") == titles[1])
-        assert entry.isEnabled(), f"{titles[1]} is greyed out"
-        self._click_entry(menu, entry)
+        self.menu_entry(menu, titles[1])
 
-    def _click_entry(self, menu: QMenu, entry: QAction) -> None:
+    def menu_entry(self, menu: QMenu, title: str) -> None:
+        """Click an entry of a menu that is open."""
+        entry = next(action for action in menu.actions() if action.text().rstrip("…") == title)
+        assert entry.isEnabled(), f"{title} is greyed out"
         place = menu.actionGeometry(entry).center()
         self.qtbot.mouseMove(menu, place)
         self.qtbot.mouseClick(menu, LEFT, NO_KEY, place)

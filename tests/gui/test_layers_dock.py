@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
-from PySide6.QtWidgets import QApplication, QSlider
+from PySide6.QtGui import QContextMenuEvent, QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtWidgets import QApplication, QMenu, QSlider
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import ArraySource, Document, LabelsLayer, PointsLayer, Shape, ShapesLayer, open_source
@@ -330,3 +330,14 @@ def test_light_and_dark_change_live_without_a_trace(dock: Dock) -> None:
     assert picture() == light
     dock.person.menu("View", "Dark")
     assert picture() == dark
+
+
+def test_the_right_button_offers_what_can_be_done_with_that_layer(dock: Dock) -> None:
+    place, port = dock.place("mito"), dock.rows.viewport()
+    dock.click("seeds", 80)
+    dock.person.qtbot.mouseClick(port, Qt.MouseButton.RightButton, pos=place)
+    QApplication.sendEvent(port, QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, port.mapToGlobal(place)))
+    menu = QApplication.activePopupWidget()
+    assert isinstance(menu, QMenu)
+    dock.person.menu_entry(menu, "Duplicate layer")
+    assert dock.titles() == [*("crop", "seeds", "region", "mito"), "mito copy"]

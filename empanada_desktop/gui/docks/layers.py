@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QPoint, QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis
@@ -71,6 +71,7 @@ class LayersDock(QWidget):
         scroll.setWidget(inside)
         add = IconButton("plus", "Open a file as a layer", actions["open_file"].trigger)
         self.header = dock_header("Layers", (add, _more(actions)))
+        _offer_menu(self.list, actions)
         self.setLayout(Column(self.list, rule(), scroll))
 
     def _listen(self) -> None:
@@ -142,6 +143,20 @@ def _more(actions: Actions) -> QToolButton:
         menu.addAction(actions[name])
     button.setMenu(menu)
     return button
+
+
+def _offer_menu(layers: LayersList, actions: Actions) -> None:
+    """The same menu where a layer is clicked with the right button, which makes it the active one."""
+    menu = QMenu(layers)
+    for name in MENU:
+        menu.addAction(actions[name])
+    layers.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+
+    def show(place: QPoint) -> None:
+        if layers.itemAt(place) is not None:
+            menu.popup(layers.viewport().mapToGlobal(place))
+
+    layers.customContextMenuRequested.connect(show)
 
 
 def look_row(title: str, *widgets: QWidget | QHBoxLayout | int) -> QWidget:
