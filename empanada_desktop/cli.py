@@ -183,7 +183,7 @@ def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 -
         if kind is bool:
             keywords["action"] = argparse.BooleanOptionalAction
         else:
-            keywords["metavar"] = _metavar(name, kind)
+            keywords["metavar"] = _extra(field).get("metavar") or _metavar(name, kind)
             keywords["type"] = _reader(kind)
         if _is_positional(field):
             parser.add_argument(**keywords | {"metavar": name.upper()}, nargs=None if field.is_required() else "?")
@@ -192,7 +192,7 @@ def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 -
 
 
 def _is_positional(field: Any) -> bool:  # noqa: ANN401 - pydantic's FieldInfo
-    extra = field.json_schema_extra or {}
+    extra = _extra(field)
     return bool(extra.get("positional", field.is_required() and not extra.get("option", False)))
 
 
@@ -212,9 +212,13 @@ def _metavar(name: str, kind: Any) -> str:  # noqa: ANN401 - a type expression
 
 def _help_text(field: Any) -> str:  # noqa: ANN401 - pydantic's FieldInfo
     limits = {type(limit).__name__: limit for limit in field.metadata}
+def _extra(field: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's FieldInfo
+    return field.json_schema_extra or {}
+
+
     low, high = getattr(limits.get("Ge"), "ge", None), getattr(limits.get("Le"), "le", None)
     span = f" {low:g} to {high:g}." if low is not None and high is not None else ""
-    extra = field.json_schema_extra or {}
+    extra = _extra(field)
     value = extra.get("default", field.default)
     default = "" if field.is_required() or value is None else f" Default: {_default_text(value)}."
     return f"{field.description or field.title or ''}{span}{default}".replace("%", "%%")

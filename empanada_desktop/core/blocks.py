@@ -1,6 +1,8 @@
 """Going over a volume block by block, and turning a stack's components into its objects on the way."""
 
+import math
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,17 +20,27 @@ class Sliceable(Protocol):
 
 def blocks(shape: tuple[int, int, int], side: tuple[int, int, int]) -> Iterator[Box]:
     """Cut a volume into boxes of `side` (smaller at the far faces), z slowest."""
-    starts = [range(0, extent, step) for extent, step in zip(shape, side, strict=True)]
-    for z in starts[0]:
-        for y in starts[1]:
-            for x in starts[2]:
-                stop = [min(low + step, end) for low, step, end in zip((z, y, x), side, shape, strict=True)]
-                yield Box((z, y, x), (stop[0], stop[1], stop[2]))
+    return blocks_within(Box((0, 0, 0), shape), side)
+
+
+def blocks_within(part: Box, side: tuple[int, int, int]) -> Iterator[Box]:
+    """Cut a part of a volume along the grid that cuts the volume into boxes of `side`, z slowest."""
+    cuts = [
+        [(max(low, first), min(low + step, last)) for low in range(first // step * step, last, step)]
+        for (first, last), step in zip(part.spans, side, strict=True)
+    ]
+    for spans in product(*cuts):
+        yield Box.of_spans(spans)
 
 
 def count_blocks(shape: tuple[int, int, int], side: tuple[int, int, int]) -> int:
     """Return how many boxes `blocks` gives."""
-    return int(np.prod([-(-extent // step) for extent, step in zip(shape, side, strict=True)]))
+    return count_blocks_within(Box((0, 0, 0), shape), side)
+
+
+def count_blocks_within(part: Box, side: tuple[int, int, int]) -> int:
+    """Return how many boxes `blocks_within` gives."""
+    return math.prod(-(-last // step) - first // step for (first, last), step in zip(part.spans, side, strict=True))
 
 
 def grown(box: Box, margin: int, shape: tuple[int, int, int]) -> tuple[Box, Box]:

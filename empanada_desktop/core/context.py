@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Box
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,13 +33,16 @@ class Partial:
     """What a running job has finished of a stack: the first `done` planes of `array` in the Zarr folder `path`.
 
     The array is (planes, rows, columns) of orientation `axis`: objects numbered anew in each plane, 0 where there are
-    none. It lives only as long as the job.
+    none. It lives only as long as the job. part: where the array lies in a volume of `shape`; without them it is all of
+    it.
     """
 
     path: str
     array: str
     axis: Axis
     done: int
+    part: Box | None = None
+    shape: tuple[int, int, int] | None = None
 
 
 @runtime_checkable

@@ -1,5 +1,6 @@
 """Planes, boxes and voxel sizes. Volumes are indexed z, y, x throughout."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -45,6 +46,26 @@ class Box:
         """The box as an index into an array."""
         z, y, x = (slice(start, stop) for start, stop in zip(self.start, self.stop, strict=True))
         return z, y, x
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+        """First voxel and the one after the last along z, y and x."""
+        z, y, x = zip(self.start, self.stop, strict=True)
+        return z, y, x
+
+    def moved(self, by: tuple[int, int, int], sign: int = 1) -> "Box":
+        """Return the box `by` voxels further along z, y and x; with sign -1 as much nearer."""
+        z, y, x = (sign * step for step in by)
+        return Box(
+            (self.start[0] + z, self.start[1] + y, self.start[2] + x),
+            (self.stop[0] + z, self.stop[1] + y, self.stop[2] + x),
+        )
+
+    @classmethod
+    def of_spans(cls, spans: Sequence[Sequence[int]]) -> "Box":
+        """Make the box of (start, stop) along z, y and x."""
+        (z, z_stop), (y, y_stop), (x, x_stop) = spans
+        return cls((int(z), int(y), int(x)), (int(z_stop), int(y_stop), int(x_stop)))
 
 
 @dataclass(frozen=True)

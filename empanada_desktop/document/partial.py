@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.document.sources import FlatSource, Triple, box_of, cut
+from empanada_desktop.document.sources import FlatSource, Triple, box_of, cut, intersection, whole_box, within
 
 CACHED_BYTES = 128 << 20
 
@@ -26,7 +26,8 @@ class PartialSource(FlatSource):
         self.axis = partial.axis
         self._array = _open(partial) if array is None else array
         z, y, x = (int(self._array.shape[self.order.index(axis)]) for axis in range(3))
-        super().__init__((z, y, x), np.dtype(np.uint32))
+        super().__init__(partial.shape or (z, y, x), np.dtype(np.uint32))
+        self._part = partial.part or whole_box((z, y, x))
         self._version = partial.done
         self._planes: OrderedDict[int, NDArray[np.uint32]] = OrderedDict()
         self._tables: list[NDArray[np.uint32]] = []
@@ -49,16 +50,27 @@ class PartialSource(FlatSource):
         before, self._version = self._version, max(done, self._version)
         if self._version == before:
             return None
-        start, stop = [0, 0, 0], list(self.shape)
-        start[self.axis.normal], stop[self.axis.normal] = before, self._version
-        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        spans = list(self._part.spans)
+        first = spans[self.axis.normal][0]
+        spans[self.axis.normal] = (first + before, first + self._version)
+        return Box.of_spans(spans)
 
     def read(self, level: int, axis: Axis, index: int, rows: slice, columns: slice) -> NDArray[np.uint32]:
         """Return part of a plane."""
         return self[cut(axis, slice(index, index + 1), rows, columns)].squeeze(axis.normal)
 
     def __getitem__(self, index: Any, /) -> NDArray[np.uint32]:  # noqa: ANN401 - three slices
-        box = box_of(index, self.shape)
+        wanted = box_of(index, self.shape)
+        common = intersection(wanted, self._part)
+        if common == wanted:
+            return self._of_part(wanted.moved(self._part.start, -1))
+        result = np.zeros(wanted.shape, np.uint32)
+        if common is not None:
+            result[within(common, wanted)] = self._of_part(common.moved(self._part.start, -1))
+        return result
+
+    def _of_part(self, box: Box) -> NDArray[np.uint32]:
+        """The voxels of a box of what the job works on."""
         planes, rows, columns = (box.slices[axis] for axis in self.order)
         result = np.zeros([part.stop - part.start for part in (planes, rows, columns)], np.uint32)
         for place, plane in enumerate(range(planes.start, min(planes.stop, self._version))):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.core.edits import RegionEdit
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.edits import LayerEdit
 from empanada_desktop.document.layers import DEFAULT_DIVISOR, LabelsLayer, Layer
@@ -45,6 +45,11 @@ def result_layers(result: WrittenResult) -> list[LabelsLayer]:
     source = open_source(VolumeRef(result.out))
     if result.recipe.get("task") == "segment-plane":
         return [_layer(_placed(source, result.recipe), Path(result.out).stem, divisor, {})]
+    region = result.recipe.get("inputs", {}).get("region")
+    if region:
+        shape, start = result.recipe["facts"]["shape_zyx"], Box.of_spans(region).start
+        placed = PlacedSource(source, (shape[0], shape[1], shape[2]), Axis.XY, start[0], start[1:])
+        return [_layer(placed, Path(result.out).stem, divisor, {})]
     return [_layer(source, Path(result.out).stem, divisor, {})]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import reading
 
@@ -22,7 +22,10 @@ Triple = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class ResultHeader:
-    """What every result says about itself in its root's attributes; `replaces`: an older one is kept beside it."""
+    """What every result says about itself in its root's attributes.
+
+    replaces: an older one is kept beside it. region: the part of the volume that was worked on; the rest stays empty.
+    """
 
     shape: Triple
     spacing: Spacing
@@ -30,6 +33,12 @@ class ResultHeader:
     recipe: dict[str, Any]
     is_complete: bool = False
     replaces: bool = False
+    region: Box | None = None
+
+    @property
+    def part(self) -> Box:
+        """The voxels that were worked on."""
+        return self.region or Box((0, 0, 0), self.shape)
 
     def to_attributes(self) -> dict[str, Any]:
         """The header as JSON."""
@@ -40,6 +49,7 @@ class ResultHeader:
             "voxel_size_source": self.spacing.source,
             "chunk": list(self.chunk),
             **({"replaces": True} if self.replaces and not self.is_complete else {}),
+            **({"region": [list(span) for span in self.region.spans]} if self.region else {}),
             "recipe": json.loads(json.dumps(self.recipe, default=str)),
         }
 
@@ -55,6 +65,7 @@ class ResultHeader:
             dict(values["recipe"]),
             values["state"] == "complete",
             bool(values.get("replaces", False)),
+            Box.of_spans(values["region"]) if "region" in values else None,
         )
 
 

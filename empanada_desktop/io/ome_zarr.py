@@ -23,7 +23,7 @@ import zarr
 from numpy.typing import DTypeLike, NDArray
 from zarr.codecs import ZstdCodec
 
-from empanada_desktop.core.blocks import blocks
+from empanada_desktop.core.blocks import blocks, blocks_within
 from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.errors import VolumeError
@@ -67,9 +67,12 @@ class ResultStore:
         chunk: int | Triple,
         recipe: dict[str, Any],
         overwrite: bool = False,
+        region: Box | None = None,
     ) -> Self:
         """Begin a result of `shape` (z y x) at a path that is free, or taken by one of our results with `overwrite`.
 
+        With a region only what lies inside is written: the arrays are as large as the volume, so that they lie over it
+        in every program, and chunks that nobody writes are no files.
         A complete result in the way is kept aside until this one is complete too. VolumeError where the path is taken
         by anything else, or may not be written.
         """
@@ -78,7 +81,7 @@ class ResultStore:
         clipped = (min(z, shape[0]), min(y, shape[1]), min(x, shape[2]))
         with writing(path):
             replaces = _check_room(path, overwrite)
-            header = ResultHeader(shape, spacing, clipped, recipe, replaces=replaces)
+            header = ResultHeader(shape, spacing, clipped, recipe, replaces=replaces, region=region)
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_name(f"{path.name}.part")
             shutil.rmtree(part, ignore_errors=True)
@@ -150,7 +153,7 @@ class ResultStore:
     def stack_planes(self, axis: Axis, chunk: int = 256) -> StackPlanes:
         """Return the planes of the stack along `axis` that are finished; append() adds to them."""
         order = (axis.normal, *axis.in_plane)
-        n_planes, rows, columns = (self.header.shape[position] for position in order)
+        n_planes, rows, columns = (self.header.part.shape[position] for position in order)
         path = f"{PREDICTIONS}/{axis}/components"
         array = self._plane_array(path, (n_planes, rows, columns), (1, chunk, chunk), np.uint32)
         return StackPlanes(array, self.path / path)
@@ -231,7 +234,7 @@ class ResultStore:
             step = tuple(now // then for now, then in zip(factor, before, strict=True))
             shape = tuple(-(-length // each) for length, each in zip(level.shape, step, strict=True))
             smaller = self._level_array(f"{group}/{number}", shape)  # type: ignore[arg-type]
-            for box in blocks(smaller.shape, smaller.chunks):  # type: ignore[arg-type]
+            for box in blocks_within(_shrunk(self.header.part, factor), smaller.chunks):  # type: ignore[arg-type]
                 context.check_cancelled()
                 smaller[box.slices] = _strided(level, box, step)  # type: ignore[arg-type]
             level = smaller
@@ -304,6 +307,13 @@ def finished_planes(path: str | Path) -> int:
         return 0
     stacks = place.glob(f"{PREDICTIONS}/*/components")
     return sum(len(read_journal(folder / JOURNAL)) + count_ahead(folder) for folder in stacks)
+
+
+def _shrunk(part: Box, factor: Triple) -> Box:
+    """The voxels of a smaller copy that a part of the volume lies in."""
+    return Box.of_spans(
+        [(first // each, -(-last // each)) for (first, last), each in zip(part.spans, factor, strict=True)]
+    )
 
 
 def _strided(level: Array, box: Box, step: Triple) -> NDArray[np.uint32]:

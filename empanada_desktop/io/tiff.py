@@ -31,9 +31,11 @@ def write_label_tiff(
     recipe: dict[str, Any],
     dtype: DTypeLike = np.uint32,
     overwrite: bool = False,
+    start: Triple = (0, 0, 0),
 ) -> Path:
     """Write the xy planes of a label volume to a deflated multi-page TIFF, holding one plane at a time.
 
+    start: where the planes begin in the volume that they are of, z y x; an OME-TIFF says so as its planes' positions.
     uint8 and uint16 up to CLASSIC_BYTES become ImageJ TIFF (unit, spacing and resolution as ImageJ has them);
     uint32, larger files (as BigTIFF) and voxel sizes that ImageJ cannot express (x unknown) become OME-TIFF. The
     recipe is in the image description. VolumeError where the file exists and `overwrite` is not given, where the planes
@@ -47,8 +49,8 @@ def write_label_tiff(
     big = nbytes > CLASSIC_BYTES
     # The writer takes planes one column wide for something else unless it sees the volume, and not for ImageJ.
     narrow = shape[2] == 1
-    for_imagej = not big and not narrow and dtype.itemsize < 4 and _fits_imagej(spacing)
-    options = _imagej_options(spacing, recipe) if for_imagej else _ome_options(spacing, recipe)
+    for_imagej = not big and not narrow and not any(start) and dtype.itemsize < 4 and _fits_imagej(spacing)
+    options = _imagej_options(spacing, recipe) if for_imagej else _ome_options(spacing, recipe, start, shape[0])
     checked = _checked(planes, shape, dtype, path)
     with _whole_or_nothing(path, overwrite) as unfinished, writing(path):
         with tifffile.TiffWriter(unfinished, bigtiff=big, imagej=for_imagej, ome=not for_imagej) as writer:
@@ -191,12 +193,24 @@ def _imagej_options(spacing: Spacing, recipe: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _ome_options(spacing: Spacing, recipe: dict[str, Any]) -> dict[str, Any]:
+def _ome_options(spacing: Spacing, recipe: dict[str, Any], start: Triple = (0, 0, 0), depth: int = 0) -> dict[str, Any]:
     metadata: dict[str, Any] = {"axes": "ZYX", "Description": _plain(recipe)}
+    if any(start):
+        metadata["Plane"] = _positions(spacing, start, depth)
     for axis, size in zip("ZYX", spacing.zyx, strict=True):
         if size is not None:
             metadata |= {f"PhysicalSize{axis}": size, f"PhysicalSize{axis}Unit": "nm"}
     return {"metadata": metadata}
+
+
+def _positions(spacing: Spacing, start: Triple, depth: int) -> dict[str, list[Any]]:
+    """Where each of `depth` planes lies, in nm; in pixels along axes whose voxel size is not known."""
+    positions: dict[str, list[Any]] = {}
+    for axis, size, first in zip("ZYX", spacing.zyx, start, strict=True):
+        places = [first + n if axis == "Z" else first for n in range(depth)]
+        positions[f"Position{axis}"] = [float(place * (size or 1)) for place in places]
+        positions[f"Position{axis}Unit"] = ["pixel" if size is None else "nm"] * depth
+    return positions
 
 
 def _checked(planes: Iterable[NDArray[Any]], shape: Triple, dtype: np.dtype[Any], path: Path) -> Iterator[NDArray[Any]]:

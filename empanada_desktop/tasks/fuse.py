@@ -83,11 +83,12 @@ def run(inputs: Inputs, params: TaskParams, context: JobContext) -> Segmentation
     recipe = _recipe(before, values, inputs)
     classes = Classes.from_facts(before.header.recipe["facts"])
     stacks = _stacks(before, values)
-    layers = fuse_stacks(stacks, classes, values, before.header.shape, context)
+    part = before.header.part
+    layers = fuse_stacks(stacks, classes, values, part.shape, context)
     out = Path(inputs.out)
     if out.suffix.lower() in TIFF_SUFFIXES:
         path, class_id = check_tiff_output(inputs.out, inputs.overwrite), classes.id_of(inputs.class_name)
-        write_tiff(path, layers.labels, class_id, before.header.spacing, recipe, context)
+        write_tiff(path, layers.labels, class_id, before.header.spacing, recipe, context, part.start)
     else:
         store = _begin(before, recipe, inputs)
         try:
@@ -141,4 +142,5 @@ def _begin(before: "FinishedResult", recipe: dict[str, Any], inputs: Inputs) -> 
     unfinished = find_unfinished(out)
     is_ours = unfinished == out and read_recipe(out)["facts"].get(FUSED_FROM) == str(before.path)
     header = before.header
-    return ResultStore.create(out, header.shape, header.spacing, header.chunk, recipe, inputs.overwrite or is_ours)
+    overwrite = inputs.overwrite or is_ours
+    return ResultStore.create(out, header.shape, header.spacing, header.chunk, recipe, overwrite, header.region)

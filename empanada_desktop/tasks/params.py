@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from empanada_desktop.errors import SettingsError
 
@@ -64,6 +64,35 @@ def ui(
     return {name: value for name, value in facts.items() if value is not None}
 
 
+def _read_region(value: object) -> object:
+    """Take "z0:z1,y0:y1,x0:x1" as it is typed, whole or in three parts."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple):
+        return parts
+    return [part.split(":") if isinstance(part, str) else part for part in parts]
+
+
+def _not_empty(spans: "Spans | None") -> "Spans | None":
+    for name, (first, stop) in zip("zyx", spans or (), strict=False):
+        if first >= stop:
+            raise ValueError(f"nothing lies between {name} {first} and {stop}")
+    return spans
+
+
+Voxel = Annotated[int, Field(ge=0)]
+Span = tuple[Voxel, Voxel]
+Spans = tuple[Span, Span, Span]
+Region = Annotated[
+    Spans | None,
+    BeforeValidator(_read_region),
+    AfterValidator(_not_empty),
+    Field(
+        title="Region",
+        description="Confine to a box of voxels: first and last of z, y and x, the last ones not included. The result "
+        "is as large as the volume and empty elsewhere; a TIFF holds the region alone and says where it lies.",
+        json_schema_extra={"metavar": "Z0:Z1,Y0:Y1,X0:X1"},
+    ),
+]
 VoxelSize = Annotated[
     tuple[float, float, float] | None,
     Field(

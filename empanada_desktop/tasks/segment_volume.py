@@ -12,7 +12,7 @@ from pydantic import Field
 from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.context import JobContext, Partial, Spreads, offer_partial
 from empanada_desktop.core.footprint import in_gigabytes, room_needed
-from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.tracking import StackTracker
 from empanada_desktop.errors import AppError, DiskFullError, SettingsError
 from empanada_desktop.tasks.inference import (
@@ -26,7 +26,7 @@ from empanada_desktop.tasks.inference import (
     volume_grey_range,
 )
 from empanada_desktop.tasks.inference_params import StackParams
-from empanada_desktop.tasks.params import TaskInputs, VoxelSize
+from empanada_desktop.tasks.params import Region, TaskInputs, VoxelSize
 from empanada_desktop.tasks.plane_runs import CountPlane, PlaneRun, ask_what_runs, segment_elsewhere
 from empanada_desktop.tasks.recipe import differences, make_recipe
 from empanada_desktop.tasks.volume_result import Classes, SegmentedStack, fuse_stacks, write_tiff, write_zarr
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 TITLE = "Segment a volume in 3D."
 Params = StackParams
 STRETCHED = 2.0  # voxels this many times as long as wide
+SMALLEST_SEEN = 16  # pixels: the coarsest grid on which a network looks has one point in so many
+ONE_DEVICE = "There are not several graphics cards here: one device did all the work."
 
 
 class Inputs(TaskInputs):
@@ -55,6 +57,7 @@ class Inputs(TaskInputs):
     dataset: str | None = Field(None, title="Dataset", description="Array inside an HDF5 or Zarr file.")
     voxel_size: VoxelSize = None
     class_name: str | None = Field(
+    region: Region = None
         None, title="Class", description="Which class X.tif holds, when the weights know several."
     )
     overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
@@ -76,21 +79,26 @@ def run(inputs: Inputs, params: StackParams, context: JobContext) -> Segmentatio
 
 
 class _VolumeWork:
-    """One run: the network's pass over each stack, plane by plane, then the result block by block."""
+    """One run: the network's pass over each stack, plane by plane, then the result block by block.
 
-    def __init__(self, inputs: Inputs, params: StackParams, volume: "Volume", weights: "Weights") -> None:
+    `volume` is what the network sees: `whole`, or the region of it. Grey values are those of the whole.
+    """
+
+    def __init__(self, inputs: Inputs, params: StackParams, whole: "Volume", weights: "Weights") -> None:
         self.inputs = inputs
         self.params = params
-        self.volume = volume
+        self.whole = whole
         self.weights = weights
         descriptor = weights.descriptor
         self.axes = list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]
-        self.grey = volume_grey_range(volume)
+        self.region = region_of(inputs.region, whole.shape, params)
+        self.volume = whole if self.region is None else whole.cropped(self.region)
+        self.grey = volume_grey_range(whole)
         things = frozenset(() if params.semantic_only else descriptor.thing_list)
         self.classes = Classes(descriptor.class_names, things)
-        facts = result_facts(volume, weights, self.grey) | self.classes.to_facts()
+        facts = result_facts(whole, weights, self.grey) | self.classes.to_facts()
         self.recipe = make_recipe("segment-volume", params, inputs, **facts).to_dict()
-        self.notes = ortho_notes(volume.spacing) if params.ortho_plane else []
+        self.notes = ortho_notes(whole.spacing) if params.ortho_plane else []
         self._planes: list[StackPlanes] = []
         self._predictor: TiledPredictor | None = None
 
@@ -129,9 +137,9 @@ class _VolumeWork:
                 return ResultStore.resume(path)
             if not self.inputs.overwrite:
                 raise _other_work(path, differing)
-        volume, chunk = self.volume, self.params.chunk_zyx
+        whole, chunk = self.whole, self.params.chunk_zyx
         overwrite = self.inputs.overwrite or self._is_tiff  # the store beside a TIFF is nobody's but ours
-        return ResultStore.create(path, volume.shape, volume.spacing, chunk, self.recipe, overwrite)
+        return ResultStore.create(path, whole.shape, whole.spacing, chunk, self.recipe, overwrite, self.region)
 
     def _lay_down(self, store: "ResultStore") -> None:
         """Leave the finished planes for another run; nothing where there are none."""
@@ -173,7 +181,9 @@ class _VolumeWork:
         self.notes += layers.labels.notes(self.params)
         if self._is_tiff:
             class_id = self.classes.id_of(self.inputs.class_name)
-            write_tiff(Path(self.inputs.out), layers.labels, class_id, self.volume.spacing, self.recipe, context)
+            out, start = Path(self.inputs.out), store.header.part.start
+            write_tiff(out, layers.labels, class_id, self.volume.spacing, self.recipe, context, start)
+            self.notes += [f"It holds the region alone, from {_zyx(start)} on."] if self.region else []
         else:
             write_zarr(store, layers, context)
         return layers.labels.counts()
@@ -205,7 +215,8 @@ class _VolumeWork:
             record = tracker.add_plane(components, table)
             with writing(store.path):
                 planes.count(record) if isinstance(context, Spreads) else planes.append(components, record)
-            offer_partial(context, Partial(str(store.path), planes.array.path, axis, index + 1))
+            place, whole = self.region, self.whole.shape
+            offer_partial(context, Partial(str(store.path), planes.array.path, axis, index + 1, place, whole))
             context.report(index + 1, len(planes), f"{axis} planes")
 
         if isinstance(context, Spreads):
@@ -256,6 +267,39 @@ class _VolumeWork:
 
 
 def ortho_notes(spacing: Spacing) -> list[str]:
+def region_of(spans: Region, shape: tuple[int, int, int], params: StackParams) -> Box | None:
+    """Return the region of a volume of `shape` to work on, None for all of it; SettingsError where there is none."""
+    if spans is None:
+        return None
+    box = Box.of_spans(spans)
+    if any(stop > length for stop, length in zip(box.stop, shape, strict=True)):
+        span = ", ".join(f"{name} 0 to {length}" for name, length in zip("zyx", shape, strict=True))
+        raise SettingsError(f"The region {_spelled(box)} reaches beyond the volume.", f"The volume has {span}.")
+    least = smallest_side(params)
+    for axis in list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]:
+        for place in axis.in_plane:
+            if box.shape[place] < min(least, shape[place]):
+                remedy = ", or downsample less." if params.image_downsampling > 1 else "."
+                raise SettingsError(
+                    f"The region {_spelled(box)} is too thin along {'zyx'[place]} for planes in {axis}.",
+                    f"Make it {min(least, shape[place])} voxels or more{remedy}",
+                )
+    return None if box.shape == shape else box
+
+
+def smallest_side(params: StackParams) -> int:
+    """Return how long the sides of planes have to be: a network's answer has a quarter of a plane's pixels."""
+    return SMALLEST_SEEN * params.image_downsampling
+
+
+def _spelled(box: Box) -> str:
+    return ",".join(f"{first}:{stop}" for first, stop in box.spans)
+
+
+def _zyx(place: tuple[int, int, int]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in zip("zyx", place, strict=True))
+
+
     """Say what ortho-plane has to be doubted for: planes through voxels that are deeper than wide look stretched."""
     if not spacing.is_known:
         return []

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from empanada_desktop.core.blocks import Sliceable, blocks, count_blocks, grown, stacked_block
+from empanada_desktop.core.blocks import (
+    Sliceable,
+    blocks,
+    blocks_within,
+    count_blocks,
+    count_blocks_within,
+    grown,
+    stacked_block,
+)
 from empanada_desktop.core.consensus import StackOverlaps
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.filters import keep_objects
@@ -210,9 +218,9 @@ def write_zarr(store: "ResultStore", layers: ResultLayers, context: JobContext) 
     """Write level 0 of all groups of a result, chunk by chunk."""
     from empanada_desktop.io.volumes.faults import writing
 
-    shape, side = store.header.shape, store.header.chunk
+    part, side = store.header.part, store.header.chunk
     sources = list(layers.by_source())
-    total, done = len(sources) * count_blocks(shape, side), 0
+    total, done = len(sources) * count_blocks_within(part, side), 0
     for source, groups in sources:
         with writing(store.path):
             arrays = [
@@ -220,26 +228,36 @@ def write_zarr(store: "ResultStore", layers: ResultLayers, context: JobContext) 
                 for group in groups
                 for class_id, title in source.classes.names.items()
             ]
-        for box in blocks(shape, side):
+        for box in blocks_within(part, side):
             context.check_cancelled()
-            _write_box(store.path, arrays, source, box)
+            _write_box(store.path, arrays, source, box, part.start)
             done += 1
             context.report(done, total, "Writing blocks")
 
 
-def _write_box(path: Path, arrays: list[tuple[int, Any]], source: VolumeIds, box: Box) -> None:
+def _write_box(path: Path, arrays: list[tuple[int, Any]], source: VolumeIds, box: Box, start: Triple) -> None:
+    """Write a box of the volume; `start`: where what the source has begins in it."""
     from empanada_desktop.io.volumes.faults import writing
 
-    ids = source.read(box)
+    ids = source.read(box.moved(start, -1))
     with writing(path):
         for class_id, array in arrays:
             array[box.slices] = source.of_class(ids, class_id)
 
 
 def write_tiff(
-    out: Path, source: VolumeIds, class_id: int, spacing: "Spacing", recipe: dict[str, Any], context: JobContext
+    out: Path,
+    source: VolumeIds,
+    class_id: int,
+    spacing: "Spacing",
+    recipe: dict[str, Any],
+    context: JobContext,
+    start: Triple = (0, 0, 0),
 ) -> None:
-    """Write one class as TIFF, plane by plane; that an existing file may go was checked before."""
+    """Write one class as TIFF, plane by plane; that an existing file may go was checked before.
+
+    start: where the source begins in the volume, which the file says.
+    """
     from empanada_desktop.io.tiff import write_label_tiff
 
     depth, rows, columns = source.shape
@@ -250,4 +268,4 @@ def write_tiff(
             yield from source.of_class(source.read(box), class_id)
             context.report(box.stop[0], depth, "Writing planes")
 
-    write_label_tiff(out, planes(), source.shape, spacing, recipe, np.uint32, overwrite=True)
+    write_label_tiff(out, planes(), source.shape, spacing, recipe, np.uint32, overwrite=True, start=start)

@@ -4,7 +4,7 @@ import operator
 import threading
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import EllipsisType, TracebackType
 from typing import Any, Self
@@ -31,12 +31,14 @@ class VolumeRef:
     path: str
     dataset: str | None = None
     voxel_size: tuple[float, float, float] | None = None
+    region: Box | None = None
 
     def open(self) -> "Volume":
-        """Open the volume that this is the address of."""
+        """Open the volume that this is the address of, or the region of it."""
         from empanada_desktop.io.volumes import open_volume
 
-        return open_volume(self.path, self.dataset, self.voxel_size)
+        volume = open_volume(self.path, self.dataset, self.voxel_size)
+        return volume if self.region is None else volume.cropped(self.region)
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,10 @@ class Volume:
     as many neighbouring planes as fit is decoded at once, so that going along the axis decodes little twice.
     """
 
-    def __init__(self, opened: Opened, ref: VolumeRef) -> None:
+    def __init__(self, opened: Opened, ref: VolumeRef, start: Triple = (0, 0, 0)) -> None:
+        """start: where the volume begins among the source's grains."""
         self._source = opened.source
+        self._start = start
         # A volume that nobody closed lets go of its file when nobody holds it any more.
         weakref.finalize(self, opened.source.close)
         self._slabs = ByteCache(SLAB_BYTES * SLABS_KEPT)
@@ -133,6 +137,11 @@ class Volume:
         dropped = tuple(position for position, item in enumerate(items) if not isinstance(item, slice))
         return self._select(selection).squeeze(dropped)
 
+    def cropped(self, region: Box) -> "Volume":
+        """Return a region as a volume of its own, which reads nothing outside of it; closing either closes both."""
+        opened = Opened(_Region(self, region), self.spacing, self.notes, self.ref.dataset)
+        return Volume(opened, replace(self.ref, region=region), region.start)
+
     def iterate_planes(self, axis: Axis = Axis.XY) -> Iterator[NDArray[Any]]:
         """Yield the planes of an orientation in order, one at a time."""
         for index in range(self.planes(axis)):
@@ -158,10 +167,10 @@ class Volume:
         """The planes to read for plane `index`: inside one grain of the source, and within SLAB_BYTES."""
         length, grain = self.shape[normal], self._source.grain[normal]
         thickness = min(grain, max(1, SLAB_BYTES * length // max(1, self.nbytes)))
-        first = index // grain * grain
+        first = (index + self._start[normal]) // grain * grain - self._start[normal]
         start = first + (index - first) // thickness * thickness
         box_start, box_stop = [0, 0, 0], list(self.shape)
-        box_start[normal], box_stop[normal] = start, min(start + thickness, first + grain, length)
+        box_start[normal], box_stop[normal] = max(0, start), min(start + thickness, first + grain, length)
         return Box(_triple(box_start), _triple(box_stop))
 
     def _read(self, box: Box) -> NDArray[Any]:
@@ -181,6 +190,23 @@ class Volume:
         box = _box(selection)
         local = (slice(steps[0] - low, None, steps.step) for steps, low in zip(selection, box.start, strict=True))
         return self._read(box)[tuple(local)]
+
+
+class _Region(Source):
+    """A region of a volume, which it holds open."""
+
+    def __init__(self, whole: Volume, box: Box) -> None:
+        super().__init__(box.shape, whole.dtype, whole.grain)
+        self._whole = whole
+        self._start = box.start
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the voxels of a box of the region."""
+        return self._whole[box.moved(self._start).slices]
+
+    def close(self) -> None:
+        """Close the volume."""
+        self._whole.close()
 
 
 def typed_spacing(voxel_size: tuple[float, float, float]) -> Spacing:
