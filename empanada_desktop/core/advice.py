@@ -95,7 +95,7 @@ class PlaneLook:
 
 
 def compare_planes(looks: Mapping[str, PlaneLook]) -> tuple[str, str, bool]:
-    """Which orientation clearly does better ("": none), what to make of it in a sentence, and whether they look alike."""
+    """Which orientation clearly does better ("": none), what to make of it in a sentence, whether they look alike."""
     best, second = sorted(looks, key=lambda name: looks[name].certainty, reverse=True)[:2]
     if all(look.objects == 0 for look in looks.values()):
         return best, "Nothing was found in any of them. Lower the confidence or try the scale finder.", False
