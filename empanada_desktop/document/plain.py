@@ -1,6 +1,7 @@
 """Layers as plain values that JSON holds, and back; voxels of the session's own labels go into Zarr beside it."""
 
 import shutil
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from empanada_desktop.io.volumes import VolumeRef
 
 IN_MEMORY_BYTES = 1 << 30
 CHUNK = 64
+REMOVE_TRIES, REMOVE_SECONDS = 50, 0.02
 Written = dict[str, tuple[int, str]]
 COMMON = ("title", "id", "visible", "opacity", "locked", "note")
 LOOKS = {
@@ -144,7 +146,16 @@ def write_voxels(source: PlaneSource, path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
         unfinished.rename(path)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _remove(unfinished)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that Zarr's threads may still be writing to: after a first chunk that failed others go on."""
+    for _ in range(REMOVE_TRIES):
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(REMOVE_SECONDS if folder.exists() else 0)
+        if not folder.exists():
+            return
 
 
 def read_voxels(path: Path) -> ArraySource:

@@ -207,7 +207,11 @@ class MainWindow(QMainWindow):
         if opened.choices:
             self._ask_dataset(opened)
             return
-        self.ensure_workspace().take(opened, self.show_workspace)
+        self.ensure_workspace().take(opened, self._taken)
+
+    def _taken(self) -> None:
+        self.show_workspace()
+        self._refresh_start()  # what was open before can be continued
 
     def _ask_dataset(self, opened: "Opened") -> None:
         from empanada_desktop.gui.opening import DatasetDialog

@@ -138,6 +138,8 @@ class Monkey:
     def _somewhere(self) -> tuple[QWidget, QPoint]:
         """A widget that the mouse would meet at a random place, and the place in it."""
         top = QApplication.activePopupWidget() or QApplication.activeModalWidget() or self.window
+        if not shiboken6.isValid(top):  # a new one where one was deleted that Python had not heard of
+            top = self.window
         at = QPoint(self.random.randrange(max(1, top.width())), self.random.randrange(max(1, top.height())))
         widget = top.childAt(at)
         if widget is None or not shiboken6.isValid(widget):  # what was deleted may still have its Python side
