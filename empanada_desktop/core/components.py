@@ -56,6 +56,21 @@ def find_roots(parents: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
+def _join_above(
+    above: Labels, numbers: Labels, parents: NDArray[np.int64], value: np.uint32, first: int, end: int
+) -> np.int64:
+    """Join the runs of `value` in columns first .. end - 1 of the row above; return their number, 0 for none."""
+    own, last = np.int64(0), np.int64(0)
+    for column in range(first, min(end, above.size)):
+        if above[column] == value:
+            other = np.int64(numbers[column])
+            if other != last:
+                own = other if own == 0 else np.int64(join_sets(parents, own, other))
+                last = other
+    return own
+
+
+@njit(cache=True, nogil=True)
 def _provisional(panoptic: Labels) -> tuple[Labels, NDArray[np.int64]]:
     """Give every run of a row a number joined with the runs it touches above, corners included."""
     height, width = panoptic.shape
@@ -63,27 +78,25 @@ def _provisional(panoptic: Labels) -> tuple[Labels, NDArray[np.int64]]:
     parents = np.zeros(1024, np.int64)
     count = 0
     for row in range(height):
-        for column in range(width):
-            value = panoptic[row, column]
+        column = 0
+        while column < width:
+            value, start = panoptic[row, column], column
+            while column < width and panoptic[row, column] == value:
+                column += 1
             if value == 0:
                 continue
-            own: int | np.int64 = 0
-            if column > 0 and panoptic[row, column - 1] == value:
-                own = np.int64(runs[row, column - 1])
+            own = np.int64(0)
             if row > 0:
-                for above in range(max(column - 1, 0), min(column + 2, width)):
-                    if panoptic[row - 1, above] == value:
-                        other = np.int64(runs[row - 1, above])
-                        own = other if own == 0 or own == other else join_sets(parents, own, other)
+                own = _join_above(panoptic[row - 1], runs[row - 1], parents, value, max(start - 1, 0), column + 1)
             if own == 0:
                 count += 1
-                own = count
+                own = np.int64(count)
                 if count >= parents.size:
                     grown = np.zeros(2 * parents.size, np.int64)
                     grown[: parents.size] = parents
                     parents = grown
                 parents[count] = count
-            runs[row, column] = own
+            runs[row, start:column] = own
     return runs, parents[: count + 1]
 
 
@@ -98,12 +111,16 @@ def _number(
     table = np.zeros((parents.size, 6), np.int64)
     count = 0
     for row in range(height):
-        for column in range(width):
-            if runs[row, column] == 0:
+        column = 0
+        while column < width:
+            provisional, start = runs[row, column], column
+            while column < width and runs[row, column] == provisional:
+                column += 1
+            if provisional == 0:
                 continue
-            root = find_root(parents, np.int64(runs[row, column]))
+            root = find_root(parents, np.int64(provisional))
             if numbers[root] == 0:
-                class_id = panoptic[row, column] // divisor
+                class_id = panoptic[row, start] // divisor
                 if not is_thing[class_id] and stuff_numbers[class_id]:
                     numbers[root] = stuff_numbers[class_id]
                 else:
@@ -111,14 +128,14 @@ def _number(
                     numbers[root] = count
                     stuff_numbers[class_id] = count
                     table[count - 1, 0] = class_id
-                    table[count - 1, 2:4] = row, column
+                    table[count - 1, 2:4] = row, start
             number = numbers[root]
-            runs[row, column] = number
+            runs[row, start:column] = number
             entry = table[number - 1]
-            entry[1] += 1
-            entry[3] = min(entry[3], column)
+            entry[1] += column - start
+            entry[3] = min(entry[3], start)
             entry[4] = row + 1
-            entry[5] = max(entry[5], column + 1)
+            entry[5] = max(entry[5], column)
     return table[:count]
 
 
