@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QInputDialog
 
-from empanada_desktop.core.advice import sides_of_boxes, smallest_object
+from empanada_desktop.core.advice import region_of_boxes, sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS
 from empanada_desktop.document import LabelsLayer, Layer, open_source
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
 TIMINGS = ("timing 0", "timing 1", "timing")
+REGION_WORDS = "Draw a box round what to segment, in one view; a box in another view gives the third side."
 BOX_WORDS = "Draw a box round the smallest object to keep, in one view or in two."
 
 
@@ -42,12 +43,16 @@ class VolumeDesk(QObject):
         self.panel = workspace.form.volume
         self.wants_box = False
         self._boxes: dict[str, tuple[int, int, int]] = {}
+        self.wants_region = False
+        self._region_boxes: dict[Axis, Box] = {}
+        self._gone_on_with: set[str] = set()
         self._image_id = ""
         self._partial: LabelsLayer | None = None
         self._partial_job = ""
         self.panel.start_asked.connect(self.start)
         self.panel.time_asked.connect(self.time_one_plane)
         self.panel.box_asked.connect(self.ask_box)
+        self.panel.region_asked.connect(self.ask_region)
         self.panel.voxel_size_asked.connect(self.ask_voxel_size)
         jobs = workspace.jobs
         jobs.finished.connect(self.show_result)
@@ -91,15 +96,31 @@ class VolumeDesk(QObject):
 
     def ask_box(self) -> None:
         """Ask for a box round the smallest object."""
-        self.wants_box = True
+        self.wants_box, self.wants_region = True, False
         self._boxes = {}
+        self._ask_to_draw(BOX_WORDS)
+
+    def ask_region(self) -> None:
+        """Ask for the box to confine to."""
+        self.wants_box, self.wants_region = True, True
+        self._region_boxes = {}
+        self._ask_to_draw(REGION_WORDS)
+        self.panel.show_region(self.panel.region)
+
+    def _ask_to_draw(self, words: str) -> None:
         self._workspace.form.show_mode("volume")
         self._workspace.window.tools.choose("box")
-        self.panel.bar.say(BOX_WORDS, "bar")
+        self.panel.bar.say(words, "bar")
         self.panel.bar.offer("Done", self._end_box)
 
     def take_box(self, axis: Axis, box: Box) -> None:
         """A box was drawn: two views give all three sides."""
+        if self.wants_region:
+            self._region_boxes[axis] = box
+            self.panel.show_region(region_of_boxes(self._region_boxes, self._workspace.document.shape))
+            if len(self._region_boxes) >= 2:
+                self._end_box()
+            return
         self._boxes[axis.value] = box.shape
         sides = sides_of_boxes(self._boxes, self._workspace.document.spacing)
         self.panel.show_smallest(smallest_object(sides))
@@ -152,9 +173,9 @@ class VolumeDesk(QObject):
             raise SettingsError(f"{out} exists already.", "Choose another name under Output.")
         self._make_folder(out)
         task = load_task("segment-volume").module
-        inputs = task.Inputs.checked(
-            {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
-        )
+        values = {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
+        region = self.panel.region
+        inputs = task.Inputs.checked(values | {"region": None if region is None else region.spans})
         return self._workspace.jobs.submit(
             JobSpec("segment-volume", self.panel.form.params(), inputs), "Segment volume"
         )
@@ -224,7 +245,9 @@ class VolumeDesk(QObject):
         if job.spec.task == "segment-volume" and seconds:
             stacks = 3 if params.ortho_plane else 1
             network = max(0.0, seconds - START_SECONDS) / BEYOND_NETWORK
-            voxels = math.prod(self._workspace.document.shape)
+            region = getattr(job.spec.inputs, "region", None)
+            shape = self._workspace.document.shape if region is None else Box.of_spans(region).shape
+            voxels = math.prod(shape)
             self.panel.show_time(params.image_downsampling, network / (voxels * stacks))
 
     def _add(self, layers: list[LabelsLayer], job: Job) -> None:

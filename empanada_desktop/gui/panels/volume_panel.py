@@ -1,5 +1,6 @@
 """The form "Segment volume": parameters with advice beside them, what it will take, and the start."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,19 +8,26 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from empanada_desktop.core.advice import SmallestObject
-from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.hints import Hint, volume_hints
 from empanada_desktop.core.preflight import Plan, estimate
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
-from empanada_desktop.gui.controls import IconButton, push_button, text_label
+from empanada_desktop.gui.controls import ElidedLabel, IconButton, push_button, text_label
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.panels.preflight import Check, Preflight
-from empanada_desktop.gui.params_form import plain_row
+from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.jobs.progress import in_words
 from empanada_desktop.tasks.inference_params import StackParams
+from empanada_desktop.tasks.segment_volume import region_of
 
 Triple = tuple[int, int, int]
+CONFINE = (("whole", "Nothing"), ("box", "Box from two views"))
+CONFINE_TIP = (
+    "Segment a part of the volume only: draw a box in one view for two of its sides, and in another view for the "
+    "third. The result lies over the volume and is empty elsewhere."
+)
+SEEN_FIELDS = ("ortho_plane", "inference_plane", "image_downsampling")
 SPARE, TILES = 1.1, 1024
 
 
@@ -30,12 +38,16 @@ class VolumePanel(TaskPanel):
     time_asked = Signal()
     box_asked = Signal()
     voxel_size_asked = Signal()
+    region_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__(StackParams)
-        self.image = text_label()
+        self.image = ElidedLabel()
         self.out = QLineEdit()
         self.out.setToolTip("Where the result is written: X.zarr (OME-Zarr) or X.tif.")
+        self.confine = ChoiceBox(CONFINE, CONFINE_TIP)
+        self._confine_words = words_below()
+        self.region: Box | None = None
         self._shape: Triple = (1, 1, 1)
         self._spacing = Spacing()
         self._timed: dict[int, float] = {}
@@ -50,6 +62,9 @@ class VolumePanel(TaskPanel):
     def _make_rows(self) -> None:
         form = self.form
         form.add_row("Input", plain_row("Image", self.image), 0)
+        form.add_row("Input", plain_row("Confine to", self.confine), 1)
+        form.add_row("Input", self._confine_words, 2)
+        self.confine.chosen.connect(lambda how: self.region_asked.emit() if how == "box" else self.show_region(None))
         choose = IconButton("folder-open", "Choose where to write", self._choose_out)
         form.add_row("Output", plain_row("Write to", self.out, choose), 0)
         form.sections["Output"].set_open(True)
@@ -64,13 +79,31 @@ class VolumePanel(TaskPanel):
 
     def show_volume(self, title: str, shape: Triple, spacing: Spacing, out: Path) -> None:
         """Say what would be segmented and where the result goes."""
-        self.image.setText(title[:26])
+        self.image.set_text(title)
+        if shape != self._shape:
+            self.region = None
         self._shape, self._spacing = shape, spacing
+        self.show_region(self.region)
         self._proposed.clear()
         self.out.setText(str(out))
         self.advise()
         self._show_sizes()
         self.check()
+
+    def show_region(self, region: Box | None) -> None:
+        """Confine to a box of voxels, or to nothing, and say so."""
+        self.region = region
+        self.confine.set_value("whole" if region is None else "box")
+        say_below(self._confine_words, "" if region is None else _region_words(region))
+        self.check()
+
+    def confine_words(self) -> str:
+        """What is said of the box."""
+        return self._confine_words.text()
+
+    def work_shape(self) -> Triple:
+        """Voxels along z, y and x that are to be segmented."""
+        return self._shape if self.region is None else self.region.shape
 
     def show_computer(self, computer: Computer) -> None:
         """Take note of what the computer has."""
@@ -119,7 +152,13 @@ class VolumePanel(TaskPanel):
 
     def check(self) -> None:
         """Look again at what stands in the way."""
-        checks = [self._voxel_check(), *self._room_checks(), self._out_check(), self._weights_check()]
+        checks = [
+            self._voxel_check(),
+            self._region_check(),
+            *self._room_checks(),
+            self._out_check(),
+            self._weights_check(),
+        ]
         self.preflight.show_checks([check for check in checks if check is not None])
         blocked = [check for check in self.preflight.checks if check.state == "error"]
         self.start_button.setEnabled(not blocked)
@@ -133,12 +172,26 @@ class VolumePanel(TaskPanel):
         return Check("good", "Voxel size", f"{words} nm, {_source(self._spacing)}")
 
     def plan(self) -> Plan:
+    def _region_check(self) -> Check | None:
+        """What speaks against the box that was drawn."""
+        if self.region is None:
+            return None
+        values = self.form.values()
+        try:
+            params = StackParams(**{name: values[name] for name in SEEN_FIELDS})
+            region_of(self.region.spans, self._shape, params)
+        except AppError as problem:
+            words = f"{problem.message} {problem.hint}"
+            return Check("error", "Region", words, "Draw anew", self.region_asked.emit)
+        part = math.prod(self.region.shape) / math.prod(self._shape)
+        return Check("good", "Region", f"{part:.0%} of the volume" if part >= 0.01 else "less than 1 % of the volume")
+
         """What the form asks for, in figures."""
         values = self.form.values()
         factor = int(values["image_downsampling"])
         normals = range(3) if values["ortho_plane"] else [self.axis().normal]
         return Plan(
-            self._shape,
+            self.work_shape(),
             tuple(normals),
             downsampling=factor,
             median=int(values["median_filter_size"]),
@@ -154,7 +207,7 @@ class VolumePanel(TaskPanel):
         place = Path(self.out.text() or ".").absolute()
         memory = _room("Memory", need.memory, memory_gigabytes()[1], *self._memory_remedy(plan))
         disk = _room("Disk", need.disk, disk_free_gigabytes(place), "Write elsewhere", self._choose_out)
-        planes = sum(self._shape[normal] for normal in plan.normals)
+        planes = sum(plan.shape[normal] for normal in plan.normals)
         if need.seconds is None:
             return [memory, disk, Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit)]
         return [memory, disk, Check("clock", "Time", f"about {in_words(need.seconds)}, {planes} planes")]
@@ -199,6 +252,11 @@ def is_unfinished(out: Path) -> bool:
 
 
 def _source(spacing: Spacing) -> str:
+def _region_words(region: Box) -> str:
+    spans = ", ".join(f"{name} {first} to {stop - 1}" for name, (first, stop) in zip("zyx", region.spans, strict=True))
+    return f"{spans}: {' × '.join(map(str, region.shape))} voxels."
+
+
     return "typed" if spacing.source == "typed" else "from the file"
 
 
