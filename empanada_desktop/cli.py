@@ -12,7 +12,7 @@ from empanada_desktop import __version__
 from empanada_desktop.core.context import Function
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.io.volumes.faults import reading
-from empanada_desktop.jobs.executor import InlineExecutor
+from empanada_desktop.jobs.executor import Executor, InlineExecutor
 from empanada_desktop.jobs.leftovers import kept_planes
 from empanada_desktop.jobs.progress import TimeLeft, in_words
 from empanada_desktop.jobs.spec import JobSpec
@@ -94,7 +94,7 @@ def _dispatch(arguments: Sequence[str]) -> int:
     context = TerminalContext()
     previous = signal.signal(signal.SIGINT, context.cancel)
     try:
-        result = InlineExecutor().run(spec, context)
+        result = _executor(getattr(options, "cluster", None)).run(spec, context)
     except (JobCancelled, KeyboardInterrupt):
         kept = kept_planes(spec)
         after = f" {kept} planes are kept; the same command goes on from there." if kept else ""
@@ -104,6 +104,14 @@ def _dispatch(arguments: Sequence[str]) -> int:
         signal.signal(signal.SIGINT, previous)
     print("\n".join(result.lines()))
     return 0
+
+
+def _executor(cluster: str | None) -> Executor:
+    if cluster is None:
+        return InlineExecutor()
+    from empanada_desktop.jobs.cluster import ClusterExecutor
+
+    return ClusterExecutor(cluster)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -131,6 +139,8 @@ def _add_task(verbs: Any, verb: str) -> None:  # noqa: ANN401 - argparse keeps t
     parser = verbs.add_parser(verb, help=module.TITLE, description=module.__doc__)
     _add_fields(parser, module.Inputs)
     _add_fields(parser.add_argument_group("parameters"), module.Params)
+    if "several_gpus" in module.Params.model_fields:
+        _add_cluster(parser)
     parser.set_defaults(make_spec=lambda options: _spec_from(verb, options))
 
 
@@ -140,7 +150,13 @@ def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type priv
     parser.add_argument("--input", dest="volume", help="volume to use instead of the job's own")
     parser.add_argument("--out", help="where to write instead of the job's own place")
     parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing result")
+    _add_cluster(parser)
     parser.set_defaults(make_spec=_spec_from_file)
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    words = "let the workers of a Dask scheduler do it, such as tcp://10.0.0.5:8786; all see the same disks"
+    parser.add_argument("--cluster", metavar="ADDRESS", help=words)
 
 
 def _spec_from_file(options: argparse.Namespace) -> JobSpec:
@@ -196,6 +212,10 @@ def _is_positional(field: Any) -> bool:  # noqa: ANN401 - pydantic's FieldInfo
     return bool(extra.get("positional", field.is_required() and not extra.get("option", False)))
 
 
+def _extra(field: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's FieldInfo
+    return field.json_schema_extra or {}
+
+
 def _plain_type(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
     if get_origin(annotation) in (Union, types.UnionType):
         return next(part for part in get_args(annotation) if part is not type(None))
@@ -212,10 +232,6 @@ def _metavar(name: str, kind: Any) -> str:  # noqa: ANN401 - a type expression
 
 def _help_text(field: Any) -> str:  # noqa: ANN401 - pydantic's FieldInfo
     limits = {type(limit).__name__: limit for limit in field.metadata}
-def _extra(field: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's FieldInfo
-    return field.json_schema_extra or {}
-
-
     low, high = getattr(limits.get("Ge"), "ge", None), getattr(limits.get("Le"), "le", None)
     span = f" {low:g} to {high:g}." if low is not None and high is not None else ""
     extra = _extra(field)

@@ -39,9 +39,10 @@ def closure(wishes: list[str]) -> set[str]:
     return {name for name, _ in done}
 
 
-@pytest.mark.parametrize("group", ["program", "tools"])
+@pytest.mark.parametrize("group", ["program", "cluster", "tools"])
 def test_every_needed_package_is_locked_and_installed_so(group: str) -> None:
-    wishes = PROJECT["dependencies"] if group == "program" else PROJECT["optional-dependencies"]["dev"] + BUILD
+    extras = PROJECT["optional-dependencies"]
+    wishes = {"program": PROJECT["dependencies"], "cluster": extras["cluster"], "tools": extras["dev"] + BUILD}[group]
     versions = locked()
     needed = closure(wishes)
     own_platform = {name for name in needed if name.startswith(("nvidia-", "cuda-")) or name == "triton"}
@@ -52,7 +53,8 @@ def test_every_needed_package_is_locked_and_installed_so(group: str) -> None:
 
 def test_nothing_unneeded_is_locked() -> None:
     elsewhere = {"colorama", "importlib-metadata", "zipp"}  # Windows; Python 3.11
-    needed = closure(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"] + BUILD)
+    extras = PROJECT["optional-dependencies"]
+    needed = closure(PROJECT["dependencies"] + extras["cluster"] + extras["dev"] + BUILD)
     assert sorted(locked().keys() - needed - elsewhere) == []
 
 
@@ -64,5 +66,6 @@ def test_pins_that_have_a_reason() -> None:
 
 def test_every_package_of_the_program_is_in_the_licence_table() -> None:
     table = (ROOT / "docs" / "third-party.md").read_text()
-    missing = [name for name in closure(PROJECT["dependencies"]) if f"| {name} | {locked().get(name)} |" not in table]
+    needed = closure(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["cluster"])
+    missing = [name for name in needed if f"| {name} | {locked().get(name)} |" not in table]
     assert [name for name in missing if not name.startswith(("nvidia-", "cuda-", "triton"))] == []

@@ -59,9 +59,6 @@ def offer_partial(context: JobContext, partial: Partial) -> None:
         context.partial(partial)
 
 
-class QuietContext:
-    """A context that reports to nobody and is never cancelled."""
-
 @runtime_checkable
 class Spreads(Protocol):
     """A context whose map works in several places at once, in other processes."""
@@ -79,6 +76,9 @@ class Placed(Protocol):
     def device(self) -> str:
         """The device's name, such as cuda:1."""
 
+
+class QuietContext:
+    """A context that reports to nobody and is never cancelled."""
 
     def report(self, done: int, total: int, message: str = "") -> None:
         """Drop the report."""

@@ -56,7 +56,7 @@ class Advisor(QObject):
 
     def _gpus(self) -> int:
         computer = self._workspace.window.computer
-        return 0 if computer is None or not computer.gpu else 1
+        return 0 if computer is None or not computer.gpu else computer.gpus
 
     def _look_up(self, name: str) -> None:
         self._known[name] = WeightsFacts()

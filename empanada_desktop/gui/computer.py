@@ -26,6 +26,7 @@ class Computer:
     gpu: str
     weights: tuple[str, ...]
     known_weights: int
+    gpus: int = 1
 
     def findings(self) -> list[Finding]:
         """The lines of the start page."""
@@ -38,7 +39,8 @@ class Computer:
 
     def _gpu(self) -> Finding:
         if self.gpu:
-            return Finding(True, f"Graphics card found: {self.gpu}", "Segmenting runs on it. Nothing to set up.")
+            found = f"{self.gpus} graphics cards found" if self.gpus > 1 else "Graphics card found"
+            return Finding(True, f"{found}: {self.gpu}", "Segmenting runs on it. Nothing to set up.")
         return Finding(False, "No NVIDIA GPU found", "Segmenting works on the processor, only slower.")
 
     def _memory(self) -> Finding:
@@ -66,16 +68,17 @@ def look_at_computer() -> Computer:
     """Find out; takes up to some seconds, so not in the window's thread."""
     from empanada_desktop.io.weights import scan_library
 
-    library = scan_library()
+    library, cards = scan_library(), graphics_cards()
     memory, free = memory_gigabytes()
     return Computer(
         memory,
         free,
         os.cpu_count() or 1,
         disk_free_gigabytes(user_folder()),
-        graphics_card(),
+        next(iter(cards), ""),
         tuple(weights.descriptor.name for weights in library.weights),
         len(library.missing),
+        max(1, len(cards)),
     )
 
 
@@ -128,19 +131,21 @@ def own_memory_gigabytes() -> float | None:
     return pages * os.sysconf("SC_PAGE_SIZE") / GIGABYTE
 
 
-def graphics_card() -> str:
-    """Name and memory of the graphics card that the engine would use; empty without one."""
+def graphics_cards() -> list[str]:
+    """Name and memory of the graphics cards that the engine can use, the one that it would use alone first."""
     if sys.platform == "darwin":
-        return "Apple GPU" if platform.machine() == "arm64" else ""
+        return ["Apple GPU"] if platform.machine() == "arm64" else []
     program = shutil.which("nvidia-smi")
     if program is None:
-        return ""
+        return []
     question = [program, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(question, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    name, _, megabytes = answer.stdout.partition("\n")[0].partition(", ")
-    if answer.returncode != 0 or not megabytes.strip().isdigit():
-        return ""
+        return []
+    return [_card(line) for line in answer.stdout.splitlines() if answer.returncode == 0 and line[-1:].isdigit()]
+
+
+def _card(line: str) -> str:
+    name, _, megabytes = line.rpartition(", ")
     return f"{name.removeprefix('NVIDIA ').removeprefix('GeForce ')}, {int(megabytes) / 1024:.0f} GB"

@@ -137,8 +137,17 @@ class PlanesAhead:
 
     def tidy(self) -> None:
         """Remove what processes left that were killed, or that did a plane a second time."""
-        for left in (*self._folder.glob("table.*"), *self._folder.glob("*.partial")):
-            left.unlink(missing_ok=True)
+        for names in ("table.*", "*.partial", "stopped.*"):
+            for left in self._folder.glob(names):
+                left.unlink(missing_ok=True)
+
+    def stop(self, turn: str) -> None:
+        """Tell all who work for a job's turn to stop at their next plane, wherever they are."""
+        (self._folder / f"stopped.{turn}").touch()
+
+    def is_stopped(self, turn: str) -> bool:
+        """Whether stop was called."""
+        return (self._folder / f"stopped.{turn}").exists()
 
     def _path(self, index: int) -> Path:
         return self._folder / f"table.{index}"

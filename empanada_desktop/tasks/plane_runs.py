@@ -41,12 +41,14 @@ _one_run = threading.Lock()
 class PlaneRun:
     """Planes first .. stop - 1 of the stack along `axis`, and all that is needed to segment them somewhere else.
 
-    created: when the result was begun, by which a process knows that it is still the same one. sha256: of the weights.
+    created: when the result was begun, by which a process knows that it is still the same one. turn: name of the run
+    that hands it out, by which it can be told to stop. sha256: of the weights.
     """
 
     volume: "VolumeRef"
     store: str
     created: str
+    turn: str
     axis: Axis
     grey: GreyRange
     params: StackParams
@@ -105,19 +107,21 @@ def ask_what_runs(run: PlaneRun, context: JobContext) -> RunOutcome:
         return RunOutcome(_predictor_for(run, context).ran_with, ())
 
 
-def segment_elsewhere(
-    runs: Iterable[PlaneRun], planes: "StackPlanes", count: CountPlane, context: JobContext
-) -> RunOutcome:
-    """Have runs of planes segmented by `context.map`, and count every plane in turn as soon as that may be.
+def segment_elsewhere(whole: PlaneRun, planes: "StackPlanes", count: CountPlane, context: JobContext) -> RunOutcome:
+    """Have the missing planes of a stack segmented by `context.map`, and count every plane as soon as its turn comes.
 
     What is finished when an error or a cancel ends it is counted, too, or found by the next one who goes on.
     """
+    left = [index for index in range(planes.n_done, len(planes)) if not planes.ahead.has(index)]
     outcomes = []
     try:
-        for outcome in context.map(segment_run, runs):
+        for outcome in context.map(segment_run, whole.over(left)):
             outcomes.append(outcome)
             for _ in _count_ready(planes, count):
                 context.check_cancelled()
+    except BaseException:
+        planes.ahead.stop(whole.turn)
+        raise
     finally:
         deque(_count_ready(planes, count), maxlen=0)
     if planes.n_done < len(planes):
@@ -140,7 +144,7 @@ def _segment_span(run: PlaneRun, predictor: "TiledPredictor", ahead: "PlanesAhea
     from empanada_desktop.io.weights import find_weights
 
     def take_plane(index: int, components: NDArray[np.uint32], table: ComponentTable) -> None:
-        _check_same_result(run)
+        _check_wanted(run, ahead)
         with writing(Path(run.store)):
             ahead.put(index, components, table)
 
@@ -155,12 +159,13 @@ def _segment_span(run: PlaneRun, predictor: "TiledPredictor", ahead: "PlanesAhea
         segment_stack(read_plane, n_planes, predictor, settings, take_plane, context, run.first, run.stop)
 
 
-def _check_same_result(run: PlaneRun) -> None:
-    """Stop when the result is whole or another one by now: whoever asked for this run is gone."""
+def _check_wanted(run: PlaneRun, ahead: "PlanesAhead") -> None:
+    """Stop when told to, or when the result is whole or another one by now: whoever asked for this run is gone."""
     from empanada_desktop.io.ome_zarr import read_header
 
     header = read_header(Path(run.store))
-    if header is None or header.is_complete or header.recipe.get("created") != run.created:
+    is_other = header is None or header.is_complete or header.recipe.get("created") != run.created
+    if is_other or ahead.is_stopped(run.turn):
         raise JobCancelled
 
 

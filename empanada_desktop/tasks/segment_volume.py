@@ -4,6 +4,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,9 @@ if TYPE_CHECKING:
 
 TITLE = "Segment a volume in 3D."
 Params = StackParams
-STRETCHED = 2.0  # voxels this many times as long as wide
 SMALLEST_SEEN = 16  # pixels: the coarsest grid on which a network looks has one point in so many
 ONE_DEVICE = "There are not several graphics cards here: one device did all the work."
+STRETCHED = 2.0  # voxels this many times as long as wide
 
 
 class Inputs(TaskInputs):
@@ -56,8 +57,8 @@ class Inputs(TaskInputs):
     )
     dataset: str | None = Field(None, title="Dataset", description="Array inside an HDF5 or Zarr file.")
     voxel_size: VoxelSize = None
-    class_name: str | None = Field(
     region: Region = None
+    class_name: str | None = Field(
         None, title="Class", description="Which class X.tif holds, when the weights know several."
     )
     overwrite: bool = Field(False, title="Overwrite", description="Replace an existing result.")
@@ -231,15 +232,14 @@ class _VolumeWork:
         self, store: "ResultStore", axis: Axis, planes: "StackPlanes", count_plane: CountPlane, context: JobContext
     ) -> None:
         """Have the planes that are left segmented in other processes."""
-        place, created = str(store.path.resolve()), str(self.recipe["created"])
-        facts, ref = self.recipe["facts"], self.volume.ref
-        ref = replace(ref, path=str(Path(ref.path).resolve()))
-        whole = PlaneRun(ref, place, created, axis, self.grey, self._params(), facts["weights"]["sha256"])
+        created, sha256 = str(self.recipe["created"]), self.weights.descriptor.sha256
+        ref = replace(self.volume.ref, path=str(Path(self.volume.ref.path).resolve()))
+        place, turn, params = str(store.path.resolve()), uuid4().hex, self._params()
+        whole = PlaneRun(ref, place, created, turn, axis, self.grey, params, sha256)
         if whole.params.backend == "auto":  # one answer for all places
             self._note_network(store, next(context.map(ask_what_runs, [whole])).ran_with)
             whole = replace(whole, params=self._params())
-        left = [index for index in range(planes.n_done, len(planes)) if not planes.ahead.has(index)]
-        outcome = segment_elsewhere(whole.over(left), planes, count_plane, context)
+        outcome = segment_elsewhere(whole, planes, count_plane, context)
         self._note_network(store, outcome.ran_with)
         self.notes += [note for note in outcome.notes if note not in self.notes]
 
@@ -248,6 +248,7 @@ class _VolumeWork:
         if self._predictor is None:
             self._predictor = load_predictor(self.weights, self._params())
             self._note_network(store, self._predictor.ran_with)
+            self.notes += [ONE_DEVICE] if self.params.several_gpus else []
         return self._predictor
 
     def _params(self) -> StackParams:
@@ -266,7 +267,6 @@ class _VolumeWork:
             store.update_recipe(self.recipe)
 
 
-def ortho_notes(spacing: Spacing) -> list[str]:
 def region_of(spans: Region, shape: tuple[int, int, int], params: StackParams) -> Box | None:
     """Return the region of a volume of `shape` to work on, None for all of it; SettingsError where there is none."""
     if spans is None:
@@ -300,6 +300,7 @@ def _zyx(place: tuple[int, int, int]) -> str:
     return ", ".join(f"{name} {value}" for name, value in zip("zyx", place, strict=True))
 
 
+def ortho_notes(spacing: Spacing) -> list[str]:
     """Say what ortho-plane has to be doubted for: planes through voxels that are deeper than wide look stretched."""
     if not spacing.is_known:
         return []

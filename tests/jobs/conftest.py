@@ -15,6 +15,7 @@ import zarr
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.errors import JobCancelled
+from empanada_desktop.jobs.devices import Devices
 
 sys.path.insert(0, str(Path(__file__).with_name("deeds")))
 
@@ -104,3 +105,12 @@ def nothing_survives(zarr_is_running: None) -> Iterator[None]:
             return
         time.sleep(0.1)
     pytest.fail(f"survived the test: {left}")
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Devices]:
+    """Two processors that stand for two graphics cards; their processes stay warm from test to test."""
+    with Devices(["cpu", "cpu"]) as places:
+        yield places
+        pids = places.pids
+    assert not set(pids) & child_processes()
