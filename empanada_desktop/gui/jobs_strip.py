@@ -103,7 +103,7 @@ class JobsStrip(QWidget):
             if number < len(shown):
                 item.show_job(shown[number])
         self._words.setText(_count_words(self._jobs))
-        if any(job.state == "done" for job in shown):
+        if any(job.state in ("done", "cancelled") for job in shown):
             self._timer.start()
         else:
             self._timer.stop()
@@ -117,11 +117,9 @@ def _stays(job: JobLine) -> bool:
 
 
 def _count_words(jobs: Sequence[JobLine]) -> str:
-    running = sum(job.state in ("running", "paused") for job in jobs)
-    waiting = sum(job.state == "queued" for job in jobs)
-    if not running and not waiting:
-        return "nothing running"
-    return f"{running} running" + (f", {waiting} waiting" if waiting else "")
+    words = {"running": "running", "paused": "paused", "queued": "waiting"}
+    counts = {word: sum(job.state == state for job in jobs) for state, word in words.items()}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing running"
 
 
 class _StripItem(QWidget):

@@ -124,7 +124,6 @@ class VolumeDesk(QObject):
         self._boxes[axis.value] = box.shape
         sides = sides_of_boxes(self._boxes, self._workspace.document.spacing)
         self.panel.show_smallest(smallest_object(sides))
-        self.panel.form.sections["Clean up"].set_open(True)
         if len(self._boxes) >= 2:
             self._end_box()
 
@@ -172,6 +171,8 @@ class VolumeDesk(QObject):
         if out.exists() and not is_unfinished(out):
             raise SettingsError(f"{out} exists already.", "Choose another name under Output.")
         self._make_folder(out)
+        if out.exists():
+            self._gone_on_with.add(str(out))
         task = load_task("segment-volume").module
         values = {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
         region = self.panel.region
@@ -242,13 +243,20 @@ class VolumeDesk(QObject):
         """How long a volume took says how long the next one will."""
         params: Any = job.spec.params
         seconds = getattr(job.result, "seconds", 0.0)
-        if job.spec.task == "segment-volume" and seconds:
+        if job.spec.task == "segment-volume" and seconds and not self._went_on(job):
             stacks = 3 if params.ortho_plane else 1
             network = max(0.0, seconds - START_SECONDS) / BEYOND_NETWORK
             region = getattr(job.spec.inputs, "region", None)
             shape = self._workspace.document.shape if region is None else Box.of_spans(region).shape
             voxels = math.prod(shape)
             self.panel.show_time(params.image_downsampling, network / (voxels * stacks))
+
+    def _went_on(self, job: Job) -> bool:
+        """Whether the job had only the rest of a volume left, after another one was broken off."""
+        out = _out_of(job)
+        return out in self._gone_on_with or any(
+            other.kept and other is not job and _out_of(other) == out for other in self._workspace.jobs.queue.jobs
+        )
 
     def _add(self, layers: list[LabelsLayer], job: Job) -> None:
         document = self._workspace.document
@@ -336,6 +344,10 @@ def confining_file(layer: LabelsLayer, ids: Collection[int]) -> dict[str, object
     path = free_path(f"{layer.title}_confine", ".tif")
     path.parent.mkdir(parents=True, exist_ok=True)
     return {"confine_to": str(save_labels(layer, path)), "confine_ids": tuple(sorted(ids))}
+
+
+def _out_of(job: Job) -> str:
+    return str(getattr(job.spec.inputs, "out", ""))
 
 
 def _path_of(layer: Layer) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis
@@ -74,7 +74,7 @@ class TaskPanel(QWidget):
         self.footer = QVBoxLayout()
         self.footer.setContentsMargins(12, 8, 12, 12)
         self.footer.setSpacing(8)
-        scroll = QScrollArea()
+        self._scroll = scroll = QScrollArea()
         scroll.setProperty("role", "panel")
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -104,6 +104,12 @@ class TaskPanel(QWidget):
         """Offer a value until it is taken."""
         self._proposed[hint.field] = hint
         self.advise()
+
+    def reveal(self, section: str, name: str) -> None:
+        """Unfold a section and scroll until a field of it is in sight."""
+        self.form.sections[section].set_open(True)
+        row = self.form.rows[name]
+        QTimer.singleShot(0, row, lambda: self._scroll.ensureWidgetVisible(row))  # when the layout knows its height
 
     def apply(self, hint: Hint) -> None:
         """Take what a hint offers."""

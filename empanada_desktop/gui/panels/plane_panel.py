@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.hints import Hint, plane_hints
-from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, push_button, text_label
+from empanada_desktop.gui.controls import Column, ElidedLabel, MessageBar, Row, Section, push_button, text_label
 from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
@@ -69,7 +69,7 @@ class PlanePanel(TaskPanel):
 
     def __init__(self) -> None:
         super().__init__(PlaneParams)
-        self.image, self.plane = text_label(), text_label()
+        self.image, self.plane = ElidedLabel(), text_label()
         self._axis = Axis.XY
         self.confine = ChoiceBox(CONFINE, CONFINE_TIP)
         self._confine_words = words_below()
@@ -125,7 +125,7 @@ class PlanePanel(TaskPanel):
 
     def show_place(self, title: str, axis: Axis, index: int) -> None:
         """Say which plane would be segmented."""
-        self.image.setText(title[:26])
+        self.image.set_text(title)
         self.plane.setText(f"<b>{axis} {index}</b> &nbsp;of the active view")
         if axis != self._axis:
             self._axis = axis
@@ -173,7 +173,7 @@ class PlanePanel(TaskPanel):
         area = f"{outcome.median_area:.3g} {outcome.unit}"
         was = f", was {before.median_area:.3g}" if before and before.median_area != outcome.median_area else ""
         self._lines["Median area"].setText(area + was)
-        self._lines["Time"].setText(f"{outcome.milliseconds:.0f} ms")
+        self._lines["Time"].setText(_time_in_words(outcome.milliseconds))
         if outcome.objects == 0:
             cut = self.form.values()["segmentation_confidence"]
             self.bar.say(f"Nothing found at {cut:g}.", "warning", "Lower the confidence or try the scale finder.")
@@ -190,6 +190,10 @@ def _padded(widget: QWidget) -> QWidget:
     column.setContentsMargins(12, 2, 12, 4)
     holder.setLayout(column)
     return holder
+
+
+def _time_in_words(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def _change(now: int, before: int | None) -> str:

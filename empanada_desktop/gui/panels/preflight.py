@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QWidget
 
 from empanada_desktop.gui.controls import Column, IconLabel, Row, empty, push_button, text_label
 
+MAY_BREAK = "\u200b"
 ICONS = {
     "good": ("check-circle", "good"),
     "warning": ("warning", "warning"),
@@ -61,7 +62,7 @@ class Preflight(QWidget):
 def _line(check: Check) -> QWidget:
     name = text_label(check.name, "second")
     name.setFixedWidth(72)
-    words = text_label(check.words, wraps=True)
+    words = text_label(check.words.replace("_", f"_{MAY_BREAK}"), wraps=True)  # file names hold no spaces
     words.setToolTip(check.tip)
     line = QWidget()
     row = Row(IconLabel(*ICONS[check.state]), name, words, spacing=8)

@@ -124,6 +124,7 @@ class VolumePanel(TaskPanel):
         self.propose(Hint("min_size", words, size, f"Take {size}"))
         words = f"A few less than the shortest side of {min(found.sides)}: {extent}."
         self.propose(Hint("min_extent", words, extent, f"Take {extent}"))
+        self.reveal("Clean up", "min_extent")
 
     def axis(self) -> Axis:
         """The inference plane."""
@@ -171,7 +172,6 @@ class VolumePanel(TaskPanel):
         words = " × ".join(f"{size:g}" for size in self._spacing.zyx if size)
         return Check("good", "Voxel size", f"{words} nm, {_source(self._spacing)}")
 
-    def plan(self) -> Plan:
     def _region_check(self) -> Check | None:
         """What speaks against the box that was drawn."""
         if self.region is None:
@@ -186,6 +186,7 @@ class VolumePanel(TaskPanel):
         part = math.prod(self.region.shape) / math.prod(self._shape)
         return Check("good", "Region", f"{part:.0%} of the volume" if part >= 0.01 else "less than 1 % of the volume")
 
+    def plan(self) -> Plan:
         """What the form asks for, in figures."""
         values = self.form.values()
         factor = int(values["image_downsampling"])
@@ -251,12 +252,12 @@ def is_unfinished(out: Path) -> bool:
         return False
 
 
-def _source(spacing: Spacing) -> str:
 def _region_words(region: Box) -> str:
     spans = ", ".join(f"{name} {first} to {stop - 1}" for name, (first, stop) in zip("zyx", region.spans, strict=True))
     return f"{spans}: {' × '.join(map(str, region.shape))} voxels."
 
 
+def _source(spacing: Spacing) -> str:
     return "typed" if spacing.source == "typed" else "from the file"
 
 
