@@ -341,3 +341,22 @@ def test_the_right_button_offers_what_can_be_done_with_that_layer(dock: Dock) ->
     assert isinstance(menu, QMenu)
     dock.person.menu_entry(menu, "Duplicate layer")
     assert dock.titles() == [*("crop", "seeds", "region", "mito"), "mito copy"]
+
+
+def test_grey_values_between_0_and_1_are_shown_and_typed_with_decimals(person: Person, tmp_path: Path) -> None:
+    voxels = np.linspace(-0.4, 0.6, 4 * 32 * 32, dtype=np.float32).reshape(4, 32, 32)
+    tifffile.imwrite(tmp_path / "fractions.tif", voxels, photometric="minisblack")
+    person.drop(tmp_path / "fractions.tif")
+    person.until(lambda: person.layers == ["fractions"])
+    contrast, image = person.workspace.layers.contrast, person.workspace.image()
+    assert image is not None
+    low, high = image.contrast
+    assert (contrast.low.value(), contrast.high.value()) == pytest.approx((low, high), abs=0.005)
+    person.click(contrast.low)
+    person.key(Qt.Key.Key_Tab)
+    assert image.contrast == (low, high), "a field that is only passed changes nothing"
+    person.type_into(contrast.low, "-0.25")
+    assert image.contrast[0] == -0.25
+    person.type_into(contrast.low, "7")
+    assert image.contrast[0] == -0.25, "a window that is none is not taken"
+    assert contrast.low.value() == -0.25

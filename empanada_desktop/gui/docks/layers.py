@@ -1,6 +1,8 @@
 """The left dock: layers, how the active one looks, the active object, and the image's contrast."""
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,9 @@ from empanada_desktop.gui.controls import (
     Segmented,
     SliderField,
     Swatch,
+    fraction_box,
     rule,
     text_label,
-    whole_box,
 )
 from empanada_desktop.gui.docks.histogram import Histogram, count_greys
 from empanada_desktop.gui.docks.layers_list import LayersList
@@ -31,6 +33,8 @@ from empanada_desktop.gui.shell import LEFT_WIDTH, dock_header
 
 LABEL_WIDTH = 60
 LIST_HEIGHT = 216
+NARROWEST = 54
+LARGEST_GREY = 1e12
 MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "save_labels")
 
 
@@ -289,10 +293,10 @@ class Contrast(QWidget):
         self._document = document
         self._layer: ImageLayer | None = None
         self.histogram = Histogram()
-        self.low, self.high = whole_box(), whole_box()
+        self.low, self.high = fraction_box(0), fraction_box(0)
+        self._shown = (0.0, 0.0)
         for box in (self.low, self.high):
-            box.setRange(-(2**31) + 1, 2**31 - 1)
-            box.setFixedWidth(54)
+            box.setRange(-LARGEST_GREY, LARGEST_GREY)
         auto = IconButton(
             "arrow-counter-clockwise",
             "Automatic contrast\nStretch the contrast to the histogram.",
@@ -326,13 +330,29 @@ class Contrast(QWidget):
             return
         low, high = self._layer.contrast
         self.histogram.show_window(low, high)
+        digits = _digits(self._layer.source.dtype, high - low)
         for box, value in ((self.low, low), (self.high, high)):
-            box.setValue(round(value))
+            box.setDecimals(digits)
+            box.setValue(value)
+            box.setFixedWidth(max(NARROWEST, box.fontMetrics().horizontalAdvance(box.text()) + 20))
+        self._shown = (self.low.value(), self.high.value())
 
     def _set(self, low: float, high: float) -> None:
         if self._layer is not None:
             self._document.change_layer(self._layer, contrast=(low, high))
 
     def _typed(self) -> None:
-        if self.high.value() > self.low.value():
-            self._set(self.low.value(), self.high.value())
+        typed = (self.low.value(), self.high.value())
+        if typed == self._shown:  # a field that is only left keeps what its figure rounds
+            return
+        if typed[1] > typed[0]:
+            self._set(*typed)
+        else:
+            self.refresh()
+
+
+def _digits(dtype: np.dtype[Any], width: float) -> int:
+    """How many decimals grey values need: none for whole numbers, else a hundredth of the window's width."""
+    if np.issubdtype(dtype, np.integer):
+        return 0
+    return int(np.clip(2 - math.floor(math.log10(max(width, 1e-9))), 0, 9))

@@ -188,8 +188,7 @@ class VolumeView(ViewFrame):
         self._shape, self._spacing = self.document.shape, self.document.spacing
         self._asked.clear()
         self.gl.set_volume(self._shape, proportions(self._spacing))
-        longest = max(length * (size or 1) for length, size in zip(self._shape, self._spacing.zyx, strict=True))
-        self.gl.caption = f"{words(longest)} box" if self._spacing.is_known else f"{longest:g} px box"
+        self.gl.caption = _box_words(self._shape, self._spacing)
         self._show_camera(self.document.view.camera)
         self._show_rest()
 
@@ -310,6 +309,13 @@ class VolumeView(ViewFrame):
     def _take_picture(self) -> None:
         if self.gl is not None:
             self.picture_taken.emit(self.gl.grabFramebuffer())
+
+
+def _box_words(shape: Triple, spacing: Spacing) -> str:
+    """How long the longest side of the volume is; in voxels where the size of one is not known."""
+    longest = max(range(3), key=lambda axis: shape[axis] * (spacing.zyx[axis] or 1))
+    size = spacing.zyx[longest]
+    return f"{words(shape[longest] * size)} box" if size else f"{shape[longest]} px box"
 
 
 def _looks(layer: LabelsLayer, ids: NDArray[np.uint32]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
