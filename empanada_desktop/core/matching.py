@@ -34,18 +34,19 @@ def assign_pairs(first: Indices, second: Indices, scores: NDArray[np.float64]) -
     """Choose pairs with the largest sum of `scores` (> 0), no object twice; returns their indices, ascending."""
     if not len(first):
         return np.zeros(0, np.int64)
-    part, is_star = _parts(first, second)
+    part, is_star, rows, columns = _parts(first, second)
     order = np.lexsort((second, first, -scores, part))
     starts = np.flatnonzero(np.diff(part[order], prepend=-1))
     best = order[starts[is_star[part[order[starts]]]]]
-    chosen = [pairs[_assign(first[pairs], second[pairs], scores[pairs])] for pairs in _groups(part, ~is_star[part])]
+    chosen = [pairs[_assign(rows[pairs], columns[pairs], scores[pairs])] for pairs in _groups(part, ~is_star[part])]
     return np.sort(np.concatenate([best, *chosen]))
 
 
-def _parts(first: Indices, second: Indices) -> tuple[Indices, NDArray[np.bool_]]:
+def _parts(first: Indices, second: Indices) -> tuple[Indices, NDArray[np.bool_], Indices, Indices]:
     """Return the connected part of the overlap graph of each pair, and of each part whether an object is in all pairs.
 
-    Most parts are such stars, of which the best pair is the whole answer.
+    Most parts are such stars, of which the best pair is the whole answer. Last come the places of each pair's objects
+    among the first and among the second objects of their part.
     """
     n_first = int(first.max()) + 1
     n_nodes = n_first + int(second.max()) + 1
@@ -55,7 +56,17 @@ def _parts(first: Indices, second: Indices) -> tuple[Indices, NDArray[np.bool_]]
     n_pairs = np.bincount(part, minlength=count)
     n_firsts = np.bincount(part_of[:n_first], minlength=count)
     n_seconds = np.bincount(part_of[n_first:], minlength=count)
-    return part, (n_pairs > 0) & ((n_firsts == 1) | (n_seconds == 1))
+    is_star = (n_pairs > 0) & ((n_firsts == 1) | (n_seconds == 1))
+    return part, is_star, _places(part_of[:n_first])[first], _places(part_of[n_first:])[second]
+
+
+def _places(part_of: NDArray[np.int32]) -> Indices:
+    """Return the place of each object among those of its part."""
+    order = np.argsort(part_of, kind="stable")
+    starts = np.flatnonzero(np.diff(part_of[order], prepend=-1))
+    places = np.empty(len(part_of), np.int64)
+    places[order] = np.arange(len(part_of)) - np.repeat(starts, np.diff(starts, append=len(part_of)))
+    return places
 
 
 def _groups(part: Indices, chosen: NDArray[np.bool_]) -> Iterator[Indices]:
@@ -65,16 +76,13 @@ def _groups(part: Indices, chosen: NDArray[np.bool_]) -> Iterator[Indices]:
     yield from np.split(order, np.flatnonzero(np.diff(part[order])) + 1) if len(order) else ()
 
 
-def _assign(first: Indices, second: Indices, scores: NDArray[np.float64]) -> Indices:
-    """Return the indices of the pairs of the best one-to-one assignment."""
-    rows, row_of = np.unique(first, return_inverse=True)
-    columns, column_of = np.unique(second, return_inverse=True)
-    if len(rows) == len(first) == len(columns):
-        return np.arange(len(first))
-    matrix = np.zeros((len(rows), len(columns)))
-    matrix[row_of, column_of] = scores
-    pair_at = np.full(matrix.shape, -1, np.int64)
-    pair_at[row_of, column_of] = np.arange(len(first))
+def _assign(rows: Indices, columns: Indices, scores: NDArray[np.float64]) -> Indices:
+    """Return the indices of the pairs of the best one-to-one assignment of rows and columns, numbered from 0."""
+    shape = int(rows.max()) + 1, int(columns.max()) + 1
+    matrix = np.zeros(shape)
+    matrix[rows, columns] = scores
+    pair_at = np.full(shape, -1, np.int64)
+    pair_at[rows, columns] = np.arange(len(rows))
     chosen = pair_at[linear_sum_assignment(matrix, maximize=True)]
     return np.asarray(chosen[chosen >= 0])
 

@@ -159,8 +159,8 @@ def _merge_by_label(labels: Indices, areas: Indices) -> tuple[Indices, Indices, 
 
 def _merge_pairs(first: Indices, second: Indices, shared: Indices) -> tuple[Indices, Indices, Indices]:
     """Sum the overlaps of equal pairs."""
-    pairs, index = np.unique(np.stack([first, second], axis=1), axis=0, return_inverse=True)
-    return pairs[:, 0], pairs[:, 1], np.bincount(index, shared, len(pairs)).astype(np.int64)
+    keys, index = np.unique((first << 32) | second, return_inverse=True)
+    return keys >> 32, keys & 0xFFFFFFFF, np.bincount(index, shared, len(keys)).astype(np.int64)
 
 
 def _collect(axis: Axis, tables: Sequence[ComponentTable], labels: Sequence[Indices]) -> Tracks:
@@ -207,5 +207,5 @@ def _sum_objects(table: ComponentTable, plane_of: Indices, number_of: Indices, c
     classes[number_of] = table.classes
     is_thing = np.zeros(count, np.bool_)
     is_thing[number_of] = table.is_thing
-    seen = np.unique(np.stack([number_of, plane_of], axis=1), axis=0)[:, 0]
+    seen = np.unique((number_of << 32) | plane_of) >> 32
     return ObjectTable(classes, voxels, np.hstack([starts, stops]), np.bincount(seen, minlength=count), is_thing)
