@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.controls import (
     Column,
+    ElidedLabel,
     IconButton,
     Row,
     Section,
@@ -493,7 +494,7 @@ def say_below(label: QLabel, words: str) -> None:
 
 def field_line(label: QLabel, widget: QWidget, beside: QWidget | None, end: QWidget) -> Row:
     """One line of a form: controls that can be wide fill the room, so that their right edges stand under each other."""
-    is_wide = isinstance(widget, SliderField | Segmented | QComboBox | QLineEdit)
+    is_wide = isinstance(widget, SliderField | Segmented | QComboBox | QLineEdit | ElidedLabel)
     line = Row(label, widget, *([beside] if beside is not None else []), *([] if is_wide else [1]), end, spacing=5)
     if is_wide:
         line.setStretch(1, 1)

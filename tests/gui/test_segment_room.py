@@ -127,6 +127,16 @@ def test_stretched_voxels_speak_for_one_plane(person: Person, crop: Path) -> Non
     assert rows["median_filter_size"].hint.text() == ""
 
 
+def test_a_long_name_is_shortened_where_it_stands_not_cut(person: Person, crop: Path) -> None:
+    long = crop.rename(crop.with_name("a_volume_that_was_named_in_a_hurry_and_then_copied_2_final.tif"))
+    open_file(person, long)
+    for label in (person.workspace.form.plane.image, person.workspace.form.volume.image):
+        person.click(person.button("Volume" if label is person.workspace.form.volume.image else "Plane"))
+        person.until(lambda label=label: "…" in label.text() and len(label.text()) > 10, 2000)
+        assert label.toolTip() == long.stem
+        assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width()
+
+
 def test_boxes_drawn_in_two_views_propose_the_smallest_object(person: Person, crop: Path) -> None:
     open_file(person, crop)
     rows = volume_form(person)
