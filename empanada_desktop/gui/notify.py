@@ -103,8 +103,9 @@ class Notifier(QObject):
         sys.excepthook = self._uncaught
 
     def _uncaught(self, kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
-        if issubclass(kind, KeyboardInterrupt):
+        if sys.stderr is not None:  # on Windows a program without a console has none
             sys.__excepthook__(kind, problem, trace)
+        if issubclass(kind, KeyboardInterrupt):
             return
         self.error(problem.with_traceback(trace))
 

@@ -29,6 +29,7 @@ class SessionKeeper(QObject):
         super().__init__(workspace)
         self._workspace = workspace
         self._session: Session | None = None
+        self._found: Session | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="session")
         self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         self._is_open, self._is_leaving = True, False
@@ -159,6 +160,7 @@ class SessionKeeper(QObject):
         self._first.stop()
         self._pool.submit(self._close)
         self._pool.shutdown(wait=True)
+        self._put_back()
 
     def _close(self) -> None:
         session, self._session = self._session, None
@@ -183,16 +185,27 @@ class SessionKeeper(QObject):
 
     def restore(self, then: Callable[[], object]) -> None:
         """Read what was kept last, in the thread, show it and call `then`; until then all stays as it is."""
-        self._run(_read_latest, lambda found: self._show(found, then))
+        self._put_back()
+        self._run(self._read_latest, lambda found: self._show(found, then))
+
+    def _read_latest(self) -> tuple[Session, Opened]:
+        found = _read_latest()
+        self._found = found[0]
+        return found
 
     def _show(self, found: tuple[Session, Opened], then: Callable[[], object]) -> None:
         session, opened = found
-        self.leave(lambda: self._bring(session, opened, then), stay=session.close)
+        self.leave(lambda: self._bring(session, opened, then), stay=self._put_back)
+
+    def _put_back(self) -> None:
+        session, self._found = self._found, None
+        if session is not None:
+            session.close()
 
     def _bring(self, session: Session, opened: Opened, then: Callable[[], object]) -> None:
         workspace = self._workspace
         workspace.live.stop()
-        self._session = session
+        self._session, self._found = session, None
         session.show(opened, workspace.document)
         workspace.form.plane.form.set_values(opened.parameters.get("segment-plane", {}))
         workspace.form.volume.form.set_values(opened.parameters.get("segment-volume", {}))

@@ -63,6 +63,7 @@ class Monkey:
         self._timer = QTimer()
         self._timer.timeout.connect(self._end_modal)
         self._modal_seen: QWidget | None = None
+        self._held: QWidget | None = None
 
     def go(self, events: int) -> None:
         """Do so many things, with a moment for the window after each."""
@@ -140,6 +141,7 @@ class Monkey:
         top = QApplication.activePopupWidget() or QApplication.activeModalWidget() or self.window
         if not shiboken6.isValid(top):  # a new one where one was deleted that Python had not heard of
             top = self.window
+        self._held = top  # with its Python side that of a widget in it would go, where C++ has made both
         at = QPoint(self.random.randrange(max(1, top.width())), self.random.randrange(max(1, top.height())))
         widget = top.childAt(at)
         if widget is None or not shiboken6.isValid(widget):  # what was deleted may still have its Python side
