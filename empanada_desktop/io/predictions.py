@@ -68,10 +68,12 @@ class StackPlanes:
         keep_ahead leaves planes that were finished out of turn.
         """
         cut_journal(self._journal, self._lengths)
+        if not keep_ahead or self.n_done == len(self):
+            self.ahead.tidy()
         for index in range(len(self)):
-            if index < self.n_done or not keep_ahead:
+            if index < self.n_done:
                 self.ahead.forget(index)
-            if index >= self.n_done and not self.ahead.has(index):
+            elif not self.ahead.has(index):
                 file_of(self._folder, index).unlink(missing_ok=True)
         return np.asarray(self.array[self.n_done - 1]) if self.n_done else None
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 import threading
 import time
@@ -47,6 +48,24 @@ class Watcher:
 
     def map(self, function: Callable[[Any, Any], Any], items: Iterable[Any]) -> Iterator[Any]:
         return (function(item, self) for item in items)
+
+
+class Killer(Watcher):
+    """Holds a process at the first look, so that it cannot end its work, and kills it when another has put planes."""
+
+    def __init__(self, pid: Callable[[], int], tables: Path) -> None:
+        super().__init__()
+        self._pid = pid
+        self._tables = tables
+        self.held = self.killed = 0
+
+    def check_cancelled(self) -> None:
+        if not self.held:
+            self.held = self._pid()
+            os.kill(self.held, signal.SIGSTOP)
+        elif not self.killed and len(list(self._tables.glob("table.*"))) > 2:
+            os.kill(self.held, signal.SIGKILL)
+            self.killed = self.held
 
 
 def child_processes() -> set[int]:

@@ -1,7 +1,5 @@
 """Several devices: a process each, planes shared among them; two processors stand for two graphics cards."""
 
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +24,7 @@ from empanada_desktop.jobs.spreading import AHEAD, SpreadContext
 from empanada_desktop.tasks import plane_runs, segment_volume
 from empanada_desktop.tasks.plane_runs import spans
 
-from .conftest import Watcher, child_processes
+from .conftest import Killer, Watcher, child_processes
 
 N_PLANES = 24
 RUN = 5
@@ -54,7 +52,7 @@ def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def segment(volume: str, tiny_weights: str, tmp_path: Path) -> Segment:
     def run(name: str, context: JobContext, **params: Any) -> Path:
-        inputs = segment_volume.Inputs(volume=volume, out=str(tmp_path / name))
+        inputs = segment_volume.Inputs(volume=volume, out=str(tmp_path / name), region=params.pop("region", None))
         values = BASE | {"weights": tiny_weights, "chunk_size": [32], **params}
         segment_volume.run(inputs, segment_volume.Params.checked(values), context)
         return tmp_path / name
@@ -89,9 +87,10 @@ def test_two_devices_give_the_same_bytes_as_one(segment: Segment, pool: Devices)
     assert read_recipe(several)["facts"] == read_recipe(one)["facts"]
 
 
-def test_a_tiff_and_a_back_end_that_is_chosen(segment: Segment, pool: Devices) -> None:
-    several = segment("several.tif", SpreadContext(Watcher(), pool), backend="auto")
-    one = segment("one.tif", Watcher(), backend="auto")
+def test_a_tiff_of_a_region_and_a_back_end_that_is_chosen(segment: Segment, pool: Devices) -> None:
+    params = {"backend": "auto", "region": ((3, 20), (2, 20), (0, 17))}
+    several = segment("several.tif", SpreadContext(Watcher(), pool), **params)
+    one = segment("one.tif", Watcher(), **params)
     np.testing.assert_array_equal(tifffile.imread(several), tifffile.imread(one))
 
 
@@ -99,18 +98,11 @@ def test_a_killed_device_ends_it_at_once_and_it_goes_on_from_there(
     segment: Segment, pool: Devices, tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
     out = tmp_path / "killed.zarr"
-
-    class Killer(Watcher):
-        killed = False
-
-        def check_cancelled(self) -> None:
-            if not self.killed and len(list(out.glob("predictions/xy/components/table.*"))) > 2:
-                self.killed = True
-                os.kill(pool.pids[1], signal.SIGKILL)
-
+    killer = Killer(lambda: pool.pids[1], out / "predictions/xy/components")
     killed = r"cpu: The system ended the computation \(SIGKILL\)\. \d+ of 24 planes are kept\."
     with pytest.raises(JobDied, match=killed) as error:
-        segment(out.name, SpreadContext(Killer(), pool))
+        segment(out.name, SpreadContext(killer, pool))
+    assert killer.killed
     assert "resume" in error.value.hint
     kept = finished_planes(out)
     assert 0 < kept < N_PLANES
@@ -129,7 +121,7 @@ def test_one_device_goes_on_where_several_were_stopped_and_the_other_way_round(
         name = f"result-{several}.zarr"
         with pytest.raises(JobCancelled):
             segment(name, context(Watcher(cancel_after=3), several))
-        assert 3 <= finished_planes(tmp_path / name) < N_PLANES
+        assert 3 <= finished_planes(tmp_path / name) <= N_PLANES
         assert content(segment(name, context(Watcher(), not several))) == expected
 
 
@@ -194,6 +186,19 @@ def test_results_keep_their_order_and_nothing_piles_up(pool: Devices) -> None:
 def test_gaps_become_spans() -> None:
     assert list(spans([0, 1, 2, 3, 7, 8, 20], 3)) == [(0, 3), (3, 4), (7, 9), (20, 21)]
     assert list(spans([], 3)) == []
+
+
+def test_few_planes_are_predicted_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    for median in (1, 3, 5, 7, 9, 11):
+        assert (median - 1) / plane_runs.run_length(median) <= 1 / 16
+
+
+def test_one_device_is_said_to_be_one(tiny_weights: str, volume: str, tmp_path: Path) -> None:
+    inputs = segment_volume.Inputs(volume=volume, out=str(tmp_path / "one.zarr"))
+    params = segment_volume.Params.checked(BASE | {"weights": tiny_weights, "several_gpus": True})
+    result = segment_volume.run(inputs, params, Watcher())
+    assert any("one device did all the work" in note for note in result.notes)
 
 
 def test_the_user_lists_devices_and_without_a_card_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,5 @@
 """What holds wherever a job runs: here, in a process, on two devices, on a Dask cluster; and what a cluster adds."""
 
-import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -26,7 +24,7 @@ from empanada_desktop.jobs.spreading import SpreadContext
 from empanada_desktop.tasks import plane_runs
 from empanada_desktop.tasks.registry import TaskResult, load_task
 
-from .conftest import Watcher
+from .conftest import Killer, Watcher
 
 N_PLANES = 18
 RUN = 4
@@ -164,17 +162,9 @@ def test_a_worker_that_is_killed_half_way_changes_nothing(
     cluster: Any, job: Callable[..., JobSpec], tmp_path: Path, expected: dict[str, bytes]
 ) -> None:
     tables = tmp_path / "result.zarr/predictions/xy/components"
-    victims: list[int] = []
-
-    class Killer(Watcher):
-        def check_cancelled(self) -> None:
-            if not victims and len(list(tables.glob("table.*"))) > 1:
-                victims.append(next(iter(cluster.workers.values())).pid)
-                os.kill(victims[0], signal.SIGKILL)
-
-    watcher = Killer()
+    watcher = Killer(lambda: next(iter(cluster.workers.values())).pid, tables)
     ClusterExecutor(cluster.scheduler_address).run(job("result.zarr"), watcher)
-    assert victims
+    assert watcher.killed
     assert content(tmp_path / "result.zarr") == expected
 
 
