@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from empanada_desktop.jobs.job import JobState
 from .leaks import raw_children
 from .person import Person
 
+ROOT = Path(__file__).resolve().parents[2]
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
 
@@ -100,3 +102,34 @@ def test_a_mistake_of_ours_is_reported_after_the_work_was_kept(
     assert kept_sessions()[0].n_layers == 1
     person.click(next(one for one in dialog.findChildren(QPushButton) if one.text() == "Close"))
     assert person.layers == ["crop"]
+
+
+MISTAKE = """
+import sys
+from PySide6.QtCore import QTimer
+from empanada_desktop.gui.app import make_application, open_window
+application = make_application()
+window = open_window()
+def look():
+    dialog = window.notifier.dialog
+    if dialog is not None and dialog.isVisible():
+        sys.stdout.write(dialog.message.text())
+        dialog.accept()
+        window.close()
+        application.quit()
+timer = QTimer(interval=20)
+timer.timeout.connect(look)
+timer.start()
+QTimer.singleShot(200, lambda: [][1])
+application.exec()
+"""
+
+
+def test_what_nobody_caught_comes_to_the_report_in_the_program_itself(home: Path) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-c", MISTAKE], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert outcome.returncode == 0, outcome.stderr[-2000:]
+    assert outcome.stdout == "The program made a mistake."
+    assert "IndexError" in log_path().read_text()
+    assert "IndexError" in outcome.stderr
