@@ -474,7 +474,8 @@ class MainWindow(QMainWindow):
         box = QMessageBox(self)
         box.setObjectName("close-question")
         box.setText(f"{running} job{'s' if running > 1 else ''} running.")
-        box.setInformativeText("Closing the window cancels them. What they have not finished is lost.")
+        words = "Closing the window cancels them. Planes that are finished are kept, and can be gone on with."
+        box.setInformativeText(words)
         stay = box.addButton("Keep running", QMessageBox.ButtonRole.RejectRole)
         box.addButton("Cancel jobs and close", QMessageBox.ButtonRole.DestructiveRole)
         box.setDefaultButton(stay)

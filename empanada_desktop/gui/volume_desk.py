@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
 from empanada_desktop.errors import AppError, SettingsError
-from empanada_desktop.gui.panels.volume_panel import is_unfinished
+from empanada_desktop.gui.panels.volume_panel import is_unfinished, unfinished_volume
 from empanada_desktop.gui.qt_runner import Relay
 from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.jobs.job import Job
@@ -67,6 +67,21 @@ class VolumeDesk(QObject):
         if image is not None and image.id != self._image_id:
             self._image_id = image.id
             self.panel.show_volume(image.title, image.shape, image.spacing, free_path(image.title, ".zarr"))
+            self._offer_to_go_on(image.title)
+
+    def _offer_to_go_on(self, title: str) -> None:
+        """Say what a job that the end of the program broke off has left, and offer to go on with it."""
+        running = {_out_of(job) for job in self._workspace.jobs.queue.jobs}
+        left = next((path for path in broken_off(title, self._ref_path()) if str(path) not in running), None)
+        if left is None:
+            return
+
+        def take() -> None:
+            self.panel.out.setText(str(left))
+            self.panel.bar.hide()
+
+        self.panel.bar.say(f"{left.name} was broken off. The planes that it had finished are kept.", "warning")
+        self.panel.bar.offer("Go on with it", take)
 
     def ask_voxel_size(self) -> None:
         """Ask for the voxel size that the file does not tell."""
@@ -326,14 +341,25 @@ def typed_size(text: str) -> tuple[float, float, float]:
 
 def free_path(title: str, suffix: str, taken: Path | None = None) -> Path:
     """A name for a result that nothing has yet, in the user's folder of results."""
-    stem = re.sub(r"[^\w.-]+", "_", Path(title).stem).strip("_") or "result"
     folder = taken.parent if taken is not None else user_folder() / "results"
-    stem = f"{stem}_labels"
+    stem = _stem(title)
     for number in range(1, 10_000):
         path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}")
         if not path.exists() and path != taken:
             return path
     return folder / f"{stem}_new{suffix}"
+
+
+def _stem(title: str) -> str:
+    name = re.sub(r"[^\w.-]+", "_", Path(title).stem).strip("_") or "result"
+    return f"{name}_labels"
+
+
+def broken_off(title: str, volume: str) -> Iterator[Path]:
+    """Results of a volume in the user's folder that are not finished."""
+    for path in sorted((user_folder() / "results").glob(f"{_stem(title)}*.zarr")):
+        if is_unfinished(path) and unfinished_volume(path) == volume:
+            yield path
 
 
 def confining_file(layer: LabelsLayer, ids: Collection[int]) -> dict[str, object]:

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtWidgets import QCheckBox
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import ArraySource, LabelsLayer, PlaneLabels
 from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.jobs_strip import LEAVES_AFTER, JobCard
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.params_form import FieldRow
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
+from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.jobs.job import JobState
 
 from .person import Person
@@ -351,3 +352,19 @@ def test_jobs_that_failed_stay_and_can_be_run_again(
 def strip_titles(person: Person) -> int:
     """How many jobs the strip shows."""
     return sum(item.isVisible() for item in person.window.strip._items)
+
+
+def test_what_the_end_of_the_program_broke_off_is_offered(person: Person, crop: Path, home: Path) -> None:
+    out = home / "results" / "crop_labels.zarr"
+    out.parent.mkdir()
+    recipe = {"task": "segment-volume", "inputs": {"volume": str(crop)}}
+    ResultStore.create(out, (24, 64, 72), Spacing(10, 10, 10, "test"), 64, recipe).lay_down()
+    open_file(person, crop)
+    volume_form(person)
+    panel = person.workspace.form.volume
+    assert panel.bar.text().startswith("crop_labels.zarr was broken off.")
+    assert Path(panel.out.text()).name == "crop_labels_2.zarr"
+    person.click(person.button("Go on with it", within=panel.bar))
+    assert panel.out.text() == str(out)
+    result = next(check for check in panel.preflight.checks if check.name == "Result")
+    assert (result.state, result.words) == ("good", "crop_labels.zarr, goes on where it was broken off")

@@ -92,6 +92,7 @@ def segment_the_volume(person: Person, out: Path) -> LabelsLayer:
     person.until(lambda: first.state.has_ended)
     assert first.state is JobState.CANCELLED
     assert not is_complete(out)
+    timed = panel.plan().seconds_per_pixel
     person.click(person.button("Show the list of jobs"))
     person.click(person.button("Run again", "Resume"))
     second = person.job()
@@ -101,6 +102,7 @@ def segment_the_volume(person: Person, out: Path) -> LabelsLayer:
     person.until(lambda: out.name in _path(person.workspace.document.active))
     found = person.workspace.document.active
     assert isinstance(found, LabelsLayer)
+    assert panel.plan().seconds_per_pixel == timed, "the rest of a volume does not tell how long a whole one takes"
     return found
 
 
@@ -124,7 +126,7 @@ def save(person: Person, layer: LabelsLayer, path: Path) -> Path:
 def close_and_continue(person: Person, titles: list[str]) -> None:
     """Close the volume; the start page offers to continue, and all is back."""
     person.menu("File", "Close the volume")
-    assert person.window.stack.currentWidget() is person.window.start
+    person.until(lambda: person.window.stack.currentWidget() is person.window.start)
     assert person.layers == []
     person.until(lambda: person.window.start.go_on_card.isVisible())
     person.click(person.button("Continue where you stopped"))

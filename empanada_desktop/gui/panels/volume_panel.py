@@ -242,6 +242,18 @@ class VolumePanel(TaskPanel):
             self.out.setText(path if Path(path).suffix else f"{path}.zarr")
 
 
+def unfinished_volume(out: Path) -> str:
+    """The volume that an unfinished result belongs to; nothing where that cannot be read."""
+    from empanada_desktop.io.ome_zarr import find_unfinished, read_recipe
+
+    try:
+        place = find_unfinished(out)
+        recipe = read_recipe(place) if place is not None else {}
+    except AppError:
+        return ""
+    return str(recipe.get("inputs", {}).get("volume", ""))
+
+
 def is_unfinished(out: Path) -> bool:
     """Whether a result that exists was broken off: the same job goes on with it."""
     from empanada_desktop.io.ome_zarr import find_unfinished
