@@ -246,6 +246,14 @@ ROWS: tuple[ActionRow, ...] = (
         "bounding-box",
         needs="volume",
     ),
+    ActionRow(
+        "fuse_anew",
+        "Fuse anew",
+        "Segment",
+        "Other votes, sizes or erosion for a finished volume, without the network.",
+        "intersect",
+        needs="labels",
+    ),
     ActionRow("jobs_list", "List of jobs", "Window", "Jobs with their logs.", "list-bullets", checkable=True),
     ActionRow("dock_layers", "Layers", "Window", "Show or hide the layers.", checkable=True, needs="volume"),
     ActionRow(

@@ -48,7 +48,7 @@ class VolumeDesk(QObject):
         self._gone_on_with: set[str] = set()
         self._image_id = ""
         self._partial: LabelsLayer | None = None
-        self._partial_job = ""
+        self._partial_job, self._partial_axis = "", Axis.XY
         self.panel.start_asked.connect(self.start)
         self.panel.time_asked.connect(self.time_one_plane)
         self.panel.box_asked.connect(self.ask_box)
@@ -280,17 +280,29 @@ class VolumeDesk(QObject):
         if fitting:
             self._learn(job)
             fitting[0].note = f"{sum(getattr(job.result, 'objects', {}).values())} objects"
-            add_layers(document, fitting, f"Result of {job.title.lower()}")
+            if job.spec.task == "fuse":
+                for layer in fitting:
+                    layer.title += ", fused anew"
+            add_layers(document, fitting, f"Result of {job.title.lower()}", self._fused_before(job))
             self._workspace.window.toast.say(f"{job.title}: {words}.")
         else:
             self._workspace.window.toast.say(f"{job.title} is done: {words}. It belongs to another volume.")
+
+    def _fused_before(self, job: Job) -> list[Layer]:
+        """What was fused of the same result before: the newer one takes its place, until that is undone."""
+        result = getattr(job.spec.inputs, "result", None)
+        jobs = [other for other in self._workspace.jobs.queue.jobs if other.spec.task == "fuse" and other is not job]
+        same = [other for other in jobs if getattr(other.spec.inputs, "result", None) == result]
+        outs = {_out_of(other) for other in same}
+        return [layer for layer in self._workspace.document.layers if result and _path_of(layer) in outs]
 
     def _show_partial(self, job: Job, partial: "Partial") -> None:
         """Show the planes that a running job has finished."""
         document, image = self._workspace.document, self._workspace.image()
         if image is None or job.state.has_ended or getattr(job.spec.inputs, "volume", "") != self._ref_path():
             return
-        if self._partial is not None and self._partial_job == job.id:
+        source = None if self._partial is None else self._partial.source
+        if self._partial is not None and self._partial_job == job.id and getattr(source, "axis", None) == partial.axis:
             advance_partial(document, self._partial, partial)
         else:
             self._begin_partial(job, partial)
@@ -301,14 +313,16 @@ class VolumeDesk(QObject):
 
     def _begin_partial(self, job: Job, partial: "Partial") -> None:
         """Open what is shown of a running job in a thread: the first time zarr has to be loaded for it."""
-        if self._partial_job == job.id:
+        if (self._partial_job, self._partial_axis) == (job.id, partial.axis):
             return
         self._end_partial()
-        self._partial_job = job.id
+        self._partial_job, self._partial_axis = job.id, partial.axis
 
         def show(layer: LabelsLayer) -> None:
             image = self._workspace.image()
             if image is None or layer.shape != image.shape or job.state.has_ended or self._partial_job != job.id:
+                return
+            if partial.axis != self._partial_axis:
                 return
             layer.spacing, layer.note = image.spacing, "found so far"
             self._partial = layer
@@ -316,7 +330,9 @@ class VolumeDesk(QObject):
             document.replace_layers((*document.layers, layer))
 
         # A job that ends meanwhile takes its working copy with it: then there is nothing to show.
-        self._workspace.window.background.run(lambda: partial_layer(partial, "so far"), show, lambda _problem: None)
+        is_one_of_three = bool(getattr(job.spec.params, "ortho_plane", False))
+        title = f"so far, {partial.axis} stack" if is_one_of_three else "so far"
+        self._workspace.window.background.run(lambda: partial_layer(partial, title), show, lambda _problem: None)
 
     def _job_ended(self, job: Job) -> None:
         if job.id == self._partial_job:

@@ -16,6 +16,7 @@ from empanada_desktop.gui.advisor import Advisor
 from empanada_desktop.gui.computer import Computer
 from empanada_desktop.gui.controls import Column
 from empanada_desktop.gui.docks.layers import LayersDock, object_colour
+from empanada_desktop.gui.fuse_desk import FuseDesk
 from empanada_desktop.gui.jobs_controller import JobsController
 from empanada_desktop.gui.live_plane import LivePlaneDesk
 from empanada_desktop.gui.opening import Opened, find_contrast
@@ -56,6 +57,7 @@ class Workspace(QObject):
         self.jobs = JobsController(self)
         self.live = LivePlaneDesk(self)
         self.volume = VolumeDesk(self)
+        self.fuse = FuseDesk(self)
         self.advisor = Advisor(self)
         self.session = SessionKeeper(self)
         self._make_docks()
@@ -147,6 +149,7 @@ class Workspace(QObject):
             "scale_finder": self.live.find_scale,
             "plane_finder": self.live.find_plane,
             "box_hint": self.volume.ask_box,
+            "fuse_anew": lambda: self._show_form("fuse"),
         }
 
     def do(self, name: str) -> None:

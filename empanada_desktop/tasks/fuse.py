@@ -2,6 +2,7 @@
 
 import copy
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,33 @@ Params: type[TaskParams] = create_model(
     __doc__="What can be changed of a result afterwards; what is not given stays as it is.",
     **{name: _field(name) for name in CHANGEABLE},  # type: ignore[call-overload]
 )
+
+
+def params_of(values: Mapping[str, Any]) -> type[TaskParams]:
+    """Return Params whose defaults are the values of a result, by its recipe."""
+    fields = {}
+    for name, field in Params.model_fields.items():
+        own = copy.copy(field)
+        own.default = values.get(name, field.default)
+        fields[name] = (field.annotation, own)
+    return create_model("ParamsOfResult", __base__=Params, **fields)  # type: ignore[call-overload,no-any-return]
+
+
+def kept_result(path: str | Path) -> tuple[Path, dict[str, Any]]:
+    """Return the result to fuse anew for the one at `path`, and its parameters; SettingsError where nothing was kept.
+
+    For a result that was fused already it is the one that it was made from, with the values of this one.
+    """
+    from empanada_desktop.io.ome_zarr import FinishedResult
+
+    result = FinishedResult.open(path)
+    values = StackParams.checked(result.header.recipe["params"])
+    origin = result.header.recipe["facts"].get(FUSED_FROM)
+    kept = FinishedResult.open(origin) if origin else result
+    axes = list(Axis) if values.ortho_plane else [Axis(values.inference_plane)]
+    if any(kept.stack_planes(axis) is None for axis in axes):
+        raise SettingsError(f"{kept.path} has not kept its per-plane predictions.", "Segment it again and keep them.")
+    return kept.path, values.model_dump(mode="json")
 
 
 class Inputs(TaskInputs):

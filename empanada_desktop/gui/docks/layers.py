@@ -35,7 +35,7 @@ LABEL_WIDTH = 60
 LIST_HEIGHT = 216
 NARROWEST = 54
 LARGEST_GREY = 1e12
-MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "save_labels")
+MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "fuse_anew", "save_labels")
 
 
 class LayersDock(QWidget):

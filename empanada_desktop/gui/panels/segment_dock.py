@@ -8,16 +8,17 @@ from PySide6.QtWidgets import QFileDialog, QStackedWidget, QWidget
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, IconButton, Segmented
 from empanada_desktop.gui.panels.frame import TaskPanel
+from empanada_desktop.gui.panels.fuse_panel import FusePanel
 from empanada_desktop.gui.panels.plane_panel import PlanePanel
 from empanada_desktop.gui.panels.volume_panel import VolumePanel
 from empanada_desktop.gui.shell import RIGHT_WIDTH, dock_header
 
 RECIPES = "Recipes (*.yaml *.yml);;All files (*)"
-TASKS = {"plane": "segment-plane", "volume": "segment-volume"}
+TASKS = {"plane": "segment-plane", "volume": "segment-volume", "fuse": "fuse"}
 
 
 class SegmentDock(QWidget):
-    """Plane or volume; `mode_changed` carries which."""
+    """Plane, volume, or fusing a volume's result anew; `mode_changed` carries which."""
 
     mode_changed = Signal(str)
 
@@ -25,11 +26,14 @@ class SegmentDock(QWidget):
         super().__init__()
         self.setProperty("role", "panel")
         self.setMinimumWidth(RIGHT_WIDTH)
-        self.plane, self.volume = PlanePanel(), VolumePanel()
-        self.mode = Segmented([("plane", "Plane"), ("volume", "Volume")])
+        self.plane, self.volume, self.fuse = PlanePanel(), VolumePanel(), FusePanel()
+        self._panels: dict[str, TaskPanel | FusePanel] = {
+            "plane": self.plane, "volume": self.volume, "fuse": self.fuse
+        }  # fmt: skip
+        self.mode = Segmented([("plane", "Plane"), ("volume", "Volume"), ("fuse", "Fuse anew")])
         self._stack = QStackedWidget()
-        self._stack.addWidget(self.plane)
-        self._stack.addWidget(self.volume)
+        for panel in self._panels.values():
+            self._stack.addWidget(panel)
         buttons = (
             IconButton("folder-open", "Load a recipe\nTake the parameters of a result or a job.yaml.", self._load),
             IconButton("floppy-disk", "Save as recipe\nThe command line runs it, too.", self._save),
@@ -46,14 +50,14 @@ class SegmentDock(QWidget):
         self.mode.chosen.connect(lambda name: self.show_mode(str(name)))
 
     @property
-    def current(self) -> TaskPanel:
+    def current(self) -> TaskPanel | FusePanel:
         """The panel that is shown."""
-        return self.plane if self._stack.currentWidget() is self.plane else self.volume
+        return self._panels[str(self.mode.value())]
 
     def show_mode(self, name: str) -> None:
-        """Show "plane" or "volume"."""
+        """Show "plane", "volume" or "fuse"."""
         self.mode.set_value(name)
-        self._stack.setCurrentWidget(self.plane if name == "plane" else self.volume)
+        self._stack.setCurrentWidget(self._panels[name])
         self.mode_changed.emit(name)
 
     def take_over(self) -> None:
@@ -81,7 +85,7 @@ class SegmentDock(QWidget):
     def save_recipe(self, path: Path) -> None:
         """Write the parameters as a recipe."""
         try:
-            self.current.form.save_recipe(path, TASKS["plane" if self.current is self.plane else "volume"])
+            self.current.form.save_recipe(path, TASKS[str(self.mode.value())])
         except (AppError, OSError) as problem:
             self.current.bar.say(str(problem), "error")
 

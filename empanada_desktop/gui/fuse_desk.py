@@ -1,0 +1,82 @@
+"""Fusing a finished volume anew: which result the active labels are of, and the job."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject
+
+from empanada_desktop.document import LabelsLayer
+from empanada_desktop.errors import AppError
+from empanada_desktop.gui.volume_desk import free_path
+from empanada_desktop.jobs.spec import JobSpec
+from empanada_desktop.tasks import fuse
+
+if TYPE_CHECKING:
+    from empanada_desktop.gui.workspace import Workspace
+
+NOTHING = "These labels are no result of segmenting a volume."
+CHOOSE = "Make the layer of such a result active: it can be fused again with other votes and sizes."
+
+
+class FuseDesk(QObject):
+    """Everything about fusing anew."""
+
+    def __init__(self, workspace: "Workspace") -> None:
+        super().__init__(workspace)
+        self._workspace = workspace
+        self.panel = workspace.form.fuse
+        self._layer_id = ""
+        self._kept: Path | None = None
+        self.panel.start_asked.connect(self.start)
+        workspace.form.mode_changed.connect(lambda _mode: self.look())
+        workspace.document.active_changed.connect(lambda _layer: self.look())
+
+    def look(self) -> None:
+        """Show the result that the labels are of, if the form can be seen."""
+        if self._workspace.form.mode.value() != "fuse":
+            return
+        layer = self._workspace.labels()
+        if layer is not None and layer.id == self._layer_id:
+            return
+        self._layer_id, self._kept = "" if layer is None else layer.id, None
+        path = "" if layer is None else _result_of(layer)
+        if not path:
+            self.panel.show_nothing(NOTHING, CHOOSE)
+            return
+        self._workspace.window.background.run(
+            lambda: fuse.kept_result(path),
+            lambda found: self._show(layer, found),
+            lambda problem: self._fail(layer, problem),
+        )
+
+    def _show(self, layer: LabelsLayer | None, found: tuple[Path, dict[str, Any]]) -> None:
+        if layer is not None and layer.id == self._layer_id:
+            self._kept, values = found
+            self.panel.show_result(self._kept.name, values)
+
+    def _fail(self, layer: LabelsLayer | None, problem: BaseException) -> None:
+        if not isinstance(problem, AppError):
+            raise problem
+        if layer is not None and layer.id == self._layer_id:
+            self.panel.show_nothing(problem.message, problem.hint)
+
+    def start(self) -> None:
+        """Queue the job."""
+        if self._kept is None:
+            return
+        out = free_path(f"{self._kept.stem.removesuffix('_labels')}_fused", ".zarr")
+        inputs = fuse.Inputs(result=str(self._kept), out=str(out))
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            spec = JobSpec("fuse", fuse.Params.checked(self.panel.form.values()), inputs)
+        except (AppError, OSError) as problem:
+            self.panel.bar.say(str(problem), "error")
+            return
+        job = self._workspace.jobs.submit(spec, "Fuse anew")
+        self._workspace.window.toast.say(f"{job.title} is under way. The list of jobs tells how far it is.")
+
+
+def _result_of(layer: LabelsLayer) -> str:
+    """The folder of the result that a layer lies in."""
+    ref = getattr(layer.source, "ref", None)
+    return str(ref.path) if ref is not None and str(ref.path).endswith(".zarr") else ""
