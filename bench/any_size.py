@@ -34,6 +34,8 @@ NETWORK_VARIABLE = "EMPANADA_BENCH_NETWORK"
 NETWORK = ((8, 2048, 1024), (32, 2048, 1024))
 # A folder to work in that stays, with the outputs that were recorded there before.
 FOLDER_VARIABLE = "EMPANADA_BENCH_FOLDER"
+# A file to write the figures of each phase to as soon as it ends: the largest volumes take hours.
+LOG_VARIABLE = "EMPANADA_BENCH_LOG"
 CORNER = 48  # pixels by which a plane is known again
 QUARTER = 4
 COMMON = {"use_gpu": False, "threads": 1, "backend": "torch"}
@@ -93,7 +95,8 @@ def _in_process(work: Callable[..., None], *arguments: object) -> Any:  # noqa: 
 class _PhaseContext:
     """A job's context that notes the peak of memory and the processor's seconds of every phase, told by its messages.
 
-    Where the system does not let the peak be set back, that of a phase counts for those after it.
+    Where the system does not let the peak be set back, that of a phase counts for those after it. A
+    phase lasts until the next one reports, so matching a stack counts with the planes before it.
     """
 
     def __init__(self) -> None:
@@ -113,10 +116,9 @@ class _PhaseContext:
         now = time.process_time()
         peak, seconds = self.phases.get(self._name, (0.0, 0.0))
         self.phases[self._name] = max(peak, peak_megabytes()), seconds + now - self._started
-        log = os.environ.get("EMPANADA_BENCH_LOG")
-        if log:
+        if log := os.environ.get(LOG_VARIABLE):
             with Path(log).open("a") as file:
-                file.write(f"{time.ctime()} {self._name}: {self.phases[self._name]}\n")
+                file.write("{}: {:.0f} MB, {:.0f} s\n".format(self._name, *self.phases[self._name]))
         self._name, self._started = following, now
         _forget_peak()
 

@@ -59,3 +59,18 @@ def test_discs_are_found_as_the_objects_they_stand_for(report: ModuleType) -> No
     logits, heatmap, offsets = discs.quarter_maps(1)
     assert (logits.shape, heatmap.shape, offsets.shape) == ((1, 128, 128), (1, 32, 32), (2, 32, 32))
     assert discs.grey().shape == (3, 128, 128)
+
+
+def test_recorded_outputs_are_repeated_like_the_planes_they_were_recorded_on(report: ModuleType) -> None:
+    any_size = importlib.import_module("bench.any_size")
+    assert any_size.mirrored(8, 3).tolist() == [0, 1, 2, 2, 1, 0, 0, 1]
+    grey = np.arange(64, dtype=np.uint8).reshape(1, 8, 8)
+    box = importlib.import_module("empanada_desktop.core.geometry").Box((0, 0, 0), (1, 16, 8))
+    plane = any_size.RepeatedSource(grey, (1, 16, 8)).read(box)[0]
+    assert (plane[8:] == plane[7::-1]).all()
+    known = {any_size.corner_of(plane / np.float32(255)): 0}
+    rows = np.array([[4, 4], [0, 0]], np.float16)  # both rows of cells point at the second one
+    maps = {"semantic": grey / np.float16(64), "heatmaps": rows[None], "offsets": np.stack([rows, rows * 0])[None]}
+    outputs = any_size.RecordedPredictor(known, maps).predict(plane / np.float32(255))
+    assert outputs.semantic.shape == (1, 16, 8)
+    assert (np.arange(4) + outputs.offsets[0, :, 0] / 4).tolist() == [1, 1, 2, 2]

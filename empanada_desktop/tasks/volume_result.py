@@ -120,6 +120,7 @@ class ConsensusObjects:
         xy, xz, yz = (stack.tracks.objects.classes[keep] for stack, keep in zip(stacks, kept, strict=True))
         overlaps = StackOverlaps(xy, xz, yz, classes.things)
         total = count_blocks(shape, COUNTED_AT_ONCE)
+        context.report(0, total, "Comparing the stacks")
         for done, box in enumerate(blocks(shape, COUNTED_AT_ONCE), 1):
             context.check_cancelled()
             overlaps.add_block(*self._numbers(box), box.start)
