@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit
 
 from empanada_desktop.core.advice import SmallestObject
+from empanada_desktop.core.footprint import estimated_predictions_bytes, in_gigabytes
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.hints import Hint, volume_hints
 from empanada_desktop.core.preflight import Plan, estimate
@@ -208,10 +210,19 @@ class VolumePanel(TaskPanel):
         place = Path(self.out.text() or ".").absolute()
         memory = _room("Memory", need.memory, memory_gigabytes()[1], *self._memory_remedy(plan))
         disk = _room("Disk", need.disk, disk_free_gigabytes(place), "Write elsewhere", self._choose_out)
+        disk = replace(disk, tip=self._kept_words(plan))
         planes = sum(plan.shape[normal] for normal in plan.normals)
         if need.seconds is None:
             return [memory, disk, Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit)]
         return [memory, disk, Check("clock", "Time", f"about {in_words(need.seconds)}, {planes} planes")]
+
+    def _kept_words(self, plan: Plan) -> str:
+        """What of the room stays taken for fusing again."""
+        kept = in_gigabytes(estimated_predictions_bytes(plan.shape, len(plan.normals)))
+        stays = bool(self.form.values()["keep_predictions"])
+        return (
+            f"Up to {kept} of it stay for fusing anew." if stays else f"Up to {kept} of it are free again at the end."
+        )
 
     def _memory_remedy(self, plan: Plan) -> tuple[str, Callable[[], object]]:
         """Tiles, where the plane is larger than they are; then smaller planes; then the user has to make room."""
