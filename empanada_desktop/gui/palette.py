@@ -1,6 +1,6 @@
 """The command palette: type a few letters, press Enter, and it is done."""
 
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QSize, Qt, QTimer
 from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QDialog,
@@ -87,7 +87,8 @@ class Palette(QDialog):
             return
         action: QAction = self._actions[item.data(ROLE)]
         self.close()
-        action.trigger()
+        # Only when the list is done with the click: a dialog's own loop would do away with the list meanwhile.
+        QTimer.singleShot(0, action, action.trigger)
 
 
 def _fits(text: str, words: list[str]) -> bool:

@@ -33,7 +33,7 @@ def test_the_palette_finds_and_does(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.keyClicks(palette.search, "light")
     assert palette.list.item(0).text() == "Light"
     qtbot.keyClick(palette.search, Qt.Key.Key_Return)
-    assert theme.tokens.name == "light"
+    qtbot.waitUntil(lambda: theme.tokens.name == "light")
     window.use_theme("dark")
     assert theme.tokens.name == "dark"
 
