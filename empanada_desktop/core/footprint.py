@@ -4,8 +4,8 @@ import math
 
 Triple = tuple[int, int, int]
 
-# Labels compress well. Per voxel: the components of one stack with their tables (measured: .03 for the sample, .07 where
-# objects are close together), and the labels with smaller copies. A plane is a file, and disks give room by the block.
+# Labels compress well. Per voxel: the components of one stack with their tables (measured: .03 for the sample, .07 with
+# objects close together), and the labels with smaller copies. A plane is a file, and disks give room by the block.
 PREDICTION_BYTES = 0.07
 LABEL_BYTES = 0.15
 HALF_A_BLOCK = 2048
