@@ -92,7 +92,7 @@ class _Finders(QObject):
         elif prediction is not None:
             self._predictions[name] = prediction
             card.set_words(_network_time(prediction))
-        elif grouping is not None:
+        elif grouping is not None and name in self._predictions:  # without, it is a late answer of an earlier look
             self._groupings[name] = grouping
             card.picture.show_rgb(self._picture(grouping))
             if self.is_complete:
