@@ -1,6 +1,8 @@
 """What holds for all tests, and what several rooms need: tiny weights and a tiny volume."""
 
 import os
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,29 +13,44 @@ os.environ["EMPANADA_DESKTOP_BACKEND"] = "torch"
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Weights of a very small network with random numbers: the objects mean nothing, the way to them is real."""
-    import torch
+def save_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """Saves weights of a very small network with random numbers: the objects mean nothing, the way to them is real.
 
-    from empanada_desktop.engine.export import save_weights
-    from empanada_desktop.engine.networks import build_network
-    from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
+    With `in_place` its pixels point at themselves, so that every centre that is found becomes an object.
+    """
 
-    torch.manual_seed(0)
-    config = NetworkConfig(encoder="resnet18", encoder_channels=8, decoder_channels=8, aspp_channels=8)
-    descriptor = WeightsDescriptor(
-        name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
-    )
-    network = build_network(config).train()
-    for part in network.modules():
-        if isinstance(part, torch.nn.Conv1d | torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(part.weight)
-        elif isinstance(part, torch.nn.BatchNorm2d):
-            part.momentum = None
-    with torch.no_grad():
-        network(torch.randn(4, 1, 64, 64))
-    weights = save_weights(network.eval(), descriptor, tmp_path_factory.mktemp("weights"))
-    return str(weights.file.with_suffix(".yaml"))
+    def save(in_place: bool) -> Path:
+        import torch
+
+        from empanada_desktop.engine.export import save_weights
+        from empanada_desktop.engine.networks import build_network
+        from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
+
+        torch.manual_seed(0)
+        config = NetworkConfig(encoder="resnet18", encoder_channels=8, decoder_channels=8, aspp_channels=8)
+        descriptor = WeightsDescriptor(
+            name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
+        )
+        network = build_network(config).train()
+        for part in network.modules():
+            if isinstance(part, torch.nn.Conv1d | torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(part.weight)
+            elif isinstance(part, torch.nn.BatchNorm2d):
+                part.momentum = None
+        if in_place:
+            torch.nn.init.zeros_(network.ins_xy.head[1].weight)
+        with torch.no_grad():
+            network(torch.randn(4, 1, 64, 64))
+        weights = save_weights(network.eval(), descriptor, tmp_path_factory.mktemp("weights"))
+        return weights.file.with_suffix(".yaml")
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(save_tiny: Callable[[bool], Path]) -> str:
+    """Weights of a very small network."""
+    return str(save_tiny(False))
 
 
 @pytest.fixture(scope="session")

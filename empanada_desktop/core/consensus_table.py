@@ -55,6 +55,17 @@ def _add_run(row: Indices, z: int, y: int, x: int, length: int) -> None:
     row[7] = min(row[7], place)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _run_end(first: Ids, second: Ids, third: Ids, begin: int) -> int:
+    """Return where the run of equal triples along x that starts at `begin` ends."""
+    end = begin + 1
+    while (
+        end < first.size and first[end] == first[begin] and second[end] == second[begin] and third[end] == third[begin]
+    ):
+        end += 1
+    return end
+
+
 @njit(cache=True, nogil=True)
 def _count(
     first: Ids, second: Ids, third: Ids, start: Indices, slots: Indices, ids: Ids, rows: Indices, used: int
@@ -65,10 +76,8 @@ def _count(
         for y in range(height):
             x = 0
             while x < width:
-                begin = x
-                a, b, c = first[z, y, x], second[z, y, x], third[z, y, x]
-                while x < width and first[z, y, x] == a and second[z, y, x] == b and third[z, y, x] == c:
-                    x += 1
+                begin, x = x, _run_end(first[z, y], second[z, y], third[z, y], x)
+                a, b, c = first[z, y, begin], second[z, y, begin], third[z, y, begin]
                 if a == 0 and b == 0 and c == 0:
                     continue
                 slot = _slot(slots, ids, a, b, c)
@@ -91,10 +100,8 @@ def _look_up(first: Ids, second: Ids, third: Ids, slots: Indices, ids: Ids, valu
         for y in range(height):
             x = 0
             while x < width:
-                begin = x
-                a, b, c = first[z, y, x], second[z, y, x], third[z, y, x]
-                while x < width and first[z, y, x] == a and second[z, y, x] == b and third[z, y, x] == c:
-                    x += 1
+                begin, x = x, _run_end(first[z, y], second[z, y], third[z, y], x)
+                a, b, c = first[z, y, begin], second[z, y, begin], third[z, y, begin]
                 if a == 0 and b == 0 and c == 0:
                     continue
                 row = slots[_slot(slots, ids, a, b, c)]

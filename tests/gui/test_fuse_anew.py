@@ -1,30 +1,16 @@
 """Fusing a finished volume anew, by mouse: values of the result, a job without the network, and undoing."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 import tifffile
 from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QCheckBox
 
 from empanada_desktop.document import LabelsLayer
-from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.jobs.job import JobState
 
 from .person import Person
-
-
-@pytest.fixture(autouse=True)
-def _no_question_at_the_end(window: MainWindow) -> Iterator[None]:
-    """A test that fails while a job runs must not wait for an answer when the window closes."""
-    yield
-    if window.workspace is not None:
-        queue = window.workspace.jobs.queue
-        for job in queue.unfinished:
-            queue.cancel(job)
-            queue.wait(job, 30)
 
 
 def voxels_of(layer: LabelsLayer) -> int:

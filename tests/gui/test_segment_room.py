@@ -1,7 +1,6 @@
 """The forms of segmenting, by mouse: advice, the live plane and its map, confining, batches, and the list of jobs."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +14,12 @@ from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import ArraySource, LabelsLayer, PlaneLabels
 from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.jobs_strip import LEAVES_AFTER, JobCard
-from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.params_form import FieldRow
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.jobs.job import JobState
 
 from .person import Person
-
-
-@pytest.fixture(autouse=True)
-def _no_question_at_the_end(window: MainWindow) -> Iterator[None]:
-    """A test that fails while a job runs must not wait for an answer when the window closes."""
-    yield
-    if window.workspace is not None:
-        queue = window.workspace.jobs.queue
-        for job in queue.unfinished:
-            queue.cancel(job)
-            queue.wait(job, 30)
 
 
 def open_file(person: Person, path: Path) -> None:

@@ -1,30 +1,16 @@
 """Confining a volume to a box, by mouse: two views give it, the checks follow, the result lies over the volume."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PySide6.QtCore import QPoint, QPointF
 
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.preflight import estimate
-from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.jobs.job import JobState
 
 from .person import Person
-
-
-@pytest.fixture(autouse=True)
-def _no_question_at_the_end(window: MainWindow) -> Iterator[None]:
-    """A test that fails while a job runs must not wait for an answer when the window closes."""
-    yield
-    if window.workspace is not None:
-        queue = window.workspace.jobs.queue
-        for job in queue.unfinished:
-            queue.cancel(job)
-            queue.wait(job, 30)
 
 
 def place_of(canvas: PlaneCanvas, row: float, column: float) -> QPoint:
