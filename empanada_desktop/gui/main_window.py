@@ -65,6 +65,7 @@ class MainWindow(QMainWindow):
         self.workspace: Workspace | None = None
         self.computer: Computer | None = None
         self._closing_deed = ""
+        self._has_ended = False
         self.toast = Toast(self)
         self._make_parts()
         self._arrange()
@@ -428,11 +429,17 @@ class MainWindow(QMainWindow):
         return None if self.workspace is None else self.workspace.save_session()
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Ask when jobs run or work would be lost; then keep the session and end everything that was started."""
+        """Ask when jobs run or work would be lost; then keep the session and end everything that was started.
+
+        A system that ends may close what was closed already: once is enough.
+        """
+        if self._has_ended:
+            return
         running = 0 if self.workspace is None else self.workspace.jobs.unfinished()
         if (running and self._ask_about_jobs(running) == "stay") or not self._may_leave():
             event.ignore()
             return
+        self._has_ended = True
         self._keep_place()
         if self.workspace is not None:
             self.workspace.end()

@@ -198,6 +198,7 @@ def no_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 def let_loose(person: Person, seed: int, events: int) -> None:
     person.click(person.button("Open the sample"))
     person.until(lambda: person.layers == ["medulla"])
+    person.window.actions_table["quit"].setEnabled(False)  # the palette and the menu bar lead to it too
     monkey = Monkey(person, seed)
     try:
         monkey.go(events)

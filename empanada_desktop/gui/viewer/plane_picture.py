@@ -145,6 +145,12 @@ class PlanePicture(QWidget):
 
     def _compose(self, exposed: QRect, camera: PlaneCamera) -> None:
         top, left = camera.corner
+        # Asked before composing: a tile that comes meanwhile is announced, and composed then.
+        is_complete = self._composer.is_complete(camera, self._plane, self._layers)
+        if is_complete and not self._is_complete:
+            self._lying = None
+            self.update()
+        self._is_complete = is_complete
         self._move_pixels(camera.scale, QRect(left, top, camera.width, camera.height))
         stale = self._stale.intersected(exposed.translated(left, top))
         if stale.isEmpty():
@@ -154,8 +160,7 @@ class PlanePicture(QWidget):
             edges = (part.top(), part.bottom() + 1, part.left(), part.right() + 1)
             self._composer.compose(self._pixels, edges, camera, self._plane, self._layers, self._before)
         self._stale = self._stale.subtracted(stale)
-        self._is_complete = self._composer.is_complete(camera, self._plane, self._layers)
-        if self._is_complete:
+        if is_complete:
             self._before = self._plane
 
     def _move_pixels(self, scale: tuple[float, float], view: QRect) -> None:

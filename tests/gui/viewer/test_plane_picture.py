@@ -1,6 +1,9 @@
 """What a view keeps of its picture: after moves and small changes it shows what a fresh one would."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document.colours import palette
 from empanada_desktop.document.sources import ArraySource
 from empanada_desktop.gui.viewer import drawing, kernels
+from empanada_desktop.gui.viewer import loader as loader_module
 from empanada_desktop.gui.viewer.canvas import Look, PlaneCanvas
 from empanada_desktop.gui.viewer.composing import DrawnImage, DrawnLabels, DrawnLayer, backend
 from empanada_desktop.gui.viewer.drawn_layers import packed
@@ -50,7 +54,8 @@ def make_canvas(qtbot: QtBot, layers: list[DrawnLayer]) -> Iterator[MakeCanvas]:
         canvas.resize(301, 240)
         canvas.set_volume(SHAPE, Spacing(10, 10, 12))
         canvas.set_layers(layers)
-        canvas.show()
+        with qtbot.waitExposed(canvas):
+            canvas.show()
         return canvas
 
     yield make
@@ -58,6 +63,7 @@ def make_canvas(qtbot: QtBot, layers: list[DrawnLayer]) -> Iterator[MakeCanvas]:
 
 
 def settle(qtbot: QtBot, canvas: PlaneCanvas) -> None:
+    canvas.repaint()
     qtbot.waitUntil(lambda: canvas.is_complete and canvas._loader.is_idle(), timeout=10_000)
     canvas.repaint()
 
@@ -95,6 +101,63 @@ def test_a_moved_picture_is_the_one_composed_anew(qtbot: QtBot, make_canvas: Mak
             fresh._redraw()
             settle(qtbot, fresh)
             np.testing.assert_array_equal(moved._pixels, fresh._pixels)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """No tile is read before this is set."""
+    opened = threading.Event()
+    read = loader_module.read_displayed
+
+    def read_when_open(*where: Any) -> NDArray[Any]:
+        opened.wait(10)
+        return read(*where)
+
+    monkeypatch.setattr(loader_module, "read_displayed", read_when_open)
+    return opened
+
+
+@pytest.mark.parametrize("meanwhile", ["moved", "crosshair"])
+def test_what_came_before_its_news_shows_everywhere(
+    qtbot: QtBot, make_canvas: MakeCanvas, gate: threading.Event, meanwhile: str
+) -> None:
+    canvas = make_canvas()
+    canvas.set_look(Look((0, 350, 450), 1.0))
+    canvas.repaint()
+    assert not canvas.is_complete
+    gate.set()
+    while not canvas._loader.is_idle():  # the tiles are there; the event that tells of them waits
+        time.sleep(0.001)
+    if meanwhile == "moved":
+        canvas.set_look(Look((0, 350, 443), 1.0))
+        canvas.repaint()
+    else:
+        canvas.repaint(10, 10, 20, 20)
+    settle(qtbot, canvas)
+    shown = on_screen(canvas)
+    canvas._redraw()
+    canvas.repaint()
+    np.testing.assert_array_equal(shown, on_screen(canvas))
+    assert len(np.unique(shown)) > 100
+
+
+def test_a_tile_that_comes_while_composing_is_shown(
+    qtbot: QtBot, make_canvas: MakeCanvas, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canvas = make_canvas()
+    compose = canvas._composer.compose
+
+    def slowly(*composed: Any) -> None:
+        compose(*composed)
+        gate.set()
+        while not canvas._loader.is_idle():
+            time.sleep(0.001)
+
+    monkeypatch.setattr(canvas._composer, "compose", slowly)
+    canvas.set_look(Look((0, 350, 450), 1.0))
+    canvas.repaint()
+    settle(qtbot, canvas)
+    assert len(np.unique(on_screen(canvas))) > 100
 
 
 def test_moved_pixels_that_stay_are_not_composed_again(
