@@ -10,6 +10,7 @@ from empanada_desktop.document.layers import LabelsLayer, Layer
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.gui.viewer.camera import LARGEST_ZOOM, SMALLEST_ZOOM, Triple, fitting_zoom
 from empanada_desktop.gui.viewer.canvas import Look, PlaneCanvas, Tool
+from empanada_desktop.gui.viewer.canvas_tool import CanvasTool
 from empanada_desktop.gui.viewer.composing import backend
 from empanada_desktop.gui.viewer.document_link import LayerLink, objects_under, select_at
 from empanada_desktop.gui.viewer.linked_splitters import LinkedSplitters
@@ -29,6 +30,8 @@ class ViewGrid(QWidget):
     """A voxel (z, y, x) that was clicked, and the keyboard modifiers; crosshair and selection have moved already."""
     hovered = Signal(object)
     """The voxel (z, y, x) under the cursor, or None."""
+    menu_asked = Signal(object, object)
+    """The voxel (z, y, x) that the right button was pressed on, and the QPoint on the screen where a menu goes."""
     box_drawn = Signal(object, object)
     """An Axis, and the Box (one plane thick) that was drawn in its view."""
     reading_failed = Signal(str)
@@ -56,6 +59,7 @@ class ViewGrid(QWidget):
         self._fit_due = False
         self._is_fitted = False
         self._is_narrow = False
+        self._canvas_tool: CanvasTool | None = None
         self._splitters = LinkedSplitters([self.views.get(name, QWidget()) for name in NAMES])
         self._tabs = QTabBar()
         for name in self.views:
@@ -81,6 +85,7 @@ class ViewGrid(QWidget):
             canvas.look_changed.connect(self._take_look)
             canvas.clicked.connect(self._take_click)
             canvas.hovered.connect(self.hovered)
+            canvas.menu_asked.connect(self.menu_asked)
             canvas.activated.connect(lambda name=axis.value: self.activate(name))
             canvas.box_drawn.connect(lambda box, axis=axis: self.box_drawn.emit(axis, box))
             canvas.installEventFilter(self)
@@ -179,9 +184,30 @@ class ViewGrid(QWidget):
         self._splitters.reset()
 
     def set_tool(self, tool: Tool) -> None:
-        """Choose what the left button does in the planes."""
+        """Choose what the left button does in the planes; a canvas tool is put away."""
+        self.set_canvas_tool(None)
         for plane in self.planes.values():
             plane.canvas.set_tool(tool)
+
+    @property
+    def canvas_tool(self) -> CanvasTool | None:
+        """The tool that has the left button in the planes, if any."""
+        return self._canvas_tool
+
+    def set_canvas_tool(self, tool: CanvasTool | None) -> None:
+        """Give the left button in all planes to a tool; None gives it back to what set_tool chose."""
+        if tool is self._canvas_tool:
+            return
+        before, self._canvas_tool = self._canvas_tool, tool
+        if before is not None:
+            before.put_away()
+        for plane in self.planes.values():
+            plane.canvas.set_canvas_tool(tool)
+
+    def update_overlays(self) -> None:
+        """Draw again what tools draw over the planes; the voxels under it stay as they are composed."""
+        for plane in self.planes.values():
+            plane.canvas.update()
 
     def set_wheel(self, zooms: bool) -> None:
         """Whether the wheel zooms and Ctrl+wheel goes through the planes (napari), or the other way round."""
