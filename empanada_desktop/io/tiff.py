@@ -1,6 +1,10 @@
 """Label volumes as TIFF, written plane by plane, and pictures as PNG; a file is there whole or not at all."""
 
+import contextlib
+import glob
 import json
+import os
+import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -20,6 +24,7 @@ LABEL_DTYPES = (np.uint8, np.uint16, np.uint32)
 CLASSIC_BYTES = 4_000_000_000
 NM_PER_UM = 1000.0
 TILE_SIDE = 512
+UNFINISHED = ".unfinished"
 Triple = tuple[int, int, int]
 
 
@@ -158,18 +163,49 @@ def write_picture(path: str | Path, rgb: NDArray[np.uint8], overwrite: bool = Tr
 
 @contextmanager
 def _whole_or_nothing(path: Path, overwrite: bool) -> Iterator[Path]:
-    """Give a temporary neighbour of `path` to write to, which takes its name in the end, or vanishes on any error."""
-    if path.is_dir() or (path.exists() and not overwrite):
-        raise VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    """Give a temporary neighbour of `path` to write to, which takes its name in the end, or vanishes on any error.
+
+    The neighbour is nobody else's: of two that write the same file, the second to end is told that it is there.
+    """
+    _check_room(path, overwrite)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_abandoned(path)
     try:
         yield unfinished
+        _check_room(path, overwrite)
         with writing(path):
             unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _check_room(path: Path, overwrite: bool) -> None:
+    if path.is_dir() or (path.exists() and not overwrite):
+        raise VolumeError(f"{path} exists already.", "Choose another path, or give --overwrite to replace it.")
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Remove what processes that were killed have left beside `path`."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{UNFINISHED}"):
+        owner = left.name.removesuffix(UNFINISHED).rpartition(".")[2].partition("-")[0]
+        if owner.isdecimal() and not _runs(int(owner)):
+            with contextlib.suppress(OSError):
+                left.unlink()
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is alive; where that cannot be asked, the system guards files that are open."""
+    if os.name != "posix":
+        return process == os.getpid()
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
 
 
 def _fits_imagej(spacing: Spacing) -> bool:

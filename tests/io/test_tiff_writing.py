@@ -1,5 +1,8 @@
 """Label volumes written as TIFF, read back by ours, by tifffile, and whole or not at all."""
 
+import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from itertools import pairwise
@@ -203,3 +206,33 @@ def test_strips_that_make_no_planes_are_refused(tmp_path: Path, heights: list[in
     with pytest.raises(VolumeError, match="strips"):
         write_label_strips(path, strips, (1, 10, 8), Spacing(), RECIPE)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_two_that_write_the_same_file_do_not_mix(tmp_path: Path, labels: NDArray[np.uint8], overwrite: bool) -> None:
+    path, other = tmp_path / "a.tif", np.flip(labels).copy()
+
+    def planes() -> Iterator[NDArray[np.uint8]]:
+        yield labels[0]
+        write_label_tiff(path, other, other.shape, Spacing(), RECIPE, "uint8", overwrite)  # type: ignore[arg-type]
+        yield from labels[1:]
+
+    if overwrite:
+        write_label_tiff(path, planes(), labels.shape, Spacing(), RECIPE, "uint8", True)  # type: ignore[arg-type]
+    else:
+        with pytest.raises(VolumeError, match="exists already"):
+            write_label_tiff(path, planes(), labels.shape, Spacing(), RECIPE, "uint8")  # type: ignore[arg-type]
+    np.testing.assert_array_equal(tifffile.imread(path), labels if overwrite else other)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_has_left_is_removed(tmp_path: Path, labels: NDArray[np.uint8]) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    left = tmp_path / f".a.tif.{ended.pid}-0123abcd.unfinished"
+    running = tmp_path / f".a.tif.{os.getpid()}-0123abcd.unfinished"
+    others = tmp_path / f".b.tif.{ended.pid}-0123abcd.unfinished"
+    for path in (left, running, others):
+        path.write_bytes(b"half")
+    write_label_tiff(tmp_path / "a.tif", labels, labels.shape, Spacing(), {}, "uint8")  # type: ignore[arg-type]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([running.name, others.name, "a.tif"])
