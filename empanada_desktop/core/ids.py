@@ -1,7 +1,7 @@
 """Panoptic ids: class * divisor + k, with room checked, so that no object ever runs into the ids of the next class."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from empanada_desktop.errors import SettingsError
 
@@ -69,3 +69,76 @@ def number_objects(
     ids = np.zeros(len(classes), np.uint32)
     ids[keep] = number_by_class(kept, is_thing, divisor, where="This result")
     return ids, divisor
+
+
+def next_free_id(used: ArrayLike, class_id: int, label_divisor: int, start: int | None = None) -> int:
+    """Return the lowest id of a class that is not in `used`, `start` or higher; SettingsError when there is none left.
+
+    The ids of class c are c · label_divisor + 1 up to the next multiple of the divisor, which is not one of them.
+    """
+    low, high = class_id * label_divisor + 1, min((class_id + 1) * label_divisor, UINT32_MAX)
+    first = low if start is None else start
+    if not low <= first < high:
+        raise SettingsError(
+            f"{first} is no id of class {class_id}.", f"Its ids go from {low} to {high - 1} with this label divisor."
+        )
+    taken = np.unique(np.asarray(used, np.int64))
+    taken = taken[(taken >= first) & (taken < high)]
+    in_a_row = taken == first + np.arange(len(taken))
+    free = first + (len(taken) if in_a_row.all() else int(np.argmin(in_a_row)))
+    if free >= high:
+        raise SettingsError(
+            f"No id of class {class_id} is free from {first} on.",
+            "Start lower, or give the layer a larger label divisor.",
+        )
+    return free
+
+
+class FreeIds:
+    """Gives out ids that nothing has, of the class of whatever is divided; never the same one twice.
+
+    `used`: ids that occur anywhere in the volume. start: the lowest id to give out, when the user has chosen one; it
+    also decides the class. id_range: the lowest id of this person and the one after the last, where a volume is shared.
+    """
+
+    def __init__(
+        self,
+        used: ArrayLike,
+        label_divisor: int,
+        start: int | None = None,
+        id_range: tuple[int, int] | None = None,
+    ) -> None:
+        self._used = set(np.asarray(used, np.int64).ravel().tolist())
+        self._divisor = label_divisor
+        self._start = start
+        self._range = id_range
+        self._lowest: dict[int, int] = {}
+        self.taken: list[int] = []
+
+    def take(self, like: int) -> int:
+        """Return a new id of the class of object `like`; SettingsError where the class, or the range, is full."""
+        class_id = (like if self._start is None else self._start) // self._divisor
+        first = self._lowest.get(class_id) or self._first(class_id)
+        free = self._search(class_id, first)
+        if self._range is not None and free >= self._range[1]:
+            raise SettingsError(
+                f"The ids {self._range[0]} to {self._range[1] - 1} are used up.", "Reserve more of them."
+            )
+        self._lowest[class_id] = free + 1
+        self._used.add(free)
+        self.taken.append(free)
+        return free
+
+    def _first(self, class_id: int) -> int:
+        low = class_id * self._divisor + 1
+        if self._start is not None:
+            return self._start
+        if self._range is not None and self._range[0] // self._divisor == class_id:
+            return max(low, self._range[0])
+        return low
+
+    def _search(self, class_id: int, first: int) -> int:
+        """Go on from where the last one was found: each id is looked at once."""
+        while first in self._used:
+            first += 1
+        return next_free_id((), class_id, self._divisor, first)
