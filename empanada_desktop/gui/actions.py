@@ -1,43 +1,17 @@
-"""Every deed of the window as one row of a table; menus, toolbar, keys and the command palette come from it."""
+"""The table of the window's deeds; menus, toolbar, keys and the command palette come from it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import combinations
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
+from empanada_desktop.gui.action_rows import MENUS, PRESETS, ActionRow, Keys
 from empanada_desktop.gui.icons import show_icon
+from empanada_desktop.gui.room_rows import ROOM_ROWS
 
-PRESETS = {"napari": "napari", "webknossos": "WEBKNOSSOS", "itksnap": "ITK-SNAP"}
-MENUS = ("File", "Edit", "View", "Layer", "Segment", "Window", "Help")
-Keys = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ActionRow:
-    """One deed: its name, place in the menus, icon, keys (napari's; the others where they differ), and when it works.
-
-    `needs` names what has to be there: "volume", "labels" (a label layer), "undo", "redo", "jobs".
-    """
-
-    id: str
-    title: str
-    menu: str
-    tip: str
-    icon: str = ""
-    keys: Keys = ()
-    webknossos: Keys | None = None
-    itksnap: Keys | None = None
-    needs: str = ""
-    checkable: bool = False
-    ends_group: bool = False
-
-    def keys_of(self, preset: str) -> Keys:
-        """The keys in one of PRESETS."""
-        own = {"webknossos": self.webknossos, "itksnap": self.itksnap}.get(preset)
-        return self.keys if own is None else own
-
+__all__ = ["MENUS", "PRESETS", "ROWS", "ROW_BY_ID", "ActionRow", "Actions", "Keys", "conflicts"]
 
 ROWS: tuple[ActionRow, ...] = (
     ActionRow("open_file", "Open file…", "File", "Open a volume or an image.", "folder-open", ("Ctrl+O",)),
@@ -151,6 +125,35 @@ ROWS: tuple[ActionRow, ...] = (
     ActionRow(
         "view_3d", "Only 3D", "View", "Maximise the 3D view.", "cube", ("Alt+4",), needs="volume", ends_group=True
     ),
+    ActionRow(
+        "tool_cursor",
+        "Cursor",
+        "View",
+        "Click moves the crosshair and picks the object there.",
+        "cursor",
+        ("6",),
+        webknossos=("Ctrl+K, M",),
+        itksnap=("1",),
+        needs="volume",
+    ),
+    ActionRow(
+        "tool_hand",
+        "Hand",
+        "View",
+        "Drag moves the picture; the middle button does so with every tool.",
+        "hand",
+        itksnap=("2",),
+        needs="volume",
+    ),
+    ActionRow(
+        "tool_box",
+        "Box",
+        "View",
+        "Draw a box: a region to segment, or the smallest object to keep.",
+        "bounding-box",
+        needs="volume",
+        ends_group=True,
+    ),
     ActionRow("theme_dark", "Dark", "View", "Dark colours.", "moon", checkable=True),
     ActionRow("theme_light", "Light", "View", "Light colours.", "sun", checkable=True),
     ActionRow(
@@ -254,6 +257,7 @@ ROWS: tuple[ActionRow, ...] = (
         "intersect",
         needs="labels",
     ),
+    *ROOM_ROWS,
     ActionRow("jobs_list", "List of jobs", "Window", "Jobs with their logs.", "list-bullets", checkable=True),
     ActionRow("dock_layers", "Layers", "Window", "Show or hide the layers.", checkable=True, needs="volume"),
     ActionRow(
@@ -299,11 +303,19 @@ class Actions(QObject):
         """The keys of a row as they are now."""
         return self.custom.get(name, ROW_BY_ID[name].keys_of(self.preset))
 
-    def enable(self, there: Mapping[str, bool]) -> None:
-        """Enable what can work now; `there` says of each need whether it is met."""
+    def enable(self, there: Mapping[str, bool], room: str = "") -> None:
+        """Enable what can work now; `there` says of each need whether it is met, `room` which room is shown."""
         for row in ROWS:
-            if row.needs:
-                self._by_id[row.id].setEnabled(there.get(row.needs, False))
+            if row.needs or row.only_in:
+                is_met = not row.needs or there.get(row.needs, False)
+                self._by_id[row.id].setEnabled(is_met and (not row.only_in or room in row.only_in))
+
+    def show_rooms(self, menus: Mapping[str, QMenu], names: Sequence[str]) -> None:
+        """Hide what belongs to rooms that are not part of this program, and their menus."""
+        for row in ROWS:
+            self._by_id[row.id].setVisible(not row.room or row.room in names)
+        for menu in menus.values():
+            menu.menuAction().setVisible(any(action.isVisible() for action in menu.actions()))
 
     def fill_menus(self, bar: QMenuBar) -> dict[str, QMenu]:
         """Make the menus of the table."""
@@ -336,9 +348,15 @@ def _without_argument(deed: Callable[[], object]) -> Callable[[], None]:
 
 
 def conflicts(keys: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Find keys that several actions have: key -> ids."""
+    """Find keys that several actions have where both answer to them: key -> ids."""
     users: dict[str, list[str]] = {}
     for name, own in keys.items():
         for key in own:
             users.setdefault(QKeySequence(key).toString(), []).append(name)
-    return {key: names for key, names in users.items() if len(names) > 1}
+    return {key: names for key, names in users.items() if any(meet(*pair) for pair in combinations(names, 2))}
+
+
+def meet(one: str, other: str) -> bool:
+    """Whether there is a room in which both rows have their keys."""
+    rooms, others = ROW_BY_ID[one].only_in, ROW_BY_ID[other].only_in
+    return not rooms or not others or bool(set(rooms) & set(others))

@@ -20,7 +20,7 @@ TABS_WIDTH, TAB_LENGTH = 40, 96
 
 
 @dataclass(frozen=True)
-class Room:
+class Space:
     """What a window of some width has room for (pixels at 100 %)."""
 
     left_stays: bool
@@ -28,7 +28,7 @@ class Room:
     has_four_views: bool
 
     @classmethod
-    def of(cls, width: int) -> "Room":
+    def of(cls, width: int) -> "Space":
         """The room in a window of a width."""
         return cls(width >= LEFT_STAYS_FROM, width >= WIDE_FORM_FROM, width >= FOUR_VIEWS_FROM)
 
@@ -41,9 +41,10 @@ class Arrangement(QObject):
         self._window = window
         self.tabs = SideTabs()
         self.tabs.toggled.connect(self.toggle_left)
-        self._room = Room(True, True, True)
+        self._room = Space(True, True, True)
         self._wide_form = WIDE_FORM
         self._is_shown = False
+        self._widths: dict[tuple[str, str], int] = {}
         self.wants_left = True
         """Whether the layers are to be seen where there is room for them."""
         self._is_open = False
@@ -54,8 +55,8 @@ class Arrangement(QObject):
 
     def fit(self, width: int) -> None:
         """Take the room that a window of this width has."""
-        before, self._room = self._room, Room.of(width)
-        self._window.top.set_narrow(not self._room.is_wide)
+        before, self._room = self._room, Space.of(width)
+        self._window.top.set_narrow(not self._room.is_wide, self._room.has_four_views)
         self._window.status.set_short(not self._room.is_wide)
         if self._workspace is None:
             return
@@ -68,15 +69,38 @@ class Arrangement(QObject):
 
     def take_workspace(self) -> None:
         """The docks have been made: give them their room."""
-        self._room = Room(True, True, True)
+        self._room = Space(True, True, True)
         self.fit(self._window.width())
 
     def show(self, is_shown: bool) -> None:
         """Show the docks, or none of them on the start page."""
         self._is_shown = is_shown
         if self._workspace is not None:
-            self._workspace.right_dock.setVisible(is_shown)
+            self._show_right(self._workspace)
         self._show_left()
+
+    def show_room(self, name: str) -> None:
+        """Swap what the docks hold; each side of a room comes back as wide as it was."""
+        workspace = self._workspace
+        if workspace is None:
+            return
+        docks = {"left": workspace.left_dock, "right": workspace.right_dock}
+        self._widths |= {
+            (workspace.rooms.current, side): dock.width() for side, dock in docks.items() if dock.isVisible()
+        }
+        workspace.show_room(name)
+        room = workspace.rooms[name]
+        self.tabs.set_title(room.left_title, room.left_icon)
+        self._window.actions_table["dock_layers"].setText(room.left_title)
+        self._show_right(workspace)
+        for side, dock in docks.items():
+            page = workspace.left.shown if side == "left" else workspace.right.shown
+            if page is not None and dock.isVisible() and not dock.isFloating():
+                width = self._widths.get((name, side), page.minimumWidth())
+                self._window.resizeDocks([dock], [width], Qt.Orientation.Horizontal)
+
+    def _show_right(self, workspace: "Workspace") -> None:
+        workspace.right_dock.setVisible(self._is_shown and workspace.right.shown is not None)
 
     def toggle_left(self) -> None:
         """Open or close the left dock."""
@@ -108,7 +132,7 @@ class Arrangement(QObject):
         if not self._room.is_wide and dock.width() >= WIDE_FORM:
             self._wide_form = dock.width()
         least, wanted = (WIDE_FORM, self._wide_form) if self._room.is_wide else (NARROW_FORM, NARROW_FORM)
-        dock.widget().setMinimumWidth(least)
+        workspace.right.set_least(least)
         self._window.resizeDocks([dock], [wanted], Qt.Orientation.Horizontal)
 
 
@@ -128,6 +152,10 @@ class SideTabs(QToolBar):
         self.addWidget(self.button)
         self.hide()
 
+    def set_title(self, title: str, icon: str) -> None:
+        """Say what is in the dock now."""
+        self.button.show_title(title, icon)
+
     def set_open(self, is_open: bool) -> None:
         """Show whether the dock is open."""
         self.button.setChecked(is_open)
@@ -138,13 +166,18 @@ class SideTab(QToolButton):
 
     def __init__(self, title: str, icon: str) -> None:
         super().__init__()
-        self._icon = icon
-        self.setText(title)
+        self.show_title(title, icon)
         self.setCheckable(True)
-        self.setToolTip(f"{title}\nOpen or close the dock.")
-        self.setAccessibleName(title)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         theme.changed.connect(self.update)
+
+    def show_title(self, title: str, icon: str) -> None:
+        """Take another text and icon."""
+        self._icon = icon
+        self.setText(title)
+        self.setToolTip(f"{title}\nOpen or close the dock.")
+        self.setAccessibleName(title)
+        self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Narrow and as long as its text."""

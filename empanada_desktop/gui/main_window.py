@@ -30,7 +30,7 @@ from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.notify import Notifier, Toast, log_path
 from empanada_desktop.gui.palette import Palette
 from empanada_desktop.gui.qt_runner import Background
-from empanada_desktop.gui.shell import ToolsColumn, TopBar
+from empanada_desktop.gui.shell import ToolsColumn, TopBar, tools_there
 from empanada_desktop.gui.start_page import Deeds, StartPage
 from empanada_desktop.gui.status_bar import StatusBar
 from empanada_desktop.gui.theme import theme
@@ -79,7 +79,7 @@ class MainWindow(QMainWindow):
 
     def _make_parts(self) -> None:
         self.top = TopBar(self.actions_table)
-        self.tools = ToolsColumn()
+        self.tools = ToolsColumn(self.actions_table, tools_there(self.top.tabs))
         self.start = StartPage(Deeds(self.ask_file, self.ask_folder, self.open_sample, self.go_on, self.show_keys))
         self.bar = MessageBar("error")
         self.stack = QStackedWidget()
@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
 
     def _arrange(self) -> None:
         self.menus = self.actions_table.fill_menus(self.menuBar())
+        self.actions_table.show_rooms(self.menus, [tab.name for tab in self.top.tabs])
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.tools)
         self.addToolBar(Qt.ToolBarArea.LeftToolBarArea, self.arrangement.tabs)
@@ -278,11 +279,11 @@ class MainWindow(QMainWindow):
 
     def choose_tab(self, name: str) -> None:
         """Swap the docks; document, camera and undo stay."""
-        name = name if name in ("view", "segment") else "segment"
+        name = name if name in [tab.name for tab in self.top.tabs] else "segment"
         self._note_place(tab=name)
         self.top.set_tab(name)
         if self.workspace is not None:
-            self.workspace.right_dock.setVisible(name == "segment")
+            self.arrangement.show_room(name)
             self.enable_actions()
 
     def enable_actions(self) -> None:
@@ -290,7 +291,7 @@ class MainWindow(QMainWindow):
         needs = {} if self.workspace is None else self.workspace.needs()
         if self.stack.currentWidget() is self.start:
             needs = {}
-        self.actions_table.enable(needs)
+        self.actions_table.enable(needs, "" if self.workspace is None else self.workspace.rooms.current)
         self.actions_table["theme_dark"].setChecked(theme.tokens.name == "dark")
         self.actions_table["theme_light"].setChecked(theme.tokens.name == "light")
         self.actions_table["jobs_list"].setChecked(not self.jobs_list.isHidden())
@@ -311,7 +312,7 @@ class MainWindow(QMainWindow):
         self.enable_actions()
 
     def _toggle_form(self) -> None:
-        if self.workspace is not None:
+        if self.workspace is not None and self.workspace.right.shown is not None:
             self.workspace.right_dock.setVisible(self.workspace.right_dock.isHidden())
 
     def reset_window(self) -> None:

@@ -70,7 +70,8 @@ class Palette(QDialog):
     def _narrow(self, text: str) -> None:
         self.list.clear()
         words = text.lower().split()
-        found = [row for row in ROWS if row.id != "palette" and _fits(f"{row.menu} {row.title} {row.tip}", words)]
+        there = [row for row in ROWS if row.id != "palette" and self._actions[row.id].isVisible()]
+        found = [row for row in there if _fits(f"{row.menu} {row.title} {row.tip}", words)]
         for row in sorted(found, key=lambda row: not _fits(row.title, words)):
             item = QListWidgetItem(self._actions[row.id].icon(), row.title.rstrip("…"))
             item.setData(ROLE, row.id)

@@ -1,8 +1,10 @@
 """The frame of the window without anything open: menu, toolbar, tools column, strips, docks and the central place."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QButtonGroup,
     QDockWidget,
@@ -16,21 +18,57 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from empanada_desktop.gui.actions import Actions
+from empanada_desktop.gui.actions import ROW_BY_ID, Actions
 from empanada_desktop.gui.controls import Column, IconLabel, Row, text_label
 from empanada_desktop.gui.icons import show_icon
+from empanada_desktop.gui.rooms import Tab, tabs_there
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
 SEARCH_WIDTH, SEARCH_ICON_WIDTH = 268, 40
-TABS = (
-    ("view", "View", "eye", "Look at the volume, with the layers and without a form."),
-    ("segment", "Segment", "magic-wand", "Find objects in a plane or in the volume."),
-)
+
+
+@dataclass(frozen=True)
+class ToolRow:
+    """A tool of the column; its title, tip, icon and keys are those of the action `tool_<name>`.
+
+    `rooms`: where it is at home; chosen elsewhere, it opens the first of them. None: it is at home everywhere.
+    """
+
+    name: str
+    rooms: tuple[str, ...] = ()
+    ends_group: bool = False
+
+
+PAINTING = ("annotate", "proofread")
 TOOLS = (
-    ("cursor", "cursor", "Cursor\nClick moves the crosshair and picks the object there."),
-    ("hand", "hand", "Hand\nDrag moves the picture. The middle button does so with every tool."),
-    ("box", "bounding-box", "Box\nDraw a box: a region to segment, or the smallest object to keep."),
+    ToolRow("cursor"),
+    ToolRow("hand", ends_group=True),
+    ToolRow("brush", PAINTING),
+    ToolRow("eraser", PAINTING),
+    ToolRow("fill", PAINTING),
+    ToolRow("pick", PAINTING),
+    ToolRow("polygon", PAINTING),
+    ToolRow("smart", PAINTING, ends_group=True),
+    ToolRow("merge", ("proofread",)),
+    ToolRow("split", ("proofread",)),
+    ToolRow("morph", ("proofread",), ends_group=True),
+    ToolRow("box"),
+    ToolRow("points", ("annotate", "proofread", "measure")),
+    ToolRow("shapes", ("annotate", "proofread", "measure")),
 )
+TOOL_BY_NAME = {tool.name: tool for tool in TOOLS}
+
+
+def is_at_home(tool: str, room: str) -> bool:
+    """Whether a tool can be used in a room."""
+    rooms = TOOL_BY_NAME[tool].rooms
+    return not rooms or room in rooms
+
+
+def tools_there(tabs: Sequence[Tab]) -> tuple[ToolRow, ...]:
+    """The tools that have a room."""
+    names = {tab.name for tab in tabs}
+    return tuple(tool for tool in TOOLS if not tool.rooms or tool.rooms[0] in names)
 
 
 class TopBar(QToolBar):
@@ -46,10 +84,12 @@ class TopBar(QToolBar):
         self.setIconSize(QSize(18, 18))
         self.layout().setContentsMargins(6, 0, 6, 0)  # type: ignore[union-attr]
         self._add_deeds(actions)
+        self.tabs = tabs_there()
+        self._shows_words = True
         self._tabs = QButtonGroup(self)
-        for number, (_, title, name, tip) in enumerate(TABS):
-            self.addWidget(self._tab(number, title, name, tip))
-        self._tabs.idClicked.connect(lambda number: self.tab_chosen.emit(TABS[number][0]))
+        for number, tab in enumerate(self.tabs):
+            self.addWidget(self._tab(number, tab))
+        self._tabs.idClicked.connect(lambda number: self.tab_chosen.emit(self.tabs[number].name))
         stretch = QWidget()
         stretch.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(stretch)
@@ -64,17 +104,20 @@ class TopBar(QToolBar):
 
     def set_tab(self, name: str) -> None:
         """Show which tab is on."""
-        self._tabs.button([tab[0] for tab in TABS].index(name)).setChecked(True)
+        self.tab_button(name).setChecked(True)
+        self._show_words()
 
     def tab_button(self, name: str) -> QToolButton:
         """The button of a tab."""
-        button = self._tabs.button([tab[0] for tab in TABS].index(name))
+        button = self._tabs.button([tab.name for tab in self.tabs].index(name))
         if not isinstance(button, QToolButton):
             raise KeyError(name)
         return button
 
-    def set_narrow(self, is_narrow: bool) -> None:
-        """In a narrow window the search is an icon."""
+    def set_narrow(self, is_narrow: bool, shows_words: bool = True) -> None:
+        """In a narrow window the search is an icon; in a narrower one so are the tabs."""
+        self._shows_words = shows_words
+        self._show_words()
         self.search.setFixedWidth(SEARCH_ICON_WIDTH if is_narrow else SEARCH_WIDTH)
         for words in self.search.findChildren(QLabel, "words"):
             words.setVisible(not is_narrow)
@@ -97,15 +140,23 @@ class TopBar(QToolBar):
         self.addAction(actions["redo"])
         self.addSeparator()
 
-    def _tab(self, number: int, title: str, name: str, tip: str) -> QToolButton:
+    def _show_words(self) -> None:
+        style = Qt.ToolButtonStyle
+        for button in self._tabs.buttons():
+            if isinstance(button, QToolButton):
+                both = self._shows_words or button.isChecked()
+                button.setToolButtonStyle(style.ToolButtonTextBesideIcon if both else style.ToolButtonIconOnly)
+
+    def _tab(self, number: int, tab: Tab) -> QToolButton:
         button = QToolButton()
         button.setProperty("role", "tab")
-        button.setText(f" {title}")
-        button.setToolTip(tip)
+        button.setText(f" {tab.title}")
+        button.setAccessibleName(tab.title)
+        button.setToolTip(f"{tab.title}\n{tab.tip}")
         button.setCheckable(True)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         button.setFixedHeight(TOOLBAR_HEIGHT - 2)
-        show_icon(button, name, "second", "text")
+        show_icon(button, tab.icon, "second", "text")
         self._tabs.addButton(button, number)
         return button
 
@@ -138,33 +189,49 @@ def _settings_button(actions: Actions) -> QToolButton:
 
 
 class ToolsColumn(QToolBar):
-    """What the left mouse button does in the views."""
+    """What the left mouse button does in the views; `chosen` carries the name of a tool."""
 
     chosen = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, actions: Actions, tools: Sequence[ToolRow]) -> None:
         super().__init__("Tools")
         self.setObjectName("tools")
         self.setMovable(False)
         self.setOrientation(Qt.Orientation.Vertical)
         self.setFixedWidth(TOOLS_WIDTH)
         self._group = QButtonGroup(self)
-        for number, (_, name, tip) in enumerate(TOOLS):
-            button = QToolButton()
-            button.setCheckable(True)
-            button.setToolTip(tip)
-            button.setAccessibleName(tip.partition("\n")[0])
-            button.setFixedSize(32, 32)
-            button.setIconSize(QSize(16, 16))
-            show_icon(button, name, "second", "tint_text")
-            self._group.addButton(button, number)
-            self.addWidget(button)
+        self._names = [tool.name for tool in tools]
+        for number, tool in enumerate(tools):
+            self.addWidget(self._button(number, actions[f"tool_{tool.name}"]))
+            if tool.ends_group and number + 1 < len(tools):
+                self.addSeparator()
         self._group.button(0).setChecked(True)
-        self._group.idClicked.connect(lambda number: self.chosen.emit(TOOLS[number][0]))
+        self._group.idClicked.connect(lambda number: self.chosen.emit(self._names[number]))
+
+    def _button(self, number: int, action: QAction) -> QToolButton:
+        button = QToolButton()
+        button.setCheckable(True)
+        button.setAccessibleName(action.text())
+        button.setFixedSize(32, 32)
+        button.setIconSize(QSize(16, 16))
+        show_icon(button, ROW_BY_ID[f"tool_{self._names[number]}"].icon, "second", "tint_text")
+        button.setToolTip(action.toolTip())
+        action.changed.connect(lambda: button.setToolTip(action.toolTip()))
+        self._group.addButton(button, number)
+        return button
+
+    @property
+    def current(self) -> str:
+        """The tool that is on."""
+        return self._names[self._group.checkedId()]
+
+    def show_tool(self, name: str) -> None:
+        """Show which tool is on."""
+        self._group.button(self._names.index(name)).setChecked(True)
 
     def choose(self, name: str) -> None:
         """Choose a tool and tell of it."""
-        self._group.button([tool[0] for tool in TOOLS].index(name)).setChecked(True)
+        self.show_tool(name)
         self.chosen.emit(name)
 
 

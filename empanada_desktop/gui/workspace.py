@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QWidget
 
@@ -12,6 +12,7 @@ from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui import warm_up
+from empanada_desktop.gui.actions import ROW_BY_ID
 from empanada_desktop.gui.advisor import Advisor
 from empanada_desktop.gui.computer import Computer
 from empanada_desktop.gui.controls import Column
@@ -21,10 +22,12 @@ from empanada_desktop.gui.jobs_controller import JobsController
 from empanada_desktop.gui.live_plane import LivePlaneDesk
 from empanada_desktop.gui.opening import Opened, find_contrast
 from empanada_desktop.gui.panels.segment_dock import SegmentDock
+from empanada_desktop.gui.rooms import Pages, Room, Rooms
 from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.gui.session_keeper import SessionKeeper
-from empanada_desktop.gui.shell import make_dock
+from empanada_desktop.gui.shell import TOOL_BY_NAME, is_at_home, make_dock
 from empanada_desktop.gui.viewer.canvas import Tool
+from empanada_desktop.gui.viewer.canvas_tool import CanvasTool
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
 from empanada_desktop.gui.volume_desk import VolumeDesk
 
@@ -37,7 +40,10 @@ LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 
 
 class Workspace(QObject):
-    """Puts the parts together; each deed of the menus is one call into a part."""
+    """Puts the parts together; each deed of the menus is one call into a part, its own or a room's."""
+
+    tool_chosen = Signal(str)
+    """The name of the tool that is on now."""
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
@@ -49,8 +55,15 @@ class Workspace(QObject):
         self.views.setHandleWidth(4)
         self.views.setChildrenCollapsible(False)
         self.views.addWidget(self.grid)
-        self.centre_column = Column(self.views)
-        self.centre_column.setStretch(0, 1)
+        self.banner, self.bottom = Pages(), Pages()
+        self.rows = QSplitter(Qt.Orientation.Vertical)
+        self.rows.setHandleWidth(4)
+        self.rows.setChildrenCollapsible(False)
+        self.rows.addWidget(self.views)
+        self.rows.addWidget(self.bottom)
+        self.rows.setStretchFactor(0, 1)
+        self.centre_column = Column(self.banner, self.rows)
+        self.centre_column.setStretch(1, 1)
         self.centre.setLayout(self.centre_column)
         self.layers = LayersDock(self.document, window.actions_table, window.background)
         self.form = SegmentDock()
@@ -60,6 +73,9 @@ class Workspace(QObject):
         self.fuse = FuseDesk(self)
         self.advisor = Advisor(self)
         self.session = SessionKeeper(self)
+        self.rooms = Rooms(self, self._own_rooms())
+        self.tool = "cursor"
+        self._tool_of_room: dict[str, str] = {}
         self._make_docks()
         self._connect()
         self.use_preset(window.actions_table.preset)
@@ -86,10 +102,57 @@ class Workspace(QObject):
     def _make_docks(self) -> None:
         window = self.window
         left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        self.left_dock = make_dock(window, "layers", self.layers.header, self.layers, left)
-        self.right_dock = make_dock(window, "form", self.form.header, self.form, right)
+        self.left_header, self.left, self.right_header, self.right = Pages(), Pages(), Pages(), Pages()
+        self.left_dock = make_dock(window, "layers", self.left_header, self.left, left)
+        self.right_dock = make_dock(window, "form", self.right_header, self.right, right)
+        self.show_room("segment")
         for dock in (self.left_dock, self.right_dock):
             dock.visibilityChanged.connect(lambda _shown: window.enable_actions())
+
+    def _own_rooms(self) -> dict[str, Room]:
+        left, left_header = self.layers, self.layers.header
+        segment = Room("segment", left, left_header, right=self.form, right_header=self.form.header)
+        return {"view": Room("view", left, left_header), "segment": segment}
+
+    def show_room(self, name: str) -> None:
+        """Put a room's parts into the docks, above and below the views; what is open, looked at and done stays."""
+        room = self.rooms[name]
+        self._tool_of_room[self.rooms.current] = self.tool
+        self.rooms.current = name
+        self.left.show_page(room.left or self.layers)
+        self.left_header.show_page(room.left_header or self.layers.header)
+        self.right_header.show_page(room.right_header)
+        self.right.show_page(room.right)
+        for pages, page in ((self.banner, room.banner), (self.bottom, room.bottom)):
+            pages.show_page(page)
+            pages.setVisible(page is not None)
+        if not is_at_home(self.tool, name):
+            self.choose_tool(self._tool_of_room.get(name, "cursor"))
+        self.rooms.entered.emit(name)
+
+    def choose_tool(self, name: str) -> None:
+        """Take a tool, in the room that is shown if it is at home there, otherwise in its own."""
+        if not is_at_home(name, self.rooms.current):
+            self._tool_of_room[self.rooms.current] = self.tool
+            self.tool = name
+            self.window.choose_tab(TOOL_BY_NAME[name].rooms[0])
+        self.tool = name
+        self.window.tools.show_tool(name)
+        tool = self._canvas_tool(name)
+        if tool is None:
+            self.grid.set_tool(TOOLS.get(name, Tool.CURSOR))
+        else:
+            self.grid.set_canvas_tool(tool)
+        self.tool_chosen.emit(name)
+
+    def _canvas_tool(self, name: str) -> CanvasTool | None:
+        """What a tool does in the views; None where the views know it themselves."""
+        if name in TOOLS:
+            return None
+        homes = TOOL_BY_NAME[name].rooms
+        first = [room for room in homes if room == self.rooms.current]
+        tools = (self.rooms[room].tools.get(name) for room in (*first, *homes))
+        return next((tool for tool in tools if tool is not None), None)
 
     def place_docks(self) -> None:
         """Put the docks where they belong."""
@@ -116,7 +179,7 @@ class Workspace(QObject):
         self.jobs.lines_changed.connect(window.strip.show_jobs)
         self.jobs.lines_changed.connect(window.jobs_list.show_jobs)
         self.jobs.failed.connect(self._job_failed)
-        window.tools.chosen.connect(lambda name: self.grid.set_tool(TOOLS[name]))
+        window.tools.chosen.connect(self.choose_tool)
         self.form.mode_changed.connect(lambda _name: self.live.place_changed())
 
     def _deeds(self) -> dict[str, Callable[[], object]]:
@@ -155,9 +218,16 @@ class Workspace(QObject):
     def do(self, name: str) -> None:
         """Carry out a deed of the menus; what the user can mend is said in the bar."""
         try:
-            self.deeds[name]()
+            self._deed(name)()
         except AppError as problem:
             self.window.tell(problem)
+
+    def _deed(self, name: str) -> Callable[[], object]:
+        if name.startswith("tool_"):
+            return lambda: self.choose_tool(name.removeprefix("tool_"))
+        if name.startswith("room_"):
+            return lambda: self.window.choose_tab(name.removeprefix("room_"))
+        return self.deeds[name] if name in self.deeds else self.rooms[ROW_BY_ID[name].room].deeds[name]
 
     # What is there
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.gui.arrangement import Room
+from empanada_desktop.gui.arrangement import Space
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.workspace import Workspace
 
@@ -38,14 +38,14 @@ def shown(workspace: Workspace) -> list[bool]:
 @pytest.mark.parametrize(
     ("width", "room"),
     [
-        (1440, Room(True, True, True)),
-        (1439, Room(False, True, True)),
-        (1279, Room(False, False, True)),
-        (1099, Room(False, False, False)),
+        (1440, Space(True, True, True)),
+        (1439, Space(False, True, True)),
+        (1279, Space(False, False, True)),
+        (1099, Space(False, False, False)),
     ],
 )
-def test_what_there_is_room_for(width: int, room: Room) -> None:
-    assert Room.of(width) == room
+def test_what_there_is_room_for(width: int, room: Space) -> None:
+    assert Space.of(width) == room
 
 
 def test_the_left_dock_becomes_a_tab_that_opens_it(window: MainWindow, workspace: Workspace, qtbot: QtBot) -> None:

@@ -235,7 +235,7 @@ def test_the_palette_finds_every_action(window: MainWindow, person: Person) -> N
     palette = window.palette_popup
     person.until(palette.isVisible)
     for row in ROWS:
-        if row.id != "palette":
+        if row.id != "palette" and window.actions_table[row.id].isVisible():
             palette.search.selectAll()
             person.qtbot.keyClicks(palette.search, row.title.rstrip("…"))
             found = [palette.list.item(place).data(Qt.ItemDataRole.UserRole) for place in range(palette.list.count())]
