@@ -8,10 +8,13 @@ from psygnal import Signal
 
 from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Box, Spacing
+from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.edits import Edit, LayerEdit, PropertyEdit, VoxelEdit
 from empanada_desktop.document.history import DEFAULT_BUDGET, History
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
-from empanada_desktop.document.sources import ArraySource, PlaneLabels
+from empanada_desktop.document.placed import PlacedSource
+from empanada_desktop.document.sources import ArraySource, PlaneLabels, VolumeSource
+from empanada_desktop.document.strokes import Stroke
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.errors import SettingsError
 
@@ -24,7 +27,7 @@ class Document:
 
     Signals: layer_added(layer, place), layer_removed(layer), layers_reordered(), layer_changed(layer, names),
     voxels_changed(layer, box), active_changed(layer or None), view_changed(view, names), history_changed(),
-    selection_changed(layer).
+    selection_changed(layer), applied(what, edit): "do", "undo" or "redo", after everything else was told.
     """
 
     layer_added = Signal(Layer, int)
@@ -36,6 +39,7 @@ class Document:
     view_changed = Signal(ViewState, frozenset)
     history_changed = Signal()
     selection_changed = Signal(Layer)
+    applied = Signal(str, object)
 
     def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
         self._layers: tuple[Layer, ...] = ()
@@ -100,8 +104,12 @@ class Document:
     def apply(self, edit: Edit) -> None:
         """Make a change and put it in the history."""
         edit.apply(self)
+        self._note(edit)
+
+    def _note(self, edit: Edit) -> None:
         self.history.push(edit)
         self.history_changed.emit()
+        self.applied.emit("do", edit)
 
     def undo(self) -> Edit | None:
         """Take the last edit back and return it; None when there is none."""
@@ -110,6 +118,7 @@ class Document:
             edit.revert(self)
             self.history.step_back()
             self.history_changed.emit()
+            self.applied.emit("undo", edit)
         return edit
 
     def redo(self) -> Edit | None:
@@ -119,6 +128,7 @@ class Document:
             edit.apply(self)
             self.history.step_forward()
             self.history_changed.emit()
+            self.applied.emit("redo", edit)
         return edit
 
     def add_layer(self, layer: Layer, place: int | None = None, title: str = "") -> None:
@@ -169,9 +179,40 @@ class Document:
         """Change voxels of a label layer; SettingsError when they may not be changed."""
         if not parts:
             return
+        self._check_unlocked(layer)
+        self.make_editable(layer)
+        self.apply(VoxelEdit(title, layer.id, parts))
+
+    def begin_stroke(self, layer: LabelsLayer, title: str) -> Stroke:
+        """Begin to write into a label layer bit by bit, which becomes one deed; SettingsError where it is locked."""
+        self._check_unlocked(layer)
+        self.make_editable(layer)
+        return Stroke(self, layer, title)
+
+    def end_stroke(self, stroke: Stroke, parts: tuple[ArrayEdit, ...]) -> None:
+        """Put a stroke that was written already in the history; for Stroke only."""
+        if parts:
+            self._note(VoxelEdit(stroke.title, stroke.layer.id, parts))
+
+    def make_editable(self, layer: LabelsLayer) -> None:
+        """Let a label layer that lies in a file be changed: changes lie over the file, which is never written.
+
+        No deed: the voxels are the same. What is editable already stays as it is.
+        """
+        if isinstance(layer.source, VolumeSource | PlacedSource):
+            self.change_layer(layer, source=EditableSource(layer.source))
+
+    def new_labels(self, title: str, like: ImageLayer | LabelsLayer | None = None, **fields: Any) -> LabelsLayer:  # noqa: ANN401
+        """Add an empty label layer as large as `like`, otherwise as the document; fields: of LabelsLayer."""
+        shape, spacing = (like.shape, like.spacing) if like is not None else (self.shape, self.spacing)
+        source = EditableSource(shape=shape, spacing=spacing)
+        layer = LabelsLayer(title=title, source=source, spacing=spacing, **fields)
+        self.add_layer(layer)
+        return layer
+
+    def _check_unlocked(self, layer: LabelsLayer) -> None:
         if layer.locked:
             raise SettingsError(f"{layer.title} is locked.", "Unlock it first, or work on a copy.")
-        self.apply(VoxelEdit(title, layer.id, parts))
 
     # What is not undone: looks, selection, view
 
@@ -237,11 +278,11 @@ class Document:
         if kept != [layer for layer in layers if layer in before]:
             self.layers_reordered.emit()
 
-    def writable(self, layer_id: str) -> ArraySource:
+    def writable(self, layer_id: str) -> ArraySource | EditableSource:
         """Return the voxels of a label layer for writing; SettingsError when they lie in a file; for edits only."""
         layer = self.layer(layer_id)
         source = getattr(layer, "source", None)
-        if not isinstance(source, ArraySource):
+        if not isinstance(layer, LabelsLayer) or not isinstance(source, ArraySource | EditableSource):
             raise SettingsError(f"{layer.title} cannot be changed where it is.", "Make an editable copy of it first.")
         return source
 

@@ -1,5 +1,9 @@
 """Edits of a document: each can be made and taken back any number of times."""
 
+import datetime
+import functools
+import getpass
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,8 +18,42 @@ if TYPE_CHECKING:
 OWN_BYTES = 200
 
 
+@functools.cache
+def user_name() -> str:
+    """Who works here: the name that the system knows, "" where it knows none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        return ""
+
+
+def utc_now() -> datetime.datetime:
+    """Return the time in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """When an edit was made, in UTC, and by whom."""
+
+    when: datetime.datetime = field(default_factory=utc_now, compare=False)
+    who: str = field(default_factory=user_name, compare=False)
+
+
 class Edit(Protocol):
     """A deed in the history. title: what was done, in a few words."""
+
+    @property
+    def when(self) -> datetime.datetime:
+        """When it was made, in UTC."""
+
+    @property
+    def who(self) -> str:
+        """Who made it."""
+
+    @property
+    def where(self) -> str:
+        """Which part of the volume it changed, in words: "z 148 to 191"; "" where that means nothing."""
 
     @property
     def title(self) -> str:
@@ -33,12 +71,17 @@ class Edit(Protocol):
 
 
 @dataclass(frozen=True)
-class LayerEdit:
+class LayerEdit(Stamp):
     """Layers that were added, removed or reordered: the whole list before and after, bottom to top."""
 
     title: str
     before: tuple[Layer, ...]
     after: tuple[Layer, ...]
+
+    @property
+    def where(self) -> str:
+        """Nowhere: no voxels change."""
+        return ""
 
     @property
     def n_bytes(self) -> int:
@@ -56,13 +99,18 @@ class LayerEdit:
 
 
 @dataclass(frozen=True)
-class PropertyEdit:
+class PropertyEdit(Stamp):
     """Properties of a layer that matter enough to be undone: title, points, shapes."""
 
     title: str
     layer_id: str
     before: dict[str, Any]
     after: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        """Nowhere: no voxels change."""
+        return ""
 
     @property
     def n_bytes(self) -> int:
@@ -79,7 +127,7 @@ class PropertyEdit:
 
 
 @dataclass(frozen=True)
-class VoxelEdit:
+class VoxelEdit(Stamp):
     """Voxels of a label layer, changed in one or more boxes."""
 
     title: str
@@ -95,6 +143,11 @@ class VoxelEdit:
     def boxes(self) -> tuple[Box, ...]:
         """Where voxels change."""
         return tuple(part.box for part in self.parts)
+
+    @property
+    def where(self) -> str:
+        """The planes in which voxels change."""
+        return planes_in_words(self.boxes)
 
     def apply(self, document: "Document") -> None:
         """Write the new voxels."""
@@ -112,11 +165,16 @@ class VoxelEdit:
 
 
 @dataclass(frozen=True)
-class Edits:
+class Edits(Stamp):
     """Several edits that are one deed to the user."""
 
     title: str
     parts: tuple[Edit, ...]
+
+    @property
+    def where(self) -> str:
+        """Where the first of the parts that say it change something."""
+        return next((part.where for part in self.parts if part.where), "")
 
     @property
     def n_bytes(self) -> int:
@@ -139,6 +197,15 @@ class Edits:
         """Take the changes back in reverse order."""
         for part in reversed(self.parts):
             part.revert(document)
+
+
+def planes_in_words(boxes: Iterable[Box]) -> str:
+    """Return the xy planes that boxes span together, as in "z 148 to 191"; numbered from 0."""
+    spans = [box.spans[0] for box in boxes]
+    if not spans:
+        return ""
+    first, last = min(low for low, _ in spans), max(high for _, high in spans) - 1
+    return f"z {first}" if first == last else f"z {first} to {last}"
 
 
 def _put(document: "Document", layers: tuple[Layer, ...]) -> None:

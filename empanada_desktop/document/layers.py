@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange, grey_range
+from empanada_desktop.document.editable import EditableSource
+from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.sources import ArraySource, PlaneLabels, PlaneSource, VolumeSource, check_labels_type
 from empanada_desktop.io.volumes import VolumeRef
 
@@ -21,6 +23,7 @@ Triple = tuple[int, int, int]
 LabelStyle = Literal["fill", "outline", "both"]
 Kind = Literal["image", "labels", "points", "shapes"]
 DEFAULT_DIVISOR = 10_000
+EDITABLE = ArraySource | EditableSource | VolumeSource | PlacedSource
 
 
 def _new_id() -> str:
@@ -102,7 +105,12 @@ class ImageLayer(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class LabelsLayer(Layer):
-    """Objects by id. `selected` ids are outlined in white; `colour_table`: colour places of ids below its length."""
+    """Objects by id. `selected` ids are outlined in white; `colour_table`: colour places of ids below its length.
+
+    active_id: the id that tools paint with. review: "queued", "accepted", "edited" or "flagged" by id, changed by
+    Document.edit_properties. id_range: first and last of the ids that new objects take, where several people share a
+    volume; None: any of the class.
+    """
 
     source: PlaneSource
     spacing: Spacing = field(default_factory=Spacing)
@@ -114,6 +122,9 @@ class LabelsLayer(Layer):
     label_divisor: int = DEFAULT_DIVISOR
     class_names: Mapping[int, str] = field(default_factory=dict)
     colour_table: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+    active_id: int = 1
+    review: Mapping[int, str] = field(default_factory=dict)
+    id_range: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         check_labels_type(self.source.dtype, self.title)
@@ -130,15 +141,15 @@ class LabelsLayer(Layer):
 
     @property
     def is_editable(self) -> bool:
-        """Whether voxels may be changed: the layer is the session's own and not locked."""
-        return isinstance(self.source, ArraySource) and not self.locked
+        """Whether voxels may be changed, over the file where they lie in one: not locked, and no preview."""
+        return isinstance(self.source, EDITABLE) and not self.locked
 
     @property
     def n_bytes(self) -> int:
         """Memory that the voxels take."""
         if isinstance(self.source, PlaneLabels):
             return self.source.labels.nbytes
-        return self.source.n_bytes if isinstance(self.source, ArraySource) else 0
+        return self.source.n_bytes if isinstance(self.source, ArraySource | EditableSource) else 0
 
     def class_of(self, label_id: int) -> str:
         """Return the class's name that an id belongs to, "" for background or when it is not known."""

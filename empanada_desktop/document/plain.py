@@ -24,7 +24,7 @@ Written = dict[str, tuple[int, str]]
 COMMON = ("title", "id", "visible", "opacity", "locked", "note")
 LOOKS = {
     "image": ("colormap",),
-    "labels": ("style", "shows_selected_only", "seed", "label_divisor"),
+    "labels": ("style", "shows_selected_only", "seed", "label_divisor", "active_id"),
     "points": ("size", "colour"),
     "shapes": ("colour",),
 }
@@ -32,7 +32,7 @@ TYPES: dict[str, Any] = {
     "opacity": (int, float),
     "size": (int, float),
     **dict.fromkeys(("visible", "locked", "shows_selected_only"), bool),
-    **dict.fromkeys(("seed", "label_divisor"), int),
+    **dict.fromkeys(("seed", "label_divisor", "active_id"), int),
     **dict.fromkeys(("title", "id", "note", "colormap", "style", "colour"), str),
 }
 
@@ -57,6 +57,8 @@ def layer_to_plain(layer: Layer, folder: Path, written: Written) -> dict[str, An
     if isinstance(layer, LabelsLayer):
         plain["class_names"] = {str(number): title for number, title in layer.class_names.items()}
         plain["selected"] = sorted(layer.selected)
+        plain["review"] = {str(label_id): state for label_id, state in layer.review.items()}
+        plain["id_range"] = list(layer.id_range) if layer.id_range else None
         plain["colour_table"] = layer.colour_table.tobytes().hex()
     return plain
 
@@ -80,6 +82,8 @@ def layer_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> L
         **values,
         class_names={int(number): str(title) for number, title in plain.get("class_names", {}).items()},
         selected=frozenset(int(label_id) for label_id in plain.get("selected", ())),
+        review={int(label_id): str(state) for label_id, state in plain.get("review", {}).items()},
+        id_range=(int(plain["id_range"][0]), int(plain["id_range"][1])) if plain.get("id_range") else None,
         colour_table=np.frombuffer(bytes.fromhex(plain.get("colour_table", "")), np.uint8).copy(),
     )
 

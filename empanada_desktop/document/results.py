@@ -116,11 +116,12 @@ def keep_plane(
 ) -> LabelsLayer:
     """Write a plane's labels into an editable layer, or into a new one of the document's shape; one deed either way.
 
-    SettingsError where `into` is locked or lies in a file.
+    SettingsError where `into` is locked.
     """
     box = plane_box(axis, index, origin, labels.shape)
     voxels = np.expand_dims(labels, axis.normal)
     if into is not None:
+        document.make_editable(into)
         source = document.writable(into.id)
         document.edit_voxels(into, f"{axis} plane {index}", RegionEdit.between(box, source[box.slices], voxels))
         return into

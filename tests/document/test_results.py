@@ -110,10 +110,16 @@ def test_a_preview_is_shown_kept_and_undone(document: Document) -> None:
     assert [layer.title for layer in document.layers] == ["image.tif"]
 
 
-def test_only_editable_layers_take_planes(document: Document, result_path: str) -> None:
+def test_a_layer_in_a_file_takes_planes_over_the_file_and_a_locked_one_none(
+    document: Document, result_path: str
+) -> None:
     (layer, *_) = open_labels(result_path)
     add_layers(document, [layer], "open")
-    with pytest.raises(SettingsError):
+    keep_plane(document, np.ones((2, 2), np.uint32), Axis.XY, 0, into=layer)
+    assert layer.source[0, 0, 0] == 1
+    assert open_labels(result_path)[0].source[0, 0, 0] == 0
+    document.change_layer(layer, locked=True)
+    with pytest.raises(SettingsError, match="locked"):
         keep_plane(document, np.ones((2, 2), np.uint32), Axis.XY, 0, into=layer)
 
 

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from empanada_desktop.document import ArraySource, Document, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document import ArraySource, Document, EditableSource, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.theme import SMALL, theme
 
@@ -115,13 +115,14 @@ class LayersList(QListWidget):
 
 def is_read_only(layer: Layer) -> bool:
     """Whether a layer's voxels lie in a file that the program does not change, or are locked by the user."""
-    in_file = isinstance(layer, LabelsLayer) and not isinstance(layer.source, ArraySource)
+    in_file = isinstance(layer, LabelsLayer) and not isinstance(layer.source, ArraySource | EditableSource)
     return layer.locked or (in_file and not layer.is_preview)
 
 
 def tip_of(layer: Layer) -> str:
     """Everything about a layer: what it holds, where it comes from, whether it can be changed."""
-    ref = getattr(getattr(layer, "source", None), "ref", None)
+    source = getattr(layer, "source", None)
+    ref = getattr(source.base if isinstance(source, EditableSource) else source, "ref", None)
     lines = [layer.title, describe(layer), layer.note if layer.note not in describe(layer) else ""]
     lines.append(str(ref.path) if ref is not None else "")
     if layer.locked:
