@@ -16,6 +16,7 @@ from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange, grey_range
 from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.placed import PlacedSource
+from empanada_desktop.document.reviewing import QueueItem
 from empanada_desktop.document.sources import ArraySource, PlaneLabels, PlaneSource, VolumeSource, check_labels_type
 from empanada_desktop.io.volumes import VolumeRef
 
@@ -109,7 +110,8 @@ class LabelsLayer(Layer):
 
     active_id: the id that tools paint with. review: "queued", "accepted", "edited" or "flagged" by id, changed by
     Document.edit_properties. id_range: first and last of the ids that new objects take, where several people share a
-    volume; None: any of the class.
+    volume; None: any of the class. queue: what is to be reviewed, and in decisions what the user said to each item, by
+    its key. hidden: objects that are not drawn.
     """
 
     source: PlaneSource
@@ -125,6 +127,9 @@ class LabelsLayer(Layer):
     active_id: int = 1
     review: Mapping[int, str] = field(default_factory=dict)
     id_range: tuple[int, int] | None = None
+    queue: tuple[QueueItem, ...] = ()
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    hidden: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         check_labels_type(self.source.dtype, self.title)

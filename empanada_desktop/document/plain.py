@@ -13,6 +13,7 @@ from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.placed import PlacedSource
+from empanada_desktop.document.reviewing import items_from_plain
 from empanada_desktop.document.sources import ArraySource, PlaneSource, VolumeSource, open_source, whole_box
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes import VolumeRef
@@ -58,6 +59,8 @@ def layer_to_plain(layer: Layer, folder: Path, written: Written) -> dict[str, An
         plain["class_names"] = {str(number): title for number, title in layer.class_names.items()}
         plain["selected"] = sorted(layer.selected)
         plain["review"] = {str(label_id): state for label_id, state in layer.review.items()}
+        plain["queue"] = [item.to_plain() for item in layer.queue]
+        plain["decisions"], plain["hidden"] = dict(layer.decisions), sorted(layer.hidden)
         plain["id_range"] = list(layer.id_range) if layer.id_range else None
         plain["colour_table"] = layer.colour_table.tobytes().hex()
     return plain
@@ -83,6 +86,9 @@ def layer_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> L
         class_names={int(number): str(title) for number, title in plain.get("class_names", {}).items()},
         selected=frozenset(int(label_id) for label_id in plain.get("selected", ())),
         review={int(label_id): str(state) for label_id, state in plain.get("review", {}).items()},
+        queue=items_from_plain(plain.get("queue")),
+        decisions={str(key): str(said) for key, said in plain.get("decisions", {}).items()},
+        hidden=frozenset(int(label_id) for label_id in plain.get("hidden", ())),
         id_range=(int(plain["id_range"][0]), int(plain["id_range"][1])) if plain.get("id_range") else None,
         colour_table=np.frombuffer(bytes.fromhex(plain.get("colour_table", "")), np.uint8).copy(),
     )
