@@ -64,6 +64,11 @@ class Blocks:
                 return []
             return [place for place in self.touched(box) if place in self._blocks]
 
+    def holds(self, place: Triple) -> bool:
+        """Whether a block was changed."""
+        with self._lock:
+            return place in self._blocks
+
     def get(self, place: Triple) -> Block | None:
         """Return a changed block; not to be written into."""
         with self._lock:
