@@ -47,6 +47,7 @@ class DrawnLabels:
     fill: tuple[float, float] = (0.42, 0.42)
     outline: tuple[float, float] = (1.0, 1.0)
     selected: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    hidden: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
 
 
 DrawnLayer = DrawnImage | DrawnLabels
@@ -176,6 +177,8 @@ class _Frame:
     def draw_labels(self, out: NDArray[np.uint32], rect: Rect, layer: DrawnLabels, ids: NDArray[np.uint32]) -> None:
         """Draw a label layer over what is there; ids: room for those under the pixels."""
         self.find_ids(rect, ids)
+        if layer.hidden.size:
+            backend.functions.leave_out(ids, layer.hidden)
         top, bottom, left, right = rect
         target = out[top:bottom, left:right]
         backend.functions.draw_labels(

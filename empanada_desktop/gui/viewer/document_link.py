@@ -73,7 +73,7 @@ def objects_under(document: Document, link: LayerLink, voxel: Triple) -> list[tu
     layers = [layer for layer in reversed(document.layers) if isinstance(layer, LabelsLayer) and layer.visible]
     layers.sort(key=lambda layer: layer is not document.active)
     values = [(layer, link.value_at(layer, voxel)) for layer in layers]
-    return [(layer, int(value)) for layer, value in values if value]
+    return [(layer, int(value)) for layer, value in values if value and int(value) not in layer.hidden]
 
 
 def select_at(document: Document, link: LayerLink, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:

@@ -64,6 +64,11 @@ def draw_labels(
         out[is_selected & (inner > 0) & (edge | _differs(ids, NEAR))] = WHITE
 
 
+def leave_out(ids: NDArray[np.uint32], hidden: NDArray[np.uint32]) -> None:
+    """Make background of hidden objects; hidden: sorted ids."""
+    ids[np.isin(ids, hidden)] = 0
+
+
 def hashed_places(ids: NDArray[np.uint32], seed: int) -> NDArray[np.intp]:
     """One of the eight colours for each id, by mixing its bits (Knuth's multiplicative hashing)."""
     mixed = (ids.astype(np.uint64) + np.uint64(seed)) * np.uint64(2654435761)

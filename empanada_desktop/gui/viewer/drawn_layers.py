@@ -70,6 +70,7 @@ def _drawn_labels(layer: LabelsLayer, number: int) -> DrawnLabels:
         (fill, min(fill, faint)),
         (1.0, line * faint),
         np.array(sorted(layer.selected), np.uint32),
+        np.array(sorted(layer.hidden), np.uint32),
     )
 
 

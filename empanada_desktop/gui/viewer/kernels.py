@@ -174,6 +174,19 @@ def gather_ids(
             line[x] = row[np.uint64(columns[x])]
 
 
+@numba.njit("void(uint32[:,::1], uint32[::1])", **COMPILED)
+def leave_out(ids: NDArray[np.uint32], hidden: NDArray[np.uint32]) -> None:
+    """Make background of hidden objects; hidden: sorted ids."""
+    for y in range(ids.shape[0]):
+        last, is_hidden = np.uint32(0), False
+        for x in range(ids.shape[1]):
+            label_id = ids[y, x]
+            if label_id != last:
+                last, is_hidden = label_id, _contains(hidden, label_id)
+            if is_hidden:
+                ids[y, x] = 0
+
+
 @numba.njit(
     "void(uint32[:,:], uint32[:,::1], uint8[::1], int64, uint32[::1], UniTuple(float64, 2), UniTuple(float64, 2),"
     " uint32[::1])",

@@ -36,6 +36,21 @@ NO_OPENGL = "No 3D here: this display offers no OpenGL. The planes work without 
 FIRST_PAINT_MS, REST_MS, REBUILD_MS = 250, 150, 500
 BRIGHTER = 0.4
 FACES_WITH_GRAPHICS_CARD = 12
+# What of a label layer changes no surface.
+LOOKS = frozenset(
+    (
+        "opacity",
+        "colour_table",
+        "shows_selected_only",
+        "style",
+        "title",
+        "locked",
+        "hidden",
+        "review",
+        "queue",
+        "decisions",
+    )
+)
 
 
 class VolumeView(ViewFrame):
@@ -176,8 +191,7 @@ class VolumeView(ViewFrame):
             return
         if self.gl is not None and (self.document.shape, self.document.spacing) != (self._shape, self._spacing):
             self._take_volume()
-        looks = frozenset(("opacity", "colour_table", "shows_selected_only", "style", "title", "locked"))
-        if isinstance(layer, LabelsLayer) and isinstance(names, frozenset) and names and names <= looks:
+        if isinstance(layer, LabelsLayer) and isinstance(names, frozenset) and names and names <= LOOKS:
             self._colour()
         else:
             self._timers[REBUILD_MS].start()
@@ -323,7 +337,8 @@ def _looks(layer: LabelsLayer, ids: NDArray[np.uint32]) -> tuple[NDArray[np.uint
     is_selected: NDArray[np.bool_] = np.isin(ids, np.array(sorted(layer.selected), np.uint32))
     colours = colours_of(ids, layer.colour_table, layer.seed).astype(np.float32)
     colours[is_selected] += (255 - colours[is_selected]) * BRIGHTER
-    return colours.astype(np.uint8), is_selected if layer.shows_selected_only else np.ones(len(ids), np.bool_)
+    shown = is_selected if layer.shows_selected_only else np.ones(len(ids), np.bool_)
+    return colours.astype(np.uint8), shown & ~np.isin(ids, np.array(sorted(layer.hidden), np.uint32))
 
 
 def has_opengl() -> bool:

@@ -90,6 +90,16 @@ def test_selected_objects_have_a_white_outline_of_two_pixels() -> None:
 
 
 @pytest.mark.usefixtures("_functions")
+def test_hidden_objects_are_not_drawn() -> None:
+    labels = np.zeros((1, 40, 60), np.uint32)
+    labels[0, 15:25, 25:30], labels[0, 15:25, 30:35] = 7, 8
+    without = composed([labels_layer(np.where(labels == 7, np.uint32(0), labels))])
+    out = composed([labels_layer(labels, hidden=np.array([3, 7, 9], np.uint32), selected=np.array([7], np.uint32))])
+    np.testing.assert_array_equal(out, without)
+    assert rgb(out[25, 31]) != (0x10, 0x11, 0x14), "the other one is drawn"
+
+
+@pytest.mark.usefixtures("_functions")
 def test_touching_objects_have_a_line_between_them() -> None:
     labels = np.ones((1, 40, 60), np.uint32)
     labels[0, :, 30:] = 2
