@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from empanada_desktop.core.edits import RegionEdit, RelabelEdit, box_blocks, relabel
+from empanada_desktop.core.edits import MergeEdit, RegionEdit, RelabelEdit, relabel
 from empanada_desktop.core.geometry import Box
 
 SHAPE = (6, 9, 11)
@@ -66,6 +66,7 @@ def test_zarr_behaves_like_numpy(seed: int, box: Box) -> None:
     for edit in (
         RegionEdit.between(box, array[box.slices], labels(seed + 1)[box.slices]),
         RelabelEdit(box, (3,), (9,)),
+        *relabel(array, box, {1: 2, 3: 5, 4: 0}),
     ):
         edit.apply(array)
         edit.apply(stored)
@@ -75,15 +76,41 @@ def test_zarr_behaves_like_numpy(seed: int, box: Box) -> None:
         np.testing.assert_array_equal(stored[:], array)
 
 
-def test_renaming_ids_costs_next_to_nothing_and_merging_keeps_what_changes() -> None:
+def test_renaming_ids_costs_next_to_nothing_and_merging_keeps_pixels_only_where_ids_run_together() -> None:
     array = np.random.default_rng(0).integers(0, 9, (65, 520, 40)).astype(np.uint32)
+    array[:, 256:] //= 3  # 0, 1 and 2 only
+    array[array == 3] = 9
+    array[:, 200:210] = 3
     whole = Box((0, 0, 0), array.shape)
-    renamed = relabel(array, whole, {3: 300})
+    renamed = relabel(array, whole, {9: 300})
     assert [type(edit) for edit in renamed] == [RelabelEdit]
     assert renamed[0].n_bytes < 100
-    merged = relabel(array, whole, {3: 4})
-    assert len(merged) == len(list(box_blocks(whole))) == 4
-    assert all(isinstance(edit, RegionEdit) for edit in merged)
+    (merged,) = relabel(array, whole, {3: 4, 9: 4, 2: 77})
+    assert isinstance(merged, MergeEdit)
+    assert [bool(block.codes) for block in merged.blocks] == [True, False, False] * 2
+    assert sum(len(block.codes) for block in merged.blocks) < 256 * 40 * 65  # under one byte a voxel
+    assert relabel(array, whole, {3: 3, 555: 1}) == ()
+
+
+def test_an_id_that_stands_elsewhere_in_the_box_is_not_mistaken_for_a_changed_one() -> None:
+    array = np.zeros((4, 4, 700), np.uint32)
+    array[0, 0, 0], array[1, 1, 400], array[2, 2, 699] = 3, 4, 3
+    before = array.copy()
+    for edit in relabel(array, Box((0, 0, 0), array.shape), {3: 4}):
+        edit.apply(array)
+        assert np.count_nonzero(array == 4) == 3
+        edit.revert(array)
+    np.testing.assert_array_equal(array, before)
+
+
+def test_only_what_differs_is_kept() -> None:
+    before, after = np.zeros((5, 6, 7), np.uint32), np.zeros((5, 6, 7), np.uint32)
+    box = Box((10, 20, 30), (15, 26, 37))
+    assert RegionEdit.of_changes(box, before, after) is None
+    after[1, 2, 3] = after[3, 2, 4] = 1
+    edit = RegionEdit.of_changes(box, before, after)
+    assert edit is not None
+    assert edit.box == Box((11, 22, 33), (14, 23, 35))
 
 
 def test_voxels_must_fill_their_box() -> None:
