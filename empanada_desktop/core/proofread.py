@@ -1,6 +1,7 @@
 """Merging and deleting of objects, as edits: nothing is written here."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,24 @@ from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.objects import LabelArray
-from empanada_desktop.core.proofread_change import changed, chosen_boxes, object_boxes
+from empanada_desktop.core.proofread_bridge import bridges
+from empanada_desktop.core.proofread_change import Patch, changed, chosen_boxes, common, object_boxes, patched
+
+
+@dataclass(frozen=True)
+class Renaming:
+    """An object that gets another id."""
+
+    box: Box
+    old: int
+    new: int
+
+    def put(self, ids: NDArray[Any], box: Box) -> None:
+        """Write the new id over the old one."""
+        shared = common(self.box, box)
+        if shared is not None:
+            part = ids[shared.moved(box.start, -1).slices]
+            part[part == self.old] = self.new
 
 
 def merge(
@@ -21,6 +39,7 @@ def merge(
     into: int,
     *,
     bridge: int = 0,
+    bridge_axis: Axis = Axis.XY,
     axis: Axis | None = None,
     index: int = 0,
     context: JobContext | None = None,
@@ -28,10 +47,14 @@ def merge(
     """Return the edits that make objects `ids` one under the id `into`, in the volume or in one plane of it.
 
     boxes: where objects are, as ObjectIndex.boxes gives them; None: looked for. bridge: gaps of up to so many planes
-    along z between the objects are filled from the planes on both sides, where there is background.
+    of `bridge_axis` between the objects are filled from the planes on both sides, where there is background; not in a
+    single plane.
     """
     found = chosen_boxes(object_boxes(labels, boxes, context), ids, axis, index)
-    return relabelled(labels, {each: into for each in found if each != into}, found, context, "Merging")
+    patches: list[Patch] = [Renaming(box, each, into) for each, box in found.items() if each != into]
+    if axis is None and bridge:
+        patches += bridges(labels, found, into, bridge_axis, bridge)
+    return patched(labels, patches, context=context, message="Merging")
 
 
 def delete(
@@ -55,7 +78,7 @@ def relabelled(
     old_ids = np.array(sorted(new), np.int64)
     new_ids = np.array([new[each] for each in sorted(new)], np.int64)
     where = [boxes[each] for each in new]
-    return changed(labels, where, lambda ids: exchanged(ids, old_ids, new_ids), context=context, message=message)
+    return changed(labels, where, lambda ids, _: exchanged(ids, old_ids, new_ids), context=context, message=message)
 
 
 def exchanged(ids: NDArray[Any], old: NDArray[np.int64], new: NDArray[np.int64]) -> NDArray[Any]:

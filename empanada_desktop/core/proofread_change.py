@@ -1,21 +1,54 @@
 """From what shall stand in some boxes to the edits that put it there: block by block, nothing written."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.edits import ArrayEdit, RegionEdit
-from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
+from empanada_desktop.errors import SettingsError
 
 Triple = tuple[int, int, int]
-# Given the ids of a box, returns what shall stand in it.
-Change = Callable[[NDArray[Any]], NDArray[Any]]
+# Given the ids of a box, and the box, returns what shall stand in it.
+Change = Callable[[NDArray[Any], Box], NDArray[Any]]
+Sampling = tuple[float, float, float]
+ISOTROPIC = (1.0, 1.0, 1.0)
 BLOCK = (64, 256, 256)
+LARGEST_ID = 2**32 - 2
+
+
+class Patch(Protocol):
+    """A change of some voxels within a box that is known by its result."""
+
+    @property
+    def box(self) -> Box:
+        """Where it changes anything."""
+
+    def put(self, ids: NDArray[Any], box: Box) -> None:
+        """Make the change in the ids of a box, which the patch's own box may leave or reach only in part."""
+
+
+def relative_sizes(spacing: Spacing) -> Sampling:
+    """Return the voxel's sizes in units of the smallest one; all 1 where they are not known."""
+    sizes = [size for size in spacing.zyx if size is not None]
+    if len(sizes) < 3:
+        return ISOTROPIC
+    z, y, x = (size / min(sizes) for size in sizes)
+    return z, y, x
+
+
+def as_uint32(ids: NDArray[Any]) -> NDArray[np.uint32]:
+    """Return ids as uint32; SettingsError where one does not fit."""
+    if ids.dtype.kind == "i" or ids.dtype.itemsize > 4:
+        low, high = (int(ids.min()), int(ids.max())) if ids.size else (0, 0)
+        if low < 0 or high > LARGEST_ID:
+            raise SettingsError(f"These labels have ids from {low} to {high}.", "Give ids from 0 to 4,294,967,294.")
+    return ids.astype(np.uint32, copy=False)
 
 
 def object_boxes(labels: LabelArray, boxes: Mapping[int, Box] | None, context: JobContext | None) -> Mapping[int, Box]:
@@ -51,7 +84,7 @@ def changed(
     context: JobContext | None = None,
     message: str = "Changing objects",
 ) -> tuple[ArrayEdit, ...]:
-    """Return the edits that make `change` in all boxes.
+    """Return the edits that make `change` in all boxes, which may overlap.
 
     `change` sees parts of at most BLOCK, each with `reach` more voxels on all sides where the volume has them, and has
     to give each voxel what it would give in the whole volume.
@@ -63,10 +96,45 @@ def changed(
         context.check_cancelled()
         wide, place = widened(part, reach, labels.shape)
         before = np.asarray(labels[wide.slices])
-        edit = difference(part, before[place], change(before)[place])
+        edit = difference(part, before[place], change(before, wide)[place])
         edits += [] if edit is None else [edit]
         context.report(done, len(parts), message)
     return tuple(edits)
+
+
+def patched(
+    labels: LabelArray,
+    patches: Sequence[Patch],
+    *,
+    context: JobContext | None = None,
+    message: str = "Changing objects",
+) -> tuple[ArrayEdit, ...]:
+    """Return the edits that make all patches, the later ones over the earlier ones where they share voxels."""
+    context = context or QuietContext()
+    cells: dict[Triple, tuple[Box, list[Patch]]] = {}
+    for patch in patches:
+        for cell, part in _grid_parts(patch.box):
+            box, here = cells.get(cell, (part, []))
+            cells[cell] = (around(box, part), [*here, patch])
+    edits = []
+    for done, cell in enumerate(sorted(cells), 1):
+        context.check_cancelled()
+        box, here = cells[cell]
+        before = np.asarray(labels[box.slices])
+        after = before.copy()
+        for patch in here:
+            patch.put(after, box)
+        edit = difference(box, before, after)
+        edits += [] if edit is None else [edit]
+        context.report(done, len(cells), message)
+    return tuple(edits)
+
+
+def common(one: Box, other: Box) -> Box | None:
+    """Return the voxels that two boxes share; None when there are none."""
+    pairs = zip(one.spans, other.spans, strict=True)
+    spans = [(max(first[0], second[0]), min(first[1], second[1])) for first, second in pairs]
+    return Box.of_spans(spans) if all(low < high for low, high in spans) else None
 
 
 def parts_of(boxes: Iterable[Box]) -> Iterator[Box]:
