@@ -1,16 +1,16 @@
 """The left dock: layers, how the active one looks, the active object, and the image's contrast."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer, PointsLayer, ShapesLayer
 from empanada_desktop.document.colours import LABEL_COLOURS, colour_places
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.controls import (
@@ -19,7 +19,6 @@ from empanada_desktop.gui.controls import (
     Row,
     Section,
     Segmented,
-    SliderField,
     Swatch,
     fraction_box,
     rule,
@@ -27,14 +26,16 @@ from empanada_desktop.gui.controls import (
 )
 from empanada_desktop.gui.docks.histogram import Histogram, count_greys
 from empanada_desktop.gui.docks.layers_list import LayersList
+from empanada_desktop.gui.docks.marks_look import MarksLook
+from empanada_desktop.gui.docks.rows import look_row, opacity_field, show_value
 from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.qt_runner import Background
 from empanada_desktop.gui.shell import LEFT_WIDTH, dock_header
 
-LABEL_WIDTH = 60
 LIST_HEIGHT = 216
 NARROWEST = 54
 LARGEST_GREY = 1e12
+ADD_MENU = ("open_file", "labels_new", "points_new", "shapes_new")
 MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "fuse_anew", "save_labels")
 
 
@@ -49,10 +50,10 @@ class LayersDock(QWidget):
         self.list = LayersList(document)
         self.list.setFixedHeight(LIST_HEIGHT)
         self.look = LabelsLook(document, actions)
-        self.plain_look = ImageLook(document)
+        self.plain_look, self.marks_look = ImageLook(document), MarksLook(document)
         self.object = ActiveObject(document)
         self.contrast = Contrast(document, actions)
-        self.look_section = Section("Layer", _stacked(self.look, self.plain_look))
+        self.look_section = Section("Layer", _stacked(self.look, self.plain_look, self.marks_look))
         self.object_section = Section("Active object", self.object)
         self.contrast_section = Section("Image contrast", self.contrast)
         self._arrange(actions)
@@ -73,8 +74,11 @@ class LayersDock(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
-        add = IconButton("plus", "Open a file as a layer", actions["open_file"].trigger)
-        self.header = dock_header("Layers", (add, _more(actions)))
+        self.add = _menu_button(
+            "plus", "Add a layer\nOpen a file, or make labels, points or shapes.", actions, ADD_MENU
+        )
+        more = _menu_button("dots-three-vertical", "What can be done with the active layer", actions, MENU)
+        self.header = dock_header("Layers", (self.add, more))
         _offer_menu(self.list, actions)
         self.setLayout(Column(self.list, rule(), scroll))
 
@@ -114,11 +118,13 @@ class LayersDock(QWidget):
     def _show_look(self, layer: Layer | None) -> None:
         self.look_section.setVisible(layer is not None)
         self.look.setVisible(isinstance(layer, LabelsLayer))
-        self.plain_look.setVisible(layer is not None and not isinstance(layer, LabelsLayer))
+        self.plain_look.setVisible(isinstance(layer, ImageLayer))
+        self.marks_look.setVisible(isinstance(layer, PointsLayer | ShapesLayer))
         if layer is not None:
             self.look_section.set_title(f"Layer: {layer.title}"[:30])
         self.look.refresh()
         self.plain_look.refresh()
+        self.marks_look.refresh()
 
 
 def _greys(layer: ImageLayer) -> tuple[NDArray[np.float64], tuple[float, float]]:
@@ -135,15 +141,16 @@ def _stacked(*widgets: QWidget) -> QWidget:
     return holder
 
 
-def _more(actions: Actions) -> QToolButton:
+def _menu_button(icon: str, tip: str, actions: Actions, names: Sequence[str]) -> QToolButton:
     button = QToolButton()
     button.setProperty("role", "icon")
     button.setIconSize(QSize(16, 16))
-    button.setToolTip("What can be done with the active layer")
+    button.setToolTip(tip)
+    button.setAccessibleName(tip.partition("\n")[0])
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    show_icon(button, "dots-three-vertical", "second")
+    show_icon(button, icon, "second")
     menu = QMenu(button)
-    for name in MENU:
+    for name in names:
         menu.addAction(actions[name])
     button.setMenu(menu)
     return button
@@ -163,49 +170,25 @@ def _offer_menu(layers: LayersList, actions: Actions) -> None:
     layers.customContextMenuRequested.connect(show)
 
 
-def look_row(title: str, *widgets: QWidget | QHBoxLayout | int) -> QWidget:
-    """A row of the dock: title left, the rest right."""
-    label = text_label(title, "second")
-    label.setFixedWidth(LABEL_WIDTH)
-    line = Row(label, *widgets, spacing=6)
-    line.setContentsMargins(14, 3, 10, 3)
-    holder = QWidget()
-    holder.setLayout(line)
-    return holder
-
-
 class ImageLook(QWidget):
     """Opacity of an image."""
 
     def __init__(self, document: Document) -> None:
         super().__init__()
         self._document = document
-        self.opacity = _opacity(self._set_opacity)
+        self.opacity = opacity_field(self._set_opacity)
         self.setLayout(Column(look_row("Opacity", self.opacity)))
 
     def refresh(self) -> None:
         """Show the active layer."""
         layer = self._document.active
-        if layer is not None and not isinstance(layer, LabelsLayer):
-            _show(self.opacity, layer.opacity * 100)
+        if isinstance(layer, ImageLayer):
+            show_value(self.opacity, layer.opacity * 100)
 
     def _set_opacity(self, percent: float) -> None:
         layer = self._document.active
-        if layer is not None and not isinstance(layer, LabelsLayer):
+        if isinstance(layer, ImageLayer):
             self._document.change_layer(layer, opacity=percent / 100)
-
-
-def _opacity(changed: Callable[[float], None]) -> SliderField:
-    field = SliderField(0, 100, 1, "%", 0)
-    field.number.setFixedWidth(62)
-    field.changed.connect(changed)
-    return field
-
-
-def _show(field: SliderField, value: float) -> None:
-    blocked = field.blockSignals(True)
-    field.set_value(round(value))
-    field.blockSignals(blocked)
 
 
 class LabelsLook(QWidget):
@@ -214,7 +197,7 @@ class LabelsLook(QWidget):
     def __init__(self, document: Document, actions: Actions) -> None:
         super().__init__()
         self._document = document
-        self.opacity = _opacity(self._set_opacity)
+        self.opacity = opacity_field(self._set_opacity)
         self.style_choice = Segmented([("fill", "Fill"), ("outline", "Outline"), ("both", "Both")])
         self.shown = Segmented(
             [(False, "All"), (True, "Selected only")], ("Show every object.", "Show the selected objects alone.")
@@ -237,7 +220,7 @@ class LabelsLook(QWidget):
         """Show the active layer."""
         layer = self._document.active
         if isinstance(layer, LabelsLayer):
-            _show(self.opacity, layer.opacity * 100)
+            show_value(self.opacity, layer.opacity * 100)
             self.style_choice.set_value(layer.style)
             self.shown.set_value(layer.shows_selected_only)
 
