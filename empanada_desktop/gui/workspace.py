@@ -44,6 +44,8 @@ class Workspace(QObject):
 
     tool_chosen = Signal(str)
     """The name of the tool that is on now."""
+    ending = Signal()
+    """The window closes: whoever has threads or processes ends them."""
 
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
@@ -173,6 +175,7 @@ class Workspace(QObject):
             signal.connect(self._changed)
         document.view_changed.connect(self._view_changed)
         self.grid.hovered.connect(self._hovered)
+        self.grid.clicked.connect(self._picked)
         self.grid.reading_failed.connect(lambda words: window.bar.say(words))
         self.grid.box_drawn.connect(self._box_drawn)
         self.grid.picture_taken.connect(self._save_image)
@@ -430,6 +433,12 @@ class Workspace(QObject):
         if names & {"crosshair", "active"}:
             self.live.place_changed()
 
+    def _picked(self, *_: object) -> None:
+        """A click that picked one object makes it the one to paint."""
+        layer = self.labels()
+        if layer is not None and len(layer.selected) == 1:
+            self.document.change_layer(layer, active_id=next(iter(layer.selected)))
+
     def _hovered(self, voxel: tuple[int, int, int] | None) -> None:
         self._show_position(voxel or self.document.view.crosshair)
 
@@ -480,6 +489,7 @@ class Workspace(QObject):
 
     def end(self) -> None:
         """End every process and thread."""
+        self.ending.emit()
         self._look_again.stop()
         self.session.close()
         self.live.close()
