@@ -25,7 +25,7 @@ def small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READ", (6, 8, 10))
 
 
-def scattered(seed: int, shape: tuple[int, ...] = (9, 17, 22), most: int = 12):
+def scattered(seed: int, shape: tuple[int, ...] = (9, 17, 22), most: int = 12) -> Labels:
     draw = np.random.default_rng(seed)
     return np.where(draw.random(shape) < 0.4, draw.integers(1, most, shape) * 7001, 0).astype(np.uint32)
 
@@ -85,7 +85,7 @@ def test_an_update_reads_only_the_cells_around_the_edit() -> None:
     class Watched:
         shape = labels.shape
 
-        def __getitem__(self, key: Any):
+        def __getitem__(self, key: Any) -> Labels:
             read.append(np.prod([part.stop - part.start for part in key]))
             return labels[key]
 
