@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from empanada_desktop.core.blocks import blocks, blocks_within
+from empanada_desktop.core.blocks import Sliceable, blocks, blocks_within
 from empanada_desktop.core.geometry import Box
 
 COMPRESSION = 1  # of zstd: on labels six times as fast as zlib's level 1, and smaller
@@ -149,7 +149,7 @@ class MergeEdit:
             array[block.box.slices] = voxels
 
 
-def relabel(array: Writable, box: Box, mapping: Mapping[int, int]) -> tuple[ArrayEdit, ...]:
+def relabel(array: Sliceable, box: Box, mapping: Mapping[int, int]) -> tuple[ArrayEdit, ...]:
     """Return the edit that turns ids into others within a box; nothing is written yet.
 
     A RelabelEdit, a table alone, where it can be taken back from the ids; a MergeEdit where objects run together;
@@ -243,7 +243,7 @@ def _looked_up(ids: NDArray[Any], old: Sequence[int], new: Sequence[int]) -> tup
     return changed, np.where(changed, np.asarray(new, np.int64)[place], ids).astype(ids.dtype)
 
 
-def _change(array: Writable, part: Box, mapping: Mapping[int, int]) -> tuple[MergedBlock | None, set[int]]:
+def _change(array: Sliceable, part: Box, mapping: Mapping[int, int]) -> tuple[MergedBlock | None, set[int]]:
     """What a mapping changes in a block, None where nothing; and the ids that stay what they are."""
     runs = _Runs.of(np.asarray(array[part.slices]))
     changed, _ = _looked_up(runs.ids, tuple(mapping), tuple(mapping.values()))

@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.edits import ArrayEdit
+from empanada_desktop.core.context import JobContext, QuietContext
+from empanada_desktop.core.edits import ArrayEdit, relabel
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.objects import LabelArray
 from empanada_desktop.core.proofread_bridge import bridges
-from empanada_desktop.core.proofread_change import Patch, changed, chosen_boxes, common, object_boxes, patched
+from empanada_desktop.core.proofread_change import chosen_boxes, common, object_boxes, parts_of, patched
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,12 @@ def merge(
     single plane.
     """
     found = chosen_boxes(object_boxes(labels, boxes, context), ids, axis, index)
-    patches: list[Patch] = [Renaming(box, each, into) for each, box in found.items() if each != into]
-    if axis is None and bridge:
-        patches += bridges(labels, found, into, bridge_axis, bridge)
-    return patched(labels, patches, context=context, message="Merging")
+    others = {each: box for each, box in found.items() if each != into}
+    bridged = list(bridges(labels, found, into, bridge_axis, bridge)) if axis is None and bridge else []
+    if not bridged:
+        return relabelled(labels, dict.fromkeys(others, into), others, context, "Merging")
+    renamed = [Renaming(box, each, into) for each, box in others.items()]
+    return patched(labels, [*renamed, *bridged], context=context, message="Merging")
 
 
 def delete(
@@ -74,11 +76,15 @@ def delete(
 def relabelled(
     labels: LabelArray, new: Mapping[int, int], boxes: Mapping[int, Box], context: JobContext | None, message: str
 ) -> tuple[ArrayEdit, ...]:
-    """Return the edits that turn ids into others within the boxes of the objects."""
-    old_ids = np.array(sorted(new), np.int64)
-    new_ids = np.array([new[each] for each in sorted(new)], np.int64)
-    where = [boxes[each] for each in new]
-    return changed(labels, where, lambda ids, _: exchanged(ids, old_ids, new_ids), context=context, message=message)
+    """Return the edits that turn ids into others within the boxes of the objects: tables, not pixels, where they do."""
+    context = context or QuietContext()
+    parts = list(parts_of(boxes[each] for each in new))
+    edits: list[ArrayEdit] = []
+    for done, part in enumerate(parts, 1):
+        context.check_cancelled()
+        edits += relabel(labels, part, new)
+        context.report(done, len(parts), message)
+    return tuple(edits)
 
 
 def exchanged(ids: NDArray[Any], old: NDArray[np.int64], new: NDArray[np.int64]) -> NDArray[Any]:

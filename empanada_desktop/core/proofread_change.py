@@ -96,7 +96,7 @@ def changed(
         context.check_cancelled()
         wide, place = widened(part, reach, labels.shape)
         before = np.asarray(labels[wide.slices])
-        edit = difference(part, before[place], change(before, wide)[place])
+        edit = RegionEdit.of_changes(part, before[place], change(before, wide)[place])
         edits += [] if edit is None else [edit]
         context.report(done, len(parts), message)
     return tuple(edits)
@@ -124,7 +124,7 @@ def patched(
         after = before.copy()
         for patch in here:
             patch.put(after, box)
-        edit = difference(box, before, after)
+        edit = RegionEdit.of_changes(box, before, after)
         edits += [] if edit is None else [edit]
         context.report(done, len(cells), message)
     return tuple(edits)
@@ -157,19 +157,6 @@ def widened(box: Box, reach: Triple, shape: tuple[int, ...]) -> tuple[Box, tuple
     triples = zip(box.spans, reach, shape, strict=True)
     wide = Box.of_spans([(max(0, low - more), min(length, high + more)) for (low, high), more, length in triples])
     return wide, box.moved(wide.start, -1).slices
-
-
-def difference(box: Box, before: NDArray[Any], after: NDArray[Any]) -> RegionEdit | None:
-    """Return the edit of the voxels that differ in a box, None where none does."""
-    differs = before != after
-    if not differs.any():
-        return None
-    spans = []
-    for axis in range(3):
-        places = np.flatnonzero(differs.any(axis=tuple(other for other in range(3) if other != axis)))
-        spans.append((int(places[0]), int(places[-1]) + 1))
-    tight = Box.of_spans(spans)
-    return RegionEdit.between(tight.moved(box.start), before[tight.slices], after[tight.slices])
 
 
 def _grid_parts(box: Box) -> Iterator[tuple[Triple, Box]]:

@@ -7,11 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.context import JobContext, QuietContext
-from empanada_desktop.core.edits import ArrayEdit
+from empanada_desktop.core.edits import ArrayEdit, RegionEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
 from empanada_desktop.core.proofread import delete, exchanged
-from empanada_desktop.core.proofread_change import difference
 
 # volume: objects in 3D. plane: one plane. planes: every plane of an orientation on its own (a stack of 2D patches).
 Scope = Literal["volume", "plane", "planes"]
@@ -93,7 +92,7 @@ def _slab_filtered(
         going = _going(ObjectIndex.of(before[tuple(plane)]), doomed, wanted)
         if len(going):
             after[tuple(plane)] = exchanged(before[tuple(plane)], going, np.zeros_like(going))
-    return difference(box, before, after)
+    return RegionEdit.of_changes(box, before, after)
 
 
 def _going(objects: ObjectIndex, doomed: Doomed, wanted: NDArray[np.int64] | None) -> NDArray[np.int64]:
