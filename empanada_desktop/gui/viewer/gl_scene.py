@@ -84,6 +84,8 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
 
     picked = Signal(object, object, object)
     """The place in the scene of the object that was clicked (-1: none), the voxel there (z y x), and the modifiers."""
+    menu_asked = Signal(object, object)
+    """The place in the scene of the object that the right button was pressed on (-1: none), where a menu goes."""
     camera_moved = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -354,6 +356,8 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
             self.camera_moved.emit()
         elif event.button() == Qt.MouseButton.LeftButton:
             self.picked.emit(*self.hit_at(event.position()), event.modifiers())
+        elif event.button() == Qt.MouseButton.RightButton:
+            self.menu_asked.emit(self.place_at(event.position()), event.globalPosition().toPoint())
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Zoom."""

@@ -1,6 +1,7 @@
 """The 3D view: header over an OpenGL picture, built after the first paint; a plain sentence where OpenGL is missing."""
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,9 @@ LOOKS = frozenset(
     )
 )
 
+# Layer and id of an object that was clicked (None, 0: beside all of them), the voxel there, and the modifiers.
+Taker = Callable[[LabelsLayer | None, int, Triple, Qt.KeyboardModifier], bool]
+
 
 class VolumeView(ViewFrame):
     """Surfaces of the visible objects in their colours. What is picked here is selected everywhere, and the reverse."""
@@ -59,6 +63,8 @@ class VolumeView(ViewFrame):
     picture_taken = Signal(QImage)
     """A picture of the 3D view, when the camera button is pressed."""
     activated = Signal()
+    menu_asked = Signal(object, int, object)
+    """The layer and the id of an object that the right button was pressed on, and where on the screen a menu goes."""
     _loaded = Signal()
 
     def __init__(self, document: Document) -> None:
@@ -77,6 +83,8 @@ class VolumeView(ViewFrame):
         self._builder: SceneBuilder | None = None
         self._loading: threading.Thread | None = None
         self._closed = False
+        self.taker: Taker | None = None
+        """What takes clicks on objects instead of the selection, as long as it returns True."""
         self._scene = Scene()
         self._shape: Triple = (0, 0, 0)
         self._spacing = Spacing()
@@ -178,6 +186,7 @@ class VolumeView(ViewFrame):
             return
         self.gl = SceneView()
         self.gl.picked.connect(self._take_pick)
+        self.gl.menu_asked.connect(self._ask_menu)
         self.gl.camera_moved.connect(self._take_camera)
         if self._builder is not None and not is_software():
             self._builder.most_faces *= FACES_WITH_GRAPHICS_CARD
@@ -301,15 +310,25 @@ class VolumeView(ViewFrame):
     def _take_pick(self, place: int, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:
         self.activated.emit()
         adding = bool(modifiers & ADDING)
-        if place < 0:
+        layer, label_id = self._picked(place)
+        if self.taker is not None and self.taker(layer, label_id, voxel, modifiers):
+            return
+        if layer is None:
             for other in () if adding else self._layers_shown().values():
                 self.document.select(other, ())
             return
         self.document.change_view(crosshair=voxel)
-        layer = self._layers_shown().get(int(self._scene.layer_of[place]))
-        label_id = int(self._scene.ids[place])
+        self.document.select(layer, layer.selected ^ {label_id} if adding else {label_id})
+
+    def _picked(self, place: int) -> tuple[LabelsLayer | None, int]:
+        """The layer and the id of an object by its place in the scene; None and 0 for none."""
+        layer = self._layers_shown().get(int(self._scene.layer_of[place])) if place >= 0 else None
+        return layer, int(self._scene.ids[place]) if layer is not None else 0
+
+    def _ask_menu(self, place: int, where: object) -> None:
+        layer, label_id = self._picked(place)
         if layer is not None:
-            self.document.select(layer, layer.selected ^ {label_id} if adding else {label_id})
+            self.menu_asked.emit(layer, label_id, where)
 
     def _tell(self) -> None:
         planes = f"{self.gl.n_walls} planes" if self.gl is not None and self.gl.n_walls else ""
