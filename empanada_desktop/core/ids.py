@@ -78,7 +78,7 @@ def next_free_id(used: ArrayLike, class_id: int, label_divisor: int, start: int 
     """
     low, high = class_id * label_divisor + 1, min((class_id + 1) * label_divisor, UINT32_MAX)
     first = low if start is None else start
-    if not low <= first < high:
+    if not low <= first <= high:
         raise SettingsError(
             f"{first} is no id of class {class_id}.", f"Its ids go from {low} to {high - 1} with this label divisor."
         )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from empanada_desktop.core.ids import number_objects
+from empanada_desktop.core.ids import FreeIds, next_free_id, number_objects
 from empanada_desktop.errors import SettingsError
 
 
@@ -31,3 +31,35 @@ def test_more_objects_than_the_divisor_never_reach_the_next_class() -> None:
 def test_ids_that_do_not_fit_into_32_bits_are_an_error() -> None:
     with pytest.raises(SettingsError, match="32-bit"):
         number_objects(np.full(12, 5), np.ones(12, bool), frozenset({5}), 1_000_000_000)
+
+
+def test_the_next_free_id_is_the_lowest_that_nothing_has() -> None:
+    used = [2001, 2002, 2004, 1001, 3001, 2002]
+    assert next_free_id(used, 2, 1000) == 2003
+    assert next_free_id(used, 2, 1000, start=2004) == 2005
+    assert next_free_id([], 2, 1000) == 2001
+    assert next_free_id(np.zeros(0, np.uint32), 0, 10) == 1
+
+
+def test_the_next_free_id_refuses_to_run_into_the_next_class() -> None:
+    # The reference ends with an IndexError.
+    with pytest.raises(SettingsError, match="No id of class 2 is free"):
+        next_free_id(np.arange(2001, 3000), 2, 1000)
+    with pytest.raises(SettingsError, match="3001 is no id of class 2"):
+        next_free_id([], 2, 1000, start=3001)
+    with pytest.raises(SettingsError, match="No id of class 429"):
+        next_free_id([2**32 - 2], 429, 10_000_000, start=2**32 - 2)
+
+
+def test_ids_are_given_out_once_and_in_the_class_of_what_is_divided() -> None:
+    free = FreeIds([2001, 1003, 1001], 1000)
+    assert [free.take(1001), free.take(2001), free.take(1001), free.take(1003)] == [1002, 2002, 1004, 1005]
+    assert free.taken == [1002, 2002, 1004, 1005]
+    assert FreeIds([2001], 1000, start=5100).take(2001) == 5100
+
+
+def test_a_persons_range_of_ids_is_kept_to() -> None:
+    free = FreeIds([3001], 10_000, id_range=(3001, 3004))
+    assert [free.take(1), free.take(1)] == [3002, 3003]
+    with pytest.raises(SettingsError, match="3001 to 3003 are used up"):
+        free.take(1)
