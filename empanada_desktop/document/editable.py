@@ -1,47 +1,60 @@
 """Labels of any size that can be changed: a file that is only read, or nothing, under blocks that were changed."""
 
+import itertools
+import operator
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Iterator
-from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
-from empanada_desktop.document.read_ahead import ReadAhead
-from empanada_desktop.document.sources import PlaneSource, Triple, box_of, cut
+from empanada_desktop.document.placed import PlacedSource
+from empanada_desktop.document.sources import Triple, VolumeSource, box_of, cut, open_source
+from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.ome_metadata import level_factors
-from empanada_desktop.io.overlay import Blocks, inside, shared
+from empanada_desktop.io.overlay import BUDGET, Blocks, Frozen, Pack, new_pack
+from empanada_desktop.io.overlay_files import OverlayState, address_of, read_overlay, ref_of, write_overlay
+from empanada_desktop.io.volumes import VolumeRef
+from empanada_desktop.io.volumes.faults import writing
 
-# A box of more blocks is no brush's: it is read from the base at once.
-MOST_BLOCKS = 64
+Base = VolumeSource | PlacedSource
 
 
 class EditableSource:
-    """Voxels that can be written to, with coarser levels. The base is never written.
+    """Voxels that can be written to, with coarser levels that follow at once. The base is never written.
 
     Made of a base source (its levels are kept), or of a shape where there is nothing yet. May be read from any thread;
-    written from one.
+    written from one. What does not fit into `budget` bytes lies in a pack in `folder`, once there is one.
     """
 
     def __init__(
         self,
-        base: PlaneSource | None = None,
+        base: Base | None = None,
         shape: Triple | None = None,
         dtype: DTypeLike = np.uint32,
         spacing: Spacing | None = None,
+        budget: int = BUDGET,
+        levels: list[Triple] | None = None,
     ) -> None:
         if base is None and shape is None:
             raise ValueError("an editable source needs a base or a shape")
         self.base = base
+        self.spacing = spacing or (base.spacing if base is not None else Spacing())
         self._shape: Triple = base.shape if base is not None else shape  # type: ignore[assignment]
         self._dtype = np.dtype(base.dtype if base is not None else dtype)
-        self._levels = base.levels if base is not None else level_factors(self._shape, spacing or Spacing())
-        self._blocks = [Blocks(_level_shape(self._shape, factor), self._dtype) for factor in self._levels]
-        self._ahead = ReadAhead()
-        self._lock = threading.Lock()
+        self._levels = base.levels if base is not None else levels or level_factors(self._shape, self.spacing)
+        shapes = [_level_shape(self._shape, factor) for factor in self._levels]
+        if isinstance(base, VolumeSource):
+            shapes = base.shapes
+        self.blocks = Blocks(shapes, self._dtype, budget)
         self._version = 0
+        self._storing = threading.Lock()
 
     @property
     def shape(self) -> Triple:
@@ -71,111 +84,174 @@ class EditableSource:
     @property
     def n_bytes(self) -> int:
         """Memory that changed blocks take."""
-        return sum(blocks.n_bytes for blocks in self._blocks)
+        return self.blocks.n_bytes
 
     def read(self, level: int, axis: Axis, index: int, rows: slice, columns: slice) -> NDArray[Any]:
         """Return part of a plane of a level."""
-        blocks = self._blocks[level]
-        box = box_of(cut(axis, slice(index, index + 1), rows, columns), blocks.shape)
-        if self.base is not None and not blocks.changed(box):
-            return self.base.read(level, axis, index, rows, columns)
-        return self._voxels(level, box).squeeze(axis.normal)
+        box = box_of(cut(axis, slice(index, index + 1), rows, columns), self.blocks.grids[level].shape)
+        changed = self.blocks.changed(level, box)
+        if changed and self.blocks.cover(box, changed):
+            return self._voxels(box).squeeze(axis.normal)
+        if self.base is None:
+            plane = np.zeros([length for place, length in enumerate(box.shape) if place != axis.normal], self._dtype)
+        else:
+            plane = self.base.read(level, axis, index, rows, columns)
+        if not changed:
+            return plane
+        voxels = np.expand_dims(np.array(plane, self._dtype), axis.normal)
+        self.blocks.lay_over(box, voxels, changed)
+        return voxels.squeeze(axis.normal)
 
     def __getitem__(self, index: Any) -> NDArray[Any]:  # noqa: ANN401 - ints and slices, as numpy takes them
-        items = index if isinstance(index, tuple) else (index,)
-        items = (*items, *[slice(None)] * (3 - len(items)))
-        box = box_of([item if isinstance(item, slice) else slice(item, item + 1) for item in items], self._shape)
-        dropped = tuple(axis for axis, item in enumerate(items) if not isinstance(item, slice))
-        return self._voxels(0, box).squeeze(dropped)
+        box, dropped = _box_and_dropped(index, self._shape)
+        return self._voxels(box).squeeze(dropped)
 
-    def __setitem__(self, index: Any, values: Any) -> None:  # noqa: ANN401 - three slices, a number or an array
-        box = box_of(index, self._shape)
-        with self._lock:
-            self._blocks[0].write(box, values, lambda own: self._voxels(0, own))
-            for level in range(1, len(self._levels)):
-                self._follow(level, box)
-            self._version += 1
-
-    def _follow(self, level: int, box: Box) -> None:
-        """Write the samples of a coarser level that lie in a box of level 0."""
-        coarse = self._samples(level, box)
-        if coarse is None:
+    def __setitem__(self, index: Any, values: Any) -> None:  # noqa: ANN401 - ints and slices; a number or an array
+        box, dropped = _box_and_dropped(index, self._shape)
+        kept = [length for axis, length in enumerate(box.shape) if axis not in dropped]
+        voxels = np.broadcast_to(np.asarray(values), kept).reshape(box.shape).astype(self._dtype, copy=False)
+        if not voxels.size:
             return
-        factor = self._levels[level]
-        fine = Box.of_spans(
-            [(low * step, (high - 1) * step + 1) for (low, high), step in zip(coarse.spans, factor, strict=True)]
+        self.blocks.write(box, voxels, self._base_voxels)
+        for level, factor in enumerate(self._levels[1:], 1):
+            self._follow(level, factor, box, voxels)
+        self._version += 1
+
+    def _follow(self, level: int, factor: Triple, box: Box, voxels: NDArray[Any]) -> None:
+        """Write the samples of a coarser level that lie among voxels of level 0: each factor-th, as in our results."""
+        ends = self.blocks.grids[level].shape
+        spans = [
+            (-(-low // step), min(-(-high // step), end))
+            for (low, high), step, end in zip(box.spans, factor, ends, strict=True)
+        ]
+        if any(low >= high for low, high in spans):
+            return
+        coarse = Box.of_spans(spans)
+        samples = tuple(
+            slice(low * step - first, None, step)
+            for (low, _), step, first in zip(spans, factor, box.start, strict=True)
         )
-        z, y, x = factor
-        samples = self._voxels(0, fine)[::z, ::y, ::x]
-        self._blocks[level].write(coarse, samples, lambda own: self._voxels(level, own))
+        z, y, x = coarse.shape
+        self.blocks.write_sparsely(level, coarse, voxels[samples][:z, :y, :x])
 
-    def _samples(self, level: int, box: Box) -> Box | None:
-        """Return the samples of a coarser level that stand for voxels in a box of level 0; None when there are none."""
-        factor, shape = self._levels[level], self._blocks[level].shape
-        start = [-(-low // step) for low, step in zip(box.start, factor, strict=True)]
-        stop = [min(-(-high // step), end) for high, step, end in zip(box.stop, factor, shape, strict=True)]
-        if any(low >= high for low, high in zip(start, stop, strict=True)):
-            return None
-        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-
-    def is_at_hand(self, box: Box) -> bool:
-        """Whether a box can be read and written, coarser levels too, without waiting for a file."""
-        return self.base is None or not any(True for _ in self._out_of_hand(box))
-
-    def read_ahead(self, box: Box) -> None:
-        """Read what writing into a box needs to know; from any thread."""
-        for level, place in self._out_of_hand(box) if self.base is not None else ():
-            self._ahead.put(level, place, self._base_voxels(level, self._blocks[level].box(place)))
-
-    def _out_of_hand(self, box: Box) -> Iterator[tuple[int, Triple]]:
-        """Yield level and place of the blocks under a box that were neither changed nor read ahead."""
-        for level, blocks in enumerate(self._blocks):
-            part = box if level == 0 else self._samples(level, box)
-            for place in blocks.touched(part) if part is not None else ():
-                if not blocks.holds(place) and not self._ahead.holds(level, place):
-                    yield level, place
-
-    def _voxels(self, level: int, box: Box) -> NDArray[Any]:
-        """Return a new array of voxels as they are now."""
-        voxels = self._voxels_at_hand(level, box)
-        if voxels is None:
-            voxels = self._base_voxels(level, box)
-            self._blocks[level].lay_over(box, voxels)
+    def _voxels(self, box: Box) -> NDArray[Any]:
+        """Return a new array of the voxels of a box of level 0."""
+        changed = self.blocks.changed(0, box)
+        is_covered = self.blocks.cover(box, changed)
+        voxels = np.empty(box.shape, self._dtype) if is_covered else self._base_voxels(box)
+        self.blocks.lay_over(box, voxels, changed)
         return voxels
 
-    def _voxels_at_hand(self, level: int, box: Box) -> NDArray[Any] | None:
-        """Return a new array of voxels whose blocks were all changed or read ahead; otherwise None."""
-        blocks = self._blocks[level]
-        places = list(islice(blocks.touched(box), MOST_BLOCKS + 1))
-        if self.base is None or len(places) > MOST_BLOCKS:
-            return None
-        voxels = np.empty(box.shape, self._dtype)
-        for place in places:
-            block = blocks.get(place)
-            if block is None:
-                block = self._ahead.get(level, place)
-            if block is None:
-                return None
-            own = blocks.box(place)
-            common = shared(box, own)
-            voxels[inside(common, box)] = block[inside(common, own)]
-        return voxels
-
-    def _base_voxels(self, level: int, box: Box) -> NDArray[Any]:
+    def _base_voxels(self, box: Box) -> NDArray[Any]:
         """Return a new array of the base's voxels."""
         if self.base is None:
             return np.zeros(box.shape, self._dtype)
-        if level == 0:
-            return np.array(self.base[box.slices], self._dtype)
-        _, rows, columns = box.slices
-        planes = [self.base.read(level, Axis.XY, z, rows, columns) for z in range(box.start[0], box.stop[0])]
-        return np.array(np.stack(planes), self._dtype)
+        return np.array(self.base[box.slices], self._dtype)
+
+    # Keeping
+
+    def freeze(self) -> "FrozenLabels":
+        """Return the labels as they are now; later writing leaves them alone."""
+        return FrozenLabels(self, self.blocks.freeze(), self._version)
+
+    def use_folder(self, folder: Path) -> None:
+        """Let blocks that find no room in memory lie in a folder; OSError where it cannot be written to."""
+        if self.blocks.pack is None:
+            self.blocks.pack = new_pack(folder)
+
+    def ref(self) -> VolumeRef:
+        """Write what was changed, and return the address of the labels as they are now, for other processes.
+
+        VolumeError on a full disk.
+        """
+        pack = self.blocks.pack
+        folder = pack.path.parent if pack is not None else self._own_folder()
+        with writing(folder):
+            return VolumeRef(str(self.freeze().write(folder)))
+
+    @classmethod
+    def opened(cls, path: Path, budget: int = BUDGET) -> Self:
+        """Go on with a state that was written; VolumeError where it, its pack or its base is gone or damaged."""
+        packs: dict[Path, Pack] = {}
+        state = read_overlay(path, packs)
+        base = None if state.base is None else _open_base(state.base)
+        if base is not None and (base.shape, base.dtype, base.levels) != (state.shape, state.dtype, state.levels):
+            raise VolumeError("the file below its labels is another one now.", "Put the old file back.")
+        source = cls(base, state.shape, state.dtype, state.spacing, budget, state.levels)
+        source.blocks.adopt(state.spots)
+        source.blocks.pack = next(iter(packs.values()), None)
+        return source
+
+    def _own_folder(self) -> Path:
+        """A folder that goes with the source, for labels that belong to no session."""
+        folder = Path(tempfile.mkdtemp(prefix="empanada-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def close(self) -> None:
         """Let go of the files."""
-        close = getattr(self.base, "close", None)
-        if close is not None:
-            close()
+        if self.base is not None:
+            self.base.close()
+
+
+class FrozenLabels:
+    """Labels as they were at one moment, to be read or written while the labels go on changing."""
+
+    def __init__(self, source: EditableSource, blocks: Frozen, version: int) -> None:
+        self._source, self._blocks, self.version = source, blocks, version
+        self.shape, self.dtype, self.spacing = source.shape, source.dtype, source.spacing
+
+    def write(self, folder: Path) -> Path:
+        """Write the state into a folder and return its file; only blocks that lie nowhere yet are written. OSError."""
+        source = self._source
+        with source._storing:
+            pack = source.blocks.pack
+            if pack is None or pack.path.parent != folder:
+                pack = new_pack(folder)
+            spots = source.blocks.store(self._blocks, pack)
+            source.blocks.pack = pack
+            path = next(path for path in _numbered(folder) if not path.exists())
+            address = None if source.base is None else base_address(source.base)
+            write_overlay(path, OverlayState(self.shape, self.dtype, source.levels, self.spacing, address, spots))
+        return path
+
+
+def base_address(base: Base) -> dict[str, Any]:
+    """Return the address of a base as JSON holds it."""
+    if isinstance(base, PlacedSource):
+        return address_of(base.planes.ref, (base.shape, base.axis, base.box.start))
+    return address_of(base.ref)
+
+
+def _open_base(address: Any) -> Base:  # noqa: ANN401 - of any age
+    volume = open_source(ref_of(address))
+    placed = address.get("placed")
+    if placed is None:
+        return volume
+    axis, start = Axis(placed["axis"]), placed["start"]
+    z, y, x = placed["shape"]
+    origin = (start[axis.in_plane[0]], start[axis.in_plane[1]])
+    return PlacedSource(volume, (z, y, x), axis, start[axis.normal], origin)
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    first = max((int(path.stem) for path in folder.glob("*.overlay") if path.stem.isdigit()), default=0) + 1
+    return (folder / f"{number}.overlay" for number in itertools.count(first))
+
+
+def _box_and_dropped(index: Any, shape: Triple) -> tuple[Box, tuple[int, ...]]:  # noqa: ANN401
+    """Return the box that an index of ints and slices cuts out, and the axes that it drops."""
+    items = index if isinstance(index, tuple) else (index,)
+    items = (*items, *[slice(None)] * (3 - len(items)))
+    dropped = tuple(axis for axis, item in enumerate(items) if not isinstance(item, slice))
+    whole = []
+    for item, length in zip(items, shape, strict=True):
+        if not isinstance(item, slice):
+            place = operator.index(item)
+            place += length if place < 0 else 0
+            item = slice(place, place + 1)
+        whole.append(item)
+    return box_of(whole, shape), dropped
 
 
 def _level_shape(shape: Triple, factor: Triple) -> Triple:

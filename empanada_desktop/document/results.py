@@ -17,6 +17,7 @@ from empanada_desktop.document.partial import PartialSource
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.sources import ArraySource, PlaneLabels, VolumeSource, open_source, plane_box
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.edit_files import read_edits
 from empanada_desktop.io.volumes import VolumeRef, list_datasets
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -79,6 +80,11 @@ def add_layers(document: Document, layers: list[LabelsLayer], title: str, replac
     document.apply(LayerEdit(title, document.layers, (*kept, *reversed(layers))))
     if layers:
         document.active = layers[0]
+
+
+def apply_edit_file(document: Document, layer: LabelsLayer, title: str, path: str | Path) -> None:
+    """Make the edits that a job wrote into a file (io.edit_files) as one deed; VolumeError where it is damaged."""
+    document.edit_voxels(layer, title, *read_edits(path))
 
 
 def partial_layer(partial: Partial, title: str, like: LabelsLayer | None = None) -> LabelsLayer:

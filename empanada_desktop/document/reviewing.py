@@ -5,14 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
     from empanada_desktop.core.review import Suspicion
 
 ACCEPTED, SKIPPED, EDITED, FLAGGED, DELETED = "accepted", "skipped", "edited", "flagged", "deleted"
-SETTLED = (ACCEPTED, EDITED, FLAGGED, DELETED)
+OPEN = ("", SKIPPED)
 
 
 @dataclass(frozen=True)
@@ -75,20 +72,13 @@ def items_from_plain(plain: object) -> tuple[QueueItem, ...]:
     return tuple(items)
 
 
-def state_of(item: QueueItem, decisions: Mapping[str, str], ids: NDArray[np.int64], voxels: NDArray[np.int64]) -> str:
+def state_of(item: QueueItem, decisions: Mapping[str, str], sizes: Mapping[int, int]) -> str:
     """Return what became of an item: what the user said, "edited" where its objects have changed since, "" if open.
 
-    ids (ascending) and voxels: the objects that there are now.
+    sizes: voxels by id, of the objects that there are now.
     """
     said = decisions.get(item.key, "")
-    if said and said != SKIPPED:
+    if said not in OPEN:
         return said
-    return EDITED if _has_changed(item, ids, voxels) else said
-
-
-def _has_changed(item: QueueItem, ids: NDArray[np.int64], voxels: NDArray[np.int64]) -> bool:
-    for label_id, before in zip(item.ids, item.voxels, strict=False):
-        row = int(np.searchsorted(ids, label_id))
-        if row >= len(ids) or ids[row] != label_id or voxels[row] != before:
-            return True
-    return False
+    changed = any(sizes.get(label_id) != before for label_id, before in zip(item.ids, item.voxels, strict=False))
+    return EDITED if changed else said

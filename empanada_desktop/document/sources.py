@@ -153,6 +153,11 @@ class VolumeSource:
         return self._levels
 
     @property
+    def shapes(self) -> list[Triple]:
+        """Samples of each level along z, y and x."""
+        return [volume.shape for volume in self._volumes]
+
+    @property
     def grains(self) -> list[Triple]:
         """How many samples of each level are decoded together."""
         return self._grains

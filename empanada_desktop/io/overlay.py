@@ -1,110 +1,332 @@
-"""Changed blocks over a volume that is only read: what was painted on a file of any size, without touching the file."""
+"""Changed blocks over a volume that is only read: what was painted on a file of any size, without touching the file.
+
+    <name>.pack       blocks, compressed, one behind the other; it only grows
+    <n>.overlay       one state: what the base is, and where in which pack each changed block lies; written once
+
+Blocks are 64³ voxels where there are that many planes. In memory is what was used last, within a budget. A state that
+was written stays readable whatever is painted afterwards, so that jobs and saved sessions read what they were given.
+"""
 
 import threading
-from collections.abc import Callable, Iterator
+import uuid
+import weakref
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from empanada_desktop.core.edits import pack_voxels, unpack_voxels
 from empanada_desktop.core.geometry import Box
 
 Triple = tuple[int, int, int]
-Block = NDArray[Any]
+Key = tuple[int, int, int, int]  # level, and place of the block in its grid
+Array = NDArray[Any]
 SIDE = 64
+BUDGET = 256 << 20
 
 
-def block_side(shape: Triple) -> Triple:
-    """Return the side of the blocks of a volume: 64 voxels, more along y and x where there are few planes."""
-    z, y, x = shape
-    depth = min(SIDE, 1 << (z - 1).bit_length())
-    wide = SIDE
-    while 4 * wide * wide * depth <= SIDE**3:
-        wide *= 2
-    return depth, min(wide, y), min(wide, x)
+@dataclass(frozen=True)
+class Spot:
+    """Where a block lies in a pack: first byte, bytes of its voxels and of its mask, and their checksum."""
+
+    pack: "Pack" = field(repr=False)
+    start: int
+    n_voxels: int
+    n_mask: int
+    checksum: int
+
+
+class Pack:
+    """A file of compressed blocks that only grows; read from any thread."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        """Open a pack, made where there is none. OSError where that is not possible."""
+        self.path = path
+        if not read_only:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("rb" if read_only else "a+b", buffering=0)
+        self._lock = threading.Lock()
+        weakref.finalize(self, self._file.close)
+
+    def append(self, voxels: Array, mask: Array | None) -> Spot:
+        """Put a block behind the others; OSError on a full disk, with nothing of it left behind."""
+        values = pack_voxels(voxels)
+        flags = b"" if mask is None else pack_voxels(np.packbits(mask))
+        data = values + flags
+        with self._lock:
+            start = self._file.seek(0, 2)
+            try:
+                if self._file.write(data) != len(data):
+                    raise OSError(28, "No space left on device")
+            except OSError:
+                self._file.truncate(start)
+                raise
+        return Spot(self, start, len(values), len(flags), zlib.crc32(data))
+
+    def read(self, spot: Spot, shape: Triple, dtype: np.dtype[Any]) -> tuple[Array, Array | None]:
+        """Return a block and its mask, new arrays; ValueError where the bytes are not what was written."""
+        with self._lock:
+            self._file.seek(spot.start)
+            data = self._file.read(spot.n_voxels + spot.n_mask)
+        if zlib.crc32(data) != spot.checksum:
+            raise ValueError(f"{self.path} is damaged")
+        voxels = unpack_voxels(data[: spot.n_voxels], dtype.str, shape).copy()
+        if not spot.n_mask:
+            return voxels, None
+        count = int(np.prod(shape))
+        bits = unpack_voxels(data[spot.n_voxels :], "u1", (-(-count // 8),))
+        return voxels, np.unpackbits(bits, count=count).astype(np.bool_).reshape(shape)
+
+    @property
+    def n_bytes(self) -> int:
+        """Size of the file."""
+        return self.path.stat().st_size
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+@dataclass
+class Block:
+    """Voxels of a changed block. mask: which of them were changed; None: all count."""
+
+    voxels: Array
+    mask: Array | None = None
+    spot: Spot | None = None
+    is_shared: bool = False
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that it takes."""
+        return self.voxels.nbytes + (0 if self.mask is None else self.mask.nbytes)
+
+    def to_write(self) -> "Block":
+        """Return the block for writing: another one where a frozen state holds this one."""
+        if not self.is_shared:
+            self.spot = None
+            return self
+        return Block(self.voxels.copy(), None if self.mask is None else self.mask.copy())
+
+
+Frozen = dict[Key, "Block | Spot"]
+
+
+class Grid:
+    """How a level is cut into blocks."""
+
+    def __init__(self, shape: Triple) -> None:
+        self.shape, self.side = shape, block_side(shape)
+
+    def box(self, place: Triple) -> Box:
+        """Return the voxels of a block."""
+        spans = [
+            (index * side, min((index + 1) * side, end))
+            for index, side, end in zip(place, self.side, self.shape, strict=True)
+        ]
+        return Box.of_spans(spans)
+
+    def touched(self, box: Box) -> tuple[range, range, range]:
+        """Return the places along z, y and x of all blocks that a box reaches into."""
+        z, y, x = (range(low // side, -(-high // side)) for (low, high), side in zip(box.spans, self.side, strict=True))
+        return z, y, x
 
 
 class Blocks:
-    """The changed blocks of one array, by their place in a grid; the others are those of the base."""
+    """The changed blocks of all levels of a volume, in memory as far as the budget goes and in a pack beyond."""
 
-    def __init__(self, shape: Triple, dtype: np.dtype[Any]) -> None:
-        self.shape, self.dtype, self.side = shape, dtype, block_side(shape)
-        self._blocks: dict[Triple, Block] = {}
+    def __init__(self, shapes: list[Triple], dtype: np.dtype[Any], budget: int = BUDGET) -> None:
+        self.grids = [Grid(shape) for shape in shapes]
+        self.dtype = dtype
+        self._budget = budget
+        self._blocks: OrderedDict[Key, Block] = OrderedDict()
+        self._spots: dict[Key, Spot] = {}
+        self._bytes = 0
         self._lock = threading.RLock()
+        self.pack: Pack | None = None
 
     @property
     def n_bytes(self) -> int:
         """Memory that the blocks take."""
-        return sum(block.nbytes for block in tuple(self._blocks.values()))
+        return self._bytes
 
     @property
-    def places(self) -> frozenset[Triple]:
-        """Where blocks were changed."""
+    def is_empty(self) -> bool:
+        """Whether nothing was changed."""
+        return not self._blocks and not self._spots
+
+    def keys(self) -> set[Key]:
+        """Return level and place of every changed block."""
         with self._lock:
-            return frozenset(self._blocks)
+            return {*self._blocks, *self._spots}
 
-    def box(self, place: Triple) -> Box:
-        """Return the voxels of a block."""
-        start = [index * side for index, side in zip(place, self.side, strict=True)]
-        stop = [min(low + side, end) for low, side, end in zip(start, self.side, self.shape, strict=True)]
-        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-
-    def touched(self, box: Box) -> Iterator[Triple]:
-        """Yield the places of all blocks that a box reaches into, changed or not."""
-        ranges = (
-            range(low // side, -(-high // side)) for low, high, side in zip(box.start, box.stop, self.side, strict=True)
-        )
-        yield from product(*ranges)
-
-    def changed(self, box: Box) -> list[Triple]:
-        """Return the places of changed blocks that a box reaches into."""
+    def changed(self, level: int, box: Box) -> list[Key]:
+        """Return the changed blocks of a level that a box reaches into."""
+        if self.is_empty:
+            return []
+        z, y, x = self.grids[level].touched(box)
         with self._lock:
-            if not self._blocks:
-                return []
-            return [place for place in self.touched(box) if place in self._blocks]
+            if len(z) * len(y) * len(x) > len(self._blocks) + len(self._spots):
+                return [key for key in self.keys() if key[0] == level and key[1] in z and key[2] in y and key[3] in x]
+            keys = ((level, *place) for place in product(z, y, x))
+            return [key for key in keys if key in self._blocks or key in self._spots]
 
-    def holds(self, place: Triple) -> bool:
-        """Whether a block was changed."""
-        with self._lock:
-            return place in self._blocks
-
-    def get(self, place: Triple) -> Block | None:
-        """Return a changed block; not to be written into."""
-        with self._lock:
-            return self._blocks.get(place)
-
-    def write(self, box: Box, values: Any, base: Callable[[Box], Block]) -> None:  # noqa: ANN401 - a number or an array
-        """Write into a box; blocks that are not wholly covered begin as those of the base."""
-        values = np.broadcast_to(values, box.shape)
-        for place in self.touched(box):
-            own = self.box(place)
+    def write(self, box: Box, values: Array, base: Callable[[Box], Array]) -> None:
+        """Write into a box of level 0; blocks that are not wholly covered begin as those of the base."""
+        grid = self.grids[0]
+        for place in product(*grid.touched(box)):
+            own = grid.box(place)
             common = shared(box, own)
             part = values[inside(common, box)]
             with self._lock:
-                block = self._blocks.get(place)
+                block = self._for_writing((0, *place))
                 if block is None:
-                    block = np.empty(own.shape, self.dtype) if common == own else np.array(base(own), self.dtype)
-                    self._blocks[place] = block
-                block[inside(common, own)] = part
+                    start = np.empty(own.shape, self.dtype) if common == own else np.array(base(own), self.dtype)
+                    block = self._put((0, *place), Block(start))
+                block.voxels[inside(common, own)] = part
+        self._make_room()
 
-    def lay_over(self, box: Box, voxels: Block) -> None:
-        """Put what was changed over the base's voxels of a box."""
-        for place in self.changed(box):
-            own, block = self.box(place), self.get(place)
+    def write_sparsely(self, level: int, box: Box, values: Array) -> None:
+        """Write into a box of a coarser level; what was not written stays what the base has there."""
+        grid = self.grids[level]
+        for place in product(*grid.touched(box)):
+            own = grid.box(place)
+            common = shared(box, own)
+            with self._lock:
+                block = self._for_writing((level, *place))
+                if block is None:
+                    fresh = Block(np.zeros(own.shape, self.dtype), np.zeros(own.shape, np.bool_))
+                    block = self._put((level, *place), fresh)
+                there = inside(common, own)
+                block.voxels[there] = values[inside(common, box)]
+                if block.mask is not None:
+                    block.mask[there] = True
+        self._make_room()
+
+    def lay_over(self, box: Box, voxels: Array, keys: list[Key]) -> None:
+        """Put changed blocks, as `changed` gave them, over the base's voxels of a box."""
+        for key in keys:
+            own = self.grids[key[0]].box(key[1:])
+            block = self.get(key)
+            common = shared(box, own)
+            target, source = voxels[inside(common, box)], inside(common, own)
+            if block.mask is None:
+                target[...] = block.voxels[source]
+            else:
+                np.copyto(target, block.voxels[source], where=block.mask[source])
+
+    def cover(self, box: Box, keys: list[Key]) -> bool:
+        """Whether blocks, as `changed` gave them, hold all of a box, so that the base need not be read."""
+        z, y, x = self.grids[0].touched(box)
+        return len(keys) == len(z) * len(y) * len(x) and all(key[0] == 0 for key in keys)
+
+    def get(self, key: Key) -> Block:
+        """Return a changed block; not to be written into."""
+        with self._lock:
+            block = self._blocks.get(key)
             if block is not None:
-                common = shared(box, own)
-                voxels[inside(common, box)] = block[inside(common, own)]
+                self._blocks.move_to_end(key)
+                return block
+            spot = self._spots[key]
+        loaded = self._load(key, spot)
+        with self._lock:
+            if key not in self._blocks and self._spots.get(key) is spot:
+                self._put(key, loaded)
+        self._make_room()
+        return loaded
+
+    def freeze(self) -> Frozen:
+        """Return the present state, which later writing leaves alone."""
+        with self._lock:
+            for block in self._blocks.values():
+                block.is_shared = True
+            return {**self._spots, **self._blocks}
+
+    def store(self, frozen: Frozen, pack: Pack) -> dict[Key, Spot]:
+        """Write what of a frozen state is in no file, or in another one, into a pack; any thread. OSError if full."""
+        spots = {}
+        for key, held in frozen.items():
+            spot = held if isinstance(held, Spot) else held.spot
+            if spot is None or spot.pack is not pack:
+                block = self._load(key, held) if isinstance(held, Spot) else held
+                spot = pack.append(block.voxels, block.mask)
+                if isinstance(held, Block):
+                    held.spot = spot
+                self._moved(key, held, spot)
+            spots[key] = spot
+        return spots
+
+    def adopt(self, spots: dict[Key, Spot]) -> None:
+        """Begin with blocks that lie in a pack."""
+        self._spots.update(spots)
+
+    def _moved(self, key: Key, held: "Block | Spot", spot: Spot) -> None:
+        with self._lock:
+            if self._spots.get(key) is held:
+                self._spots[key] = spot
+
+    def _for_writing(self, key: Key) -> Block | None:
+        if key not in self._blocks and key in self._spots:
+            self._put(key, self._load(key, self._spots[key]))
+        block = self._blocks.get(key)
+        if block is None:
+            return None
+        self._blocks.move_to_end(key)
+        self._spots.pop(key, None)
+        writable = block.to_write()
+        if writable is not block:
+            self._blocks[key] = writable
+        return writable
+
+    def _put(self, key: Key, block: Block) -> Block:
+        self._blocks[key] = block
+        self._bytes += block.n_bytes
+        return block
+
+    def _load(self, key: Key, spot: Spot) -> Block:
+        shape = self.grids[key[0]].box(key[1:]).shape
+        return Block(*spot.pack.read(spot, shape, self.dtype), spot=spot)
+
+    def _make_room(self) -> None:
+        """Move the blocks that were used longest ago into the pack; where that is full they stay in memory."""
+        while self._bytes > self._budget and self.pack is not None:
+            with self._lock:
+                if not self._blocks:
+                    return
+                key, block = next(iter(self._blocks.items()))
+                try:
+                    self._spots[key] = block.spot or self.pack.append(block.voxels, block.mask)
+                except OSError:
+                    return
+                block.spot = self._spots[key]
+                del self._blocks[key]
+                self._bytes -= block.n_bytes
+
+
+def block_side(shape: Triple) -> Triple:
+    """Return the side of the blocks of a volume: 64 voxels, more along y and x where there are few planes."""
+    depth = min(SIDE, 1 << (shape[0] - 1).bit_length())
+    wide = SIDE
+    while 4 * wide * wide * depth <= SIDE**3:
+        wide *= 2
+    return depth, wide, wide
+
+
+def new_pack(folder: Path) -> Pack:
+    """Begin a pack in a folder."""
+    return Pack(folder / f"{uuid.uuid4().hex[:8]}.pack")
 
 
 def shared(one: Box, other: Box) -> Box:
     """Return the voxels of two boxes that overlap."""
-    z, y, x = (
-        (max(first), min(last))
-        for first, last in zip(zip(one.start, other.start, strict=True), zip(one.stop, other.stop, strict=True),
-                               strict=True)
-    )  # fmt: skip
-    return Box((z[0], y[0], x[0]), (z[1], y[1], x[1]))
+    pairs = zip(one.spans, other.spans, strict=True)
+    return Box.of_spans([(max(low, first), min(high, last)) for (low, high), (first, last) in pairs])
 
 
 def inside(box: Box, outer: Box) -> tuple[slice, slice, slice]:

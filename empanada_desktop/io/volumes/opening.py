@@ -23,6 +23,7 @@ SIGNATURES = (
     (b"BZh", "packed"),
     (b"PK\x03\x04", "packed"),
     (b"\xfd7zXZ", "packed"),
+    (b"EDT1", "overlay"),
 )
 SUFFIXES = {
     **dict.fromkeys((".mrc", ".rec", ".st", ".map", ".ali", ".preali", ".mrcs"), "mrc"),
@@ -81,6 +82,10 @@ def _load(kind: str) -> tuple[Opener, Lister]:
         from empanada_desktop.io.volumes.image import image_datasets, open_image
 
         return open_image, image_datasets
+    if kind == "overlay":
+        from empanada_desktop.io.overlay_files import open_overlay, overlay_datasets
+
+        return open_overlay, overlay_datasets
     if kind == "folder":
         from empanada_desktop.io.volumes.folder import folder_datasets, open_folder
 
