@@ -1,0 +1,334 @@
+"""The objects of the label layer that is worked on: counted in a thread, kept up to date with every edit."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from empanada_desktop.core.context import QuietContext
+from empanada_desktop.core.geometry import Box
+from empanada_desktop.core.objects import ObjectIndex
+from empanada_desktop.document import LabelsLayer, Layer
+from empanada_desktop.document.sources import PlaneSource
+from empanada_desktop.errors import JobCancelled
+from empanada_desktop.gui.objects.facts import Measured, columns_for, object_columns
+from empanada_desktop.gui.objects.table_model import ObjectsModel
+from empanada_desktop.gui.qt_runner import Background
+
+if TYPE_CHECKING:
+    from empanada_desktop.core.measure import Measurements
+    from empanada_desktop.gui.workspace import Workspace
+
+UPDATE_MS, PROGRESS_MS = 60, 100
+MOST_GREY_VOXELS = 1 << 29
+LOOKS = frozenset(("review", "queue", "decisions", "hidden", "class_names", "spacing", "label_divisor", "title"))
+
+
+class Counting(QuietContext):
+    """Tells how far counting is, and gives up when the window closes or other labels are to be counted."""
+
+    def __init__(self) -> None:
+        self.progress = (0, 0)
+        self.is_given_up = False
+
+    def report(self, done: int, total: int, message: str = "") -> None:
+        """Keep it for whoever looks."""
+        self.progress = (done, total)
+
+    def check_cancelled(self) -> None:
+        """Stop where it is wanted."""
+        if self.is_given_up:
+            raise JobCancelled
+
+
+@dataclass
+class Counted:
+    """What is known of a layer. `source` and `pending`: what the index was made of, and where voxels changed since."""
+
+    source: PlaneSource
+    index: ObjectIndex | None = None
+    first: ObjectIndex | None = None
+    pending: list[Box] = field(default_factory=list)
+    measured: Measured | None = None
+
+
+class ObjectsDesk(QObject):
+    """One for the workspace: the table, the queue and the forms look at the same objects.
+
+    changed: other objects or other figures. building(done, total): how far counting is; (0, 0) when it has ended.
+    """
+
+    changed = Signal()
+    building = Signal(int, int)
+
+    def __init__(self, workspace: "Workspace") -> None:
+        super().__init__(workspace)
+        self.workspace = workspace
+        self.document = workspace.document
+        self.model = ObjectsModel()
+        self.layer: LabelsLayer | None = None
+        self.looked_at: frozenset[int] = frozenset()
+        self._known: dict[str, Counted] = {}
+        self._threads = Background(self, workspace.window.failed)
+        self._counting: Counting | None = None
+        self._waiting: list[Callable[[], object]] = []
+        self._update_timer = self._timer(UPDATE_MS, self._work)
+        self._progress_timer = self._timer(PROGRESS_MS, self._tell_progress, single=False)
+        self._follow()
+        self._choose()
+
+    @classmethod
+    def of(cls, workspace: "Workspace") -> "ObjectsDesk":
+        """The desk of a workspace; made when it is first asked for."""
+        found = workspace.findChild(cls)
+        return found if found is not None else cls(workspace)
+
+    def _timer(self, milliseconds: int, slot: Callable[[], object], single: bool = True) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(milliseconds)
+        timer.setSingleShot(single)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _follow(self) -> None:
+        document = self.document
+        for signal in (document.layer_added, document.layer_removed, document.active_changed):
+            signal.connect(self._choose)
+        document.layer_changed.connect(self._layer_changed)
+        document.voxels_changed.connect(self._voxels_changed)
+        document.selection_changed.connect(self._selection_changed)
+        self.workspace.ending.connect(self.close)
+        self.workspace.ending.connect(self.close)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._give_up()
+        self._update_timer.stop()
+        self._progress_timer.stop()
+        self._threads.close()
+
+    # What is known
+
+    @property
+    def counted(self) -> Counted | None:
+        """What is known of the layer that is shown."""
+        return None if self.layer is None else self._known.get(self.layer.id)
+
+    @property
+    def index(self) -> ObjectIndex | None:
+        """The objects of the layer that is shown, as counted last."""
+        counted = self.counted
+        return None if counted is None else counted.index
+
+    @property
+    def is_current(self) -> bool:
+        """Whether everything in the table is of now: nothing is being counted or waits for it."""
+        counted = self.counted
+        at_work = self._counting is not None or self._update_timer.isActive()
+        return self.layer is None or (counted is not None and counted.index is not None and not at_work)
+
+    def when_current(self, deed: Callable[[], object]) -> None:
+        """Do something when the objects are counted, at once if they are."""
+        if self.is_current:
+            deed()
+        else:
+            self._waiting.append(deed)
+
+    def grey(self) -> PlaneSource | None:
+        """The image that belongs to the labels, if it has their shape."""
+        image = self.workspace.image()
+        return (
+            image.source if image is not None and self.layer is not None and image.shape == self.layer.shape else None
+        )
+
+    @property
+    def threads(self) -> Background:
+        """The threads that read for the table and the queue."""
+        return self._threads
+
+    def run(self, work: Callable[[], Any], then: Callable[[Any], object]) -> None:
+        """Do something in a thread of the desk; what goes wrong is said in the window's bar."""
+        self._threads.run(work, then, self._failed)
+
+    def set_looked_at(self, ids: Iterable[int]) -> None:
+        """Say which objects the review looks at."""
+        looked_at = frozenset(ids)
+        if looked_at != self.looked_at:
+            self.looked_at = looked_at
+            self.refresh()
+
+    def take_measurements(self, measurements: "Measurements") -> None:
+        """Put measured figures into the table, beside those of objects that were measured before."""
+        counted = self.counted
+        if counted is None or counted.index is None:
+            return
+        counted.measured = Measured.joined(counted.measured, measurements, counted.index)
+        self.refresh()
+
+    def edited_ids(self) -> NDArray[np.int64]:
+        """Objects that are not what they were when the layer was first counted."""
+        counted = self.counted
+        if counted is None or counted.index is None or counted.first is None:
+            return np.zeros(0, np.int64)
+        return changed_ids(counted.first, counted.index)
+
+    # What the document says
+
+    def _choose(self, *_what: object) -> None:
+        """Show the labels that deeds act on."""
+        labels = self.workspace.labels()
+        labels = None if labels is None or labels.is_preview else labels
+        kept = {layer.id for layer in self.document.layers}
+        self._known = {layer_id: known for layer_id, known in self._known.items() if layer_id in kept}
+        if labels is not self.layer:
+            self.layer = labels
+            self.looked_at = frozenset()
+            self._give_up()
+            self._show()
+            self._work()
+
+    def _layer_changed(self, layer: Layer, names: frozenset[str]) -> None:
+        if layer is not self.layer:
+            return
+        counted = self.counted
+        if "source" in names and counted is not None and not _lies_over(self.layer.source, counted.source):
+            del self._known[layer.id]
+            self._give_up()
+            self._work()
+        elif "source" in names and counted is not None:
+            counted.source = self.layer.source
+        if names & LOOKS:
+            self.refresh()
+        elif names & {"seed", "colour_table"}:
+            self.changed.emit()
+
+    def _voxels_changed(self, layer: Layer, box: Box) -> None:
+        known = self._known.get(layer.id)
+        if known is not None:
+            known.pending.append(box)
+            if layer is self.layer and not self._update_timer.isActive():
+                self._update_timer.start()
+
+    def _selection_changed(self, layer: Layer) -> None:
+        if layer is self.layer and isinstance(layer, LabelsLayer):
+            self.model.select_ids(np.fromiter(layer.selected, np.uint32, len(layer.selected)))
+
+    # Counting
+
+    def _work(self) -> None:
+        """Count what is not counted yet; one at a time."""
+        layer = self.layer
+        if layer is None or self._counting is not None:
+            return
+        known = self._known.setdefault(layer.id, Counted(layer.source))
+        if known.index is not None and not known.pending:
+            self._done_waiting()
+            return
+        boxes, known.pending = known.pending, []
+        context = self._counting = Counting()
+        source, index = layer.source, known.index
+        grey = self.grey() if np.prod(layer.shape, dtype=float) <= MOST_GREY_VOXELS else None
+        self._progress_timer.start()
+
+        def count() -> ObjectIndex:
+            if index is None:
+                return ObjectIndex.of(source, context, grey)
+            return index.updated(source, boxes, grey)
+
+        self._threads.run(count, lambda found: self._take(layer, context, found), lambda p: self._stopped(context, p))
+
+    def _take(self, layer: LabelsLayer, context: Counting, index: ObjectIndex) -> None:
+        known = self._known.get(layer.id)
+        if context is self._counting:
+            self._rest()
+        if known is not None and not context.is_given_up:
+            known.index = index
+            known.first = known.first or index
+            if known.measured is not None:
+                known.measured.note_changes(index)
+        if layer is self.layer:
+            self.refresh()
+        self._work()
+
+    def _stopped(self, context: Counting, problem: BaseException) -> None:
+        if context is self._counting:
+            self._rest()
+        if isinstance(problem, JobCancelled):
+            self._work()
+        else:
+            self._failed(problem)
+
+    def _failed(self, problem: BaseException) -> None:
+        if not isinstance(problem, JobCancelled):
+            self.workspace.window.failed(problem)
+
+    def _rest(self) -> None:
+        self._counting = None
+        self._progress_timer.stop()
+        self.building.emit(0, 0)
+
+    def _give_up(self) -> None:
+        if self._counting is not None:
+            self._counting.is_given_up = True
+
+    def _tell_progress(self) -> None:
+        if self._counting is not None and self._counting.progress[1]:
+            self.building.emit(*self._counting.progress)
+
+    def _done_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for deed in waiting:
+            deed()
+
+    # Showing
+
+    def refresh(self) -> None:
+        """Show the objects with what is known of them now."""
+        self._show()
+
+    def _show(self) -> None:
+        counted = self.counted
+        if self.layer is None or counted is None or counted.index is None:
+            self.model.show_objects(type(self.model.objects).none(), columns_for(self.layer, None))
+        else:
+            measured = counted.measured
+            objects = object_columns(self.layer, counted.index, measured, self.edited_ids(), self.looked_at)
+            self.model.show_objects(objects, columns_for(self.layer, measured))
+            self._selection_changed(self.layer)
+        self.changed.emit()
+
+
+def changed_ids(first: ObjectIndex, now: ObjectIndex) -> NDArray[np.int64]:
+    """Return ids that are new, or have other voxels, boxes or centroids than at first."""
+    if not len(first):
+        return now.ids
+    places = np.minimum(np.searchsorted(first.ids, now.ids), len(first.ids) - 1)
+    same = first.ids[places] == now.ids
+    for before, after in ((first.voxels, now.voxels), (first.starts, now.starts), (first.stops, now.stops)):
+        rows = (before[places] == after).reshape(len(now.ids), -1).all(axis=1)
+        same &= rows
+    same &= (first.centroids[places] == now.centroids).all(axis=1)
+    return np.asarray(now.ids[~same])
+
+
+def _lies_over(source: PlaneSource, before: PlaneSource) -> bool:
+    """Whether a source holds the voxels of another one until they are changed."""
+    return getattr(source, "base", None) is before
+
+
+def ids_in_words(ids: Iterable[int], most: int = 4) -> str:
+    """Name objects: "10012 and 10019", or how many there are."""
+    named = list(_first(ids, most + 1))
+    if len(named) > most:
+        return f"{len(list(ids))} objects"
+    return " and ".join([", ".join(map(str, named[:-1])), str(named[-1])]) if len(named) > 1 else f"{named[0]}"
+
+
+def _first(ids: Iterable[int], count: int) -> Iterator[int]:
+    for number, label_id in enumerate(ids):
+        if number == count:
+            return
+        yield label_id
