@@ -87,6 +87,16 @@ class Spacing:
         """True when all three sizes are known."""
         return None not in self.zyx
 
+    @property
+    def words(self) -> str:
+        """What is known, for a person: "10 × 10 × 10 nm", "5 × 5 nm in y and x, z unknown", "unknown"."""
+        known = [(name, f"{size:g}") for name, size in zip("zyx", self.zyx, strict=True) if size is not None]
+        if not known:
+            return "unknown"
+        names = [name for name, _ in known]
+        missing = "".join(f", {name} unknown" for name in "zyx" if name not in names)
+        return " × ".join(size for _, size in known) + " nm" + (f" in {' and '.join(names)}{missing}" if missing else "")
+
     def __str__(self) -> str:
         if self.zyx == (None, None, None):
             return "unknown"

@@ -383,15 +383,22 @@ class MessageBar(QFrame):
             layout.addWidget(IconButton("x", "Close this message", self.hide, 14), 0, Qt.AlignmentFlag.AlignTop)
         self.setLayout(layout)
         self.setProperty("role", role)
+        self._about = ""
         self.hide()
 
-    def say(self, text: str, role: str = "error", hint: str = "") -> None:
-        """Show a message with its hint."""
+    def say(self, text: str, role: str = "error", hint: str = "", about: str = "") -> None:
+        """Show a message with its hint; `about` names what it is about, so that `settle` can take it back."""
+        self._about = about
         self._icon.show_icon(*self.ICONS[role])
         self._text.setText(f"{text}\n{hint}" if hint else text)
         set_role(self, role)
         self.clear_buttons()
         self.show()
+
+    def settle(self, about: str) -> None:
+        """What a message was about has come right: hide it, unless something else is said now."""
+        if about and about == self._about:
+            self.hide()
 
     def text(self) -> str:
         """What is said now."""

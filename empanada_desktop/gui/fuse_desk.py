@@ -7,7 +7,6 @@ from PySide6.QtCore import QObject
 
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.errors import AppError
-from empanada_desktop.gui.volume_desk import free_path
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.tasks import fuse
 
@@ -64,7 +63,7 @@ class FuseDesk(QObject):
         """Queue the job."""
         if self._kept is None:
             return
-        out = free_path(f"{self._kept.stem.removesuffix('_labels')}_fused", ".zarr")
+        out = self._workspace.volume.free_out(f"{self._kept.stem.removesuffix('_labels')}_fused", ".zarr")
         inputs = fuse.Inputs(result=str(self._kept), out=str(out))
         try:
             out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """Between the job queue and the window: jobs become lines of the strip, results become layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
@@ -22,6 +22,8 @@ class JobsController(QObject):
     lines_changed = Signal(list)
     finished = Signal(object)
     failed = Signal(object)
+    settled = Signal(str)
+    """The place of a job that was run again, or that wrote what another one had failed to write."""
     show_asked = Signal(object)
     partial = Signal(object, object)
 
@@ -62,6 +64,8 @@ class JobsController(QObject):
         }
         if job is not None:
             deeds[name](job)
+        if job is not None and name == "run_again":
+            self.settled.emit(place_of(job))
 
     def close(self) -> None:
         """Cancel everything and end the child process."""
@@ -74,16 +78,30 @@ class JobsController(QObject):
     def _ended(self, job: Job) -> None:
         self._tell()
         if job.state is JobState.DONE:
+            self.settled.emit(place_of(job))
             self.finished.emit(job)
         elif job.state is JobState.FAILED:
             self.failed.emit(job)
 
     def _tell(self) -> None:
-        self.lines_changed.emit([line_of(job) for job in self.queue.jobs])
+        jobs = self.queue.jobs
+        self.lines_changed.emit([line_of(job, _successor(job, jobs)) for job in jobs])
 
 
-def line_of(job: Job) -> JobLine:
-    """What the strip and the list say of a job."""
+def place_of(job: Job) -> str:
+    """Where a job writes its result; empty when it writes none."""
+    return str(getattr(job.spec.inputs, "out", "") or "")
+
+
+def _successor(job: Job, jobs: Sequence[Job]) -> Job | None:
+    """The latest of the jobs that were asked for after an ended one, and write the same result."""
+    place = place_of(job)
+    later = jobs[jobs.index(job) + 1 :] if job.state.has_ended and place else ()
+    return next((other for other in reversed(later) if place_of(other) == place), None)
+
+
+def line_of(job: Job, successor: Job | None = None) -> JobLine:
+    """What the strip and the list say of a job; `successor` is a later job that went on with it or repeats it."""
     left = f"{in_words(job.seconds_left)} left" if job.seconds_left is not None and job.done < job.total else ""
     return JobLine(
         id=job.id,
@@ -91,17 +109,18 @@ def line_of(job: Job) -> JobLine:
         state=job.state.value,
         done=job.done,
         total=job.total,
-        words=_words(job),
+        words=_words(job, successor),
         left=left,
         hint=_hint(job),
         log=job.log,
         ended=None if job.ended is None else job.ended.timestamp(),
         kept=job.kept,
         spec=job.spec,
+        was_repeated=successor is not None,
     )
 
 
-def _words(job: Job) -> str:
+def _words(job: Job, successor: Job | None) -> str:
     if job.state is JobState.QUEUED:
         return "waits"
     if job.state in (JobState.RUNNING, JobState.PAUSED):
@@ -112,7 +131,15 @@ def _words(job: Job) -> str:
     if job.state is JobState.DONE:
         return _result_words(job)
     kept = f" {job.kept} planes are kept; Resume goes on from there." if job.kept else ""
+    if successor is not None:
+        kept = f" {_what_followed(job, successor)}"
     return ("Cancelled." if job.state is JobState.CANCELLED else _error_words(job)) + kept
+
+
+def _what_followed(job: Job, successor: Job) -> str:
+    if (successor.spec.task, successor.spec.params) != (job.spec.task, job.spec.params):
+        return "A later job writes to the same place."
+    return "A later job went on with it." if job.kept else "It was run again."
 
 
 def _result_words(job: Job) -> str:

@@ -45,6 +45,7 @@ class JobLine:
     ended: float | None = None
     kept: int = 0
     spec: "JobSpec | None" = None
+    was_repeated: bool = False
 
     @property
     def percent(self) -> int:
@@ -249,7 +250,7 @@ class JobCard(QWidget):
         self._hint.setVisible(bool(job.hint))
         self.cancel.setVisible(job.state not in ENDED)
         self.show_result.setVisible(job.state == "done")
-        self.run_again.setVisible(job.state in ENDED)
+        self.run_again.setVisible(job.state in ENDED and not job.was_repeated)
         self.run_again.setText("Resume" if job.kept and job.state != "done" else "Run again")
         self.recipe.setVisible(job.spec is not None)
         self.log.setVisible(job.log is not None)

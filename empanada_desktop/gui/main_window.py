@@ -337,12 +337,15 @@ class MainWindow(QMainWindow):
 
     # Messages
 
-    def tell(self, problem: BaseException) -> None:
-        """Say what went wrong: in the bar where the user can mend it, as a report where it is our mistake."""
+    def tell(self, problem: BaseException, about: str = "") -> None:
+        """Say what went wrong: in the bar where the user can mend it, as a report where it is our mistake.
+
+        `about` names what it is about, for `bar.settle` when that has come right.
+        """
         if isinstance(problem, OSError):
             problem = VolumeError(f"{problem.filename or 'A file'}: {problem.strerror or problem}.", "Check the disk.")
         if isinstance(problem, AppError):
-            self.bar.say(problem.message, "error", problem.hint)
+            self.bar.say(problem.message, "error", problem.hint, about)
         else:
             self.notifier.error(problem)
 
@@ -473,7 +476,7 @@ class MainWindow(QMainWindow):
         box.setEscapeButton(stay)
         box.exec()
         if box.clickedButton() is stay:
-            self.tell(problem)
+            self.tell(problem, about="session")
             return "stay"
         return "again" if box.clickedButton() is again else "leave"
 

@@ -128,7 +128,7 @@ def _recent(path: str, when: str) -> RecentFile:
         with open_volume(path) as volume:
             size = " × ".join(map(str, volume.shape))
             known = ", ".join(f"{length:g}" for length in volume.spacing.zyx if length)
-            voxel = f"{known} nm" if volume.spacing.is_known else "voxel size unknown"
+            voxel = f"{known} nm" if volume.spacing.is_known else f"voxel size {volume.spacing.words}"
     except AppError:
         return RecentFile(path, Path(path).stem, opened=opened)
     return RecentFile(path, Path(path).stem, size, voxel, opened)

@@ -69,7 +69,7 @@ class SessionKeeper(QObject):
         if problem is None:
             self._kept()
         else:
-            self._workspace.window.tell(problem)
+            self._workspace.window.tell(problem, about="session")
 
     def save(self) -> AppError | None:
         """Write the session and wait for it, for the end or before something worse happens; returns what failed."""
@@ -169,6 +169,7 @@ class SessionKeeper(QObject):
 
     def _kept(self) -> None:
         self._workspace.document.history.mark_saved()
+        self._workspace.window.bar.settle("session")
         self._workspace.window.status.show_saved(f"Session kept, {datetime.datetime.now():%H:%M}")
 
     def _snapshot(self) -> Snapshot:

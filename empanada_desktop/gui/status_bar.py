@@ -71,12 +71,11 @@ class StatusBar(QStatusBar):
 
     def show_voxel(self, spacing: Spacing) -> None:
         """Show the voxel size and where it comes from."""
-        if not spacing.is_known:
+        if not any(spacing.zyx):
             self._voxel.setText("voxel size unknown, sizes in voxels")
             return
-        sizes = " × ".join(f"{size:g}" for size in spacing.zyx if size is not None)
         source = "typed" if spacing.source == "typed" else "from the file"
-        self._voxel.setText(f"voxel {sizes} nm, {source}")
+        self._voxel.setText(f"voxel {spacing.words}, {source}")
 
     def show_saved(self, text: str) -> None:
         """Say when the work was kept last."""
@@ -93,8 +92,7 @@ class StatusBar(QStatusBar):
 
 
 def world_text(zyx: tuple[int, int, int], spacing: Spacing) -> str:
-    """The place of a voxel in micrometres, x y z; empty where a voxel's size is unknown."""
-    if not spacing.is_known:
-        return ""
-    lengths = [place * (size or 0) / 1000 for place, size in zip(zyx, spacing.zyx, strict=True)]
-    return ", ".join(f"{length:.2f}" for length in reversed(lengths)) + " µm"
+    """The place of a voxel in micrometres, x y z; where only some sizes are known, these with their names."""
+    known = [(name, at * size / 1000) for name, at, size in zip("zyx", zyx, spacing.zyx, strict=True) if size]
+    lengths = [f"{length:.2f}" if spacing.is_known else f"{name} {length:.2f}" for name, length in reversed(known)]
+    return ", ".join(lengths) + " µm" if lengths else ""

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS
 from empanada_desktop.document import LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
+from empanada_desktop.document.titles import told_apart
 from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui.jobs_controller import place_of
 from empanada_desktop.gui.panels.volume_panel import is_unfinished, unfinished_volume
 from empanada_desktop.gui.qt_runner import Relay
 from empanada_desktop.gui.saving import save_labels
@@ -66,19 +68,19 @@ class VolumeDesk(QObject):
         image = self._workspace.image()
         if image is not None and image.id != self._image_id:
             self._image_id = image.id
-            self.panel.show_volume(image.title, image.shape, image.spacing, free_path(image.title, ".zarr"))
+            self.panel.show_volume(image.title, image.shape, image.spacing, self.free_out(image.title, ".zarr"))
             self._offer_to_go_on(image.title)
 
     def _offer_to_go_on(self, title: str) -> None:
         """Say what a job that the end of the program broke off has left, and offer to go on with it."""
-        running = {_out_of(job) for job in self._workspace.jobs.queue.jobs}
+        running = {place_of(job) for job in self._workspace.jobs.queue.jobs}
         left = next((path for path in broken_off(title, self._ref_path()) if str(path) not in running), None)
         if left is None:
             return
 
         def take() -> None:
-            self.panel.out.setText(str(left))
             self.panel.bar.hide()
+            self.panel.go_on_with(left)
 
         self.panel.bar.say(f"{left.name} was broken off. The planes that it had finished are kept.", "warning")
         self.panel.bar.offer("Go on with it", take)
@@ -176,7 +178,7 @@ class VolumeDesk(QObject):
         self._workspace.window.toast.say(f"{job.title} is under way. The list of jobs tells how far it is.")
         image = self._workspace.image()
         if image is not None:
-            self.panel.out.setText(str(free_path(image.title, ".zarr", taken=Path(self.panel.out.text()))))
+            self.panel.out.setText(str(self.free_out(image.title, ".zarr", Path(self.panel.out.text()).parent)))
 
     def _submit_volume(self) -> Job:
         ref = self._workspace.live.ref()
@@ -226,7 +228,7 @@ class VolumeDesk(QObject):
         panel = self._workspace.form.plane
         ref = self._workspace.live.ref()
         image = self._workspace.image()
-        out = free_path(f"{image.title if image else 'planes'}_{axis}", ".tif")
+        out = self.free_out(f"{image.title if image else 'planes'}_{axis}", ".tif")
         self._make_folder(out)
         task = load_task("segment-plane").module
         values = {"volume": ref.path, "out": str(out), "dataset": ref.dataset, "voxel_size": ref.voxel_size}
@@ -234,6 +236,10 @@ class VolumeDesk(QObject):
         title = f"Every {axis} plane"
         self._workspace.jobs.submit(JobSpec("segment-plane", panel.form.params(), inputs), title)
         self._workspace.window.toast.say(f"{title} is under way. The list of jobs tells how far it is.")
+
+    def free_out(self, title: str, suffix: str, folder: Path | None = None) -> Path:
+        """A name for a result that nothing has yet, and that no job is about to write."""
+        return free_path(title, suffix, folder, {place_of(job) for job in self._workspace.jobs.queue.unfinished})
 
     def _make_folder(self, out: Path) -> None:
         try:
@@ -268,9 +274,9 @@ class VolumeDesk(QObject):
 
     def _went_on(self, job: Job) -> bool:
         """Whether the job had only the rest of a volume left, after another one was broken off."""
-        out = _out_of(job)
+        out = place_of(job)
         return out in self._gone_on_with or any(
-            other.kept and other is not job and _out_of(other) == out for other in self._workspace.jobs.queue.jobs
+            other.kept and other is not job and place_of(other) == out for other in self._workspace.jobs.queue.jobs
         )
 
     def _add(self, layers: list[LabelsLayer], job: Job) -> None:
@@ -283,7 +289,9 @@ class VolumeDesk(QObject):
             if job.spec.task == "fuse":
                 for layer in fitting:
                     layer.title += ", fused anew"
-            add_layers(document, fitting, f"Result of {job.title.lower()}", self._fused_before(job))
+            before = self._fused_before(job)
+            tell_apart(fitting, [layer for layer in document.layers if layer not in before])
+            add_layers(document, fitting, f"Result of {job.title.lower()}", before)
             self._workspace.window.toast.say(f"{job.title}: {words}.")
         else:
             self._workspace.window.toast.say(f"{job.title} is done: {words}. It belongs to another volume.")
@@ -293,7 +301,7 @@ class VolumeDesk(QObject):
         result = getattr(job.spec.inputs, "result", None)
         jobs = [other for other in self._workspace.jobs.queue.jobs if other.spec.task == "fuse" and other is not job]
         same = [other for other in jobs if getattr(other.spec.inputs, "result", None) == result]
-        outs = {_out_of(other) for other in same}
+        outs = {place_of(other) for other in same}
         return [layer for layer in self._workspace.document.layers if result and _path_of(layer) in outs]
 
     def _show_partial(self, job: Job, partial: "Partial") -> None:
@@ -345,6 +353,13 @@ class VolumeDesk(QObject):
         self._partial = None
 
 
+def tell_apart(layers: Sequence[Layer], others: Sequence[Layer]) -> None:
+    """Give layers that are about to be shown titles that none of the others has."""
+    titles = told_apart([layer.title for layer in layers], {layer.title for layer in others})
+    for layer, title in zip(layers, titles, strict=True):
+        layer.title = title
+
+
 def typed_size(text: str) -> tuple[float, float, float]:
     """Read "z, y, x" or one number for all three; SettingsError for anything else."""
     try:
@@ -355,13 +370,13 @@ def typed_size(text: str) -> tuple[float, float, float]:
     return z, y, x
 
 
-def free_path(title: str, suffix: str, taken: Path | None = None) -> Path:
-    """A name for a result that nothing has yet, in the user's folder of results."""
-    folder = taken.parent if taken is not None else user_folder() / "results"
+def free_path(title: str, suffix: str, folder: Path | None = None, taken: Collection[str] = ()) -> Path:
+    """A name for a result that nothing has yet and that is not `taken`, in the user's folder of results or another."""
+    folder = folder or user_folder() / "results"
     stem = _stem(title)
     for number in range(1, 10_000):
         path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}_{number}{suffix}")
-        if not path.exists() and path != taken:
+        if not path.exists() and str(path) not in taken:
             return path
     return folder / f"{stem}_new{suffix}"
 
@@ -386,10 +401,6 @@ def confining_file(layer: LabelsLayer, ids: Collection[int]) -> dict[str, object
     path = free_path(f"{layer.title}_confine", ".tif")
     path.parent.mkdir(parents=True, exist_ok=True)
     return {"confine_to": str(save_labels(layer, path)), "confine_ids": tuple(sorted(ids))}
-
-
-def _out_of(job: Job) -> str:
-    return str(getattr(job.spec.inputs, "out", ""))
 
 
 def _path_of(layer: Layer) -> str:

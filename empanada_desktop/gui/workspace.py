@@ -1,6 +1,7 @@
 """What is open: the document, its views, docks and panels, and what runs on it. Made when something is opened."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from empanada_desktop.gui.computer import Computer
 from empanada_desktop.gui.controls import Column
 from empanada_desktop.gui.docks.layers import LayersDock, object_colour
 from empanada_desktop.gui.fuse_desk import FuseDesk
-from empanada_desktop.gui.jobs_controller import JobsController
+from empanada_desktop.gui.jobs_controller import JobsController, place_of
 from empanada_desktop.gui.live_plane import LivePlaneDesk
 from empanada_desktop.gui.opening import Opened, find_contrast
 from empanada_desktop.gui.panels.segment_dock import SegmentDock
@@ -29,7 +30,7 @@ from empanada_desktop.gui.shell import TOOL_BY_NAME, is_at_home, make_dock
 from empanada_desktop.gui.viewer.canvas import Tool
 from empanada_desktop.gui.viewer.canvas_tool import CanvasTool
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
-from empanada_desktop.gui.volume_desk import VolumeDesk
+from empanada_desktop.gui.volume_desk import VolumeDesk, tell_apart
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.main_window import MainWindow
@@ -182,6 +183,7 @@ class Workspace(QObject):
         self.jobs.lines_changed.connect(window.strip.show_jobs)
         self.jobs.lines_changed.connect(window.jobs_list.show_jobs)
         self.jobs.failed.connect(self._job_failed)
+        self.jobs.settled.connect(window.bar.settle)
         window.tools.chosen.connect(self.choose_tool)
         self.form.mode_changed.connect(lambda _name: self.live.place_changed())
 
@@ -286,6 +288,7 @@ class Workspace(QObject):
         then()
 
     def _add(self, opened: Opened, place: int | None = None) -> None:
+        tell_apart(opened.layers, self.document.layers)
         for layer in opened.layers:
             self.document.add_layer(layer, place if isinstance(layer, ImageLayer) else None, f"Open {layer.title}")
         if opened.layers:
@@ -297,6 +300,8 @@ class Workspace(QObject):
         document.history_changed.emit()
         z, y, x = document.shape
         document.change_view(crosshair=(z // 2, y // 2, x // 2), zoom=0.0, centre=None)
+        if z == 1:  # a single image has one view worth showing
+            self.grid.maximise("xy")
         self.window.status.show_voxel(document.spacing)
         self.form.show_mode("plane")
         self.session.opened(opened.path)
@@ -404,9 +409,13 @@ class Workspace(QObject):
         """Write labels to a file, in a thread."""
         if layer.is_preview:
             raise SettingsError("This preview is not kept yet.", "Keep it as labels first, then save it.")
-        self.window.background.run(
-            lambda: save_labels(layer, path), lambda done: self.window.toast.say(f"Saved {layer.title} to {done.name}.")
-        )
+
+        def saved(done: Path) -> None:
+            self.window.bar.settle("saving")
+            self.window.toast.say(f"Saved {layer.title} to {done.name}.")
+
+        failed = partial(self.window.tell, about="saving")
+        self.window.background.run(lambda: save_labels(layer, path), saved, failed)
 
     def ask_save_picture(self) -> None:
         """Ask for a file and write what the views show."""
@@ -472,7 +481,7 @@ class Workspace(QObject):
 
     def _job_failed(self, job: Any) -> None:  # noqa: ANN401 - a Job
         if isinstance(job.error, AppError):
-            self.window.bar.say(job.error.message, "error", job.error.hint)
+            self.window.tell(job.error, about=place_of(job))
             self.window.bar.offer("Run again", lambda: self.jobs.do("run_again", job.id))
         elif job.error is not None:
             self.window.notifier.error(job.error)

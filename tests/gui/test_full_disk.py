@@ -132,6 +132,7 @@ def test_while_a_layer_is_saved(person: Person, crop: Path, result: Path, disk: 
     save()
     person.until(lambda: name in person.window.toast.text())
     assert (disk.place / name).exists()
+    assert not person.window.bar.isVisible(), "what it said has come right"
 
 
 def test_while_a_layer_replaces_what_was_saved_before(person: Person, crop: Path, result: Path, disk: Disk) -> None:
@@ -178,6 +179,7 @@ def test_while_a_volume_is_segmented(person: Person, crop: Path, weights_file: P
     again = person.job()
     person.until(lambda: again.state.has_ended)
     assert again.state is JobState.DONE, again.error
+    assert not person.window.bar.isVisible()
     assert is_complete(out)
     assert [path.name for path in disk.place.iterdir()] == ["volume.zarr"]
 
@@ -357,3 +359,4 @@ def test_a_session_that_finds_no_room_is_said_and_written_later(with_work: Perso
     disk.free()
     person.workspace.session.keep()
     person.until(lambda: any("kept" in text for text in person.window.status.texts()))
+    assert not person.window.bar.isVisible()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF
 from PySide6.QtWidgets import QCheckBox
 
-from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document import ArraySource, LabelsLayer, PlaneLabels
 from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.jobs_strip import LEAVES_AFTER, JobCard
@@ -18,6 +18,7 @@ from empanada_desktop.gui.params_form import FieldRow
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.jobs.job import JobState
+from empanada_desktop.tasks.inference_params import StackParams
 
 from .person import Person
 
@@ -315,12 +316,17 @@ def test_jobs_that_failed_stay_and_can_be_run_again(
     assert job.state is JobState.FAILED
     person.click(person.button("Show the list of jobs"))
     card = person.window.jobs_list.card(job.id)
-    assert "crop.tif" in card.words()
+    person.until(lambda: "crop.tif" in card.words())
     assert not card.show_result.isVisible()
     away.rename(crop)
+    bar = person.window.bar
+    assert bar.isVisible()
     person.click(card.run_again)
     again = person.job()
     assert again is not job
+    assert not bar.isVisible(), "what it says is being mended"
+    person.until(lambda: card.words().endswith("It was run again."))
+    assert not card.run_again.isVisible(), "its successor is what can be run again"
     person.until(lambda: again.state.has_ended)
     assert again.state is JobState.DONE, again.error
     done = person.window.jobs_list.card(again.id)
@@ -344,7 +350,8 @@ def strip_titles(person: Person) -> int:
 def test_what_the_end_of_the_program_broke_off_is_offered(person: Person, crop: Path, home: Path) -> None:
     out = home / "results" / "crop_labels.zarr"
     out.parent.mkdir()
-    recipe = {"task": "segment-volume", "inputs": {"volume": str(crop)}}
+    params = StackParams(min_size=77, inference_plane="xz").model_dump(mode="json")
+    recipe = {"task": "segment-volume", "params": params, "inputs": {"volume": str(crop)}}
     ResultStore.create(out, (24, 64, 72), Spacing(10, 10, 10, "test"), 64, recipe).lay_down()
     open_file(person, crop)
     volume_form(person)
@@ -353,5 +360,26 @@ def test_what_the_end_of_the_program_broke_off_is_offered(person: Person, crop: 
     assert Path(panel.out.text()).name == "crop_labels_2.zarr"
     person.click(person.button("Go on with it", within=panel.bar))
     assert panel.out.text() == str(out)
-    result = next(check for check in panel.preflight.checks if check.name == "Result")
-    assert (result.state, result.words) == ("good", "crop_labels.zarr, goes on where it was broken off")
+    values = panel.form.values()
+    assert (values["min_size"], values["inference_plane"]) == (77, "xz"), "it goes on with what it was begun with"
+
+    def result() -> tuple[str, str]:
+        check = next(check for check in panel.preflight.checks if check.name == "Result")
+        return check.state, check.words
+
+    going_on = ("good", "crop_labels.zarr, goes on where it was broken off")
+    assert result() == going_on
+    # With other values it cannot: said before the start, with the way back.
+    panel.form.set_value("min_size", 500)
+    panel.form.set_value("inference_plane", "xy")
+    words = "crop_labels.zarr was begun with other values: inference plane was xz, not xy, and 1 more."
+    assert result() == ("error", words)
+    assert not panel.start_button.isEnabled()
+    person.click(person.button("Take those", within=panel))
+    assert result() == going_on
+    assert panel.start_button.isEnabled()
+    # What only says how to compute may change.
+    panel.form.set_value("use_gpu", not panel.form.values()["use_gpu"])
+    assert result() == going_on
+    panel.show_region(Box((0, 0, 0), (24, 32, 32)))
+    assert result()[1].endswith("another part of the volume.")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFileDialog, QLineEdit
@@ -21,6 +22,7 @@ from empanada_desktop.gui.panels.preflight import Check, Preflight
 from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.jobs.progress import in_words
 from empanada_desktop.tasks.inference_params import StackParams
+from empanada_desktop.tasks.recipe import MAY_DIFFER
 from empanada_desktop.tasks.segment_volume import region_of
 
 Triple = tuple[int, int, int]
@@ -170,9 +172,8 @@ class VolumePanel(TaskPanel):
 
     def _voxel_check(self) -> Check:
         if not self._spacing.is_known:
-            return Check("warning", "Voxel size", "unknown", "Set it", self.voxel_size_asked.emit)
-        words = " × ".join(f"{size:g}" for size in self._spacing.zyx if size)
-        return Check("good", "Voxel size", f"{words} nm, {_source(self._spacing)}")
+            return Check("warning", "Voxel size", self._spacing.words, "Set it", self.voxel_size_asked.emit)
+        return Check("good", "Voxel size", f"{self._spacing.words}, {_source(self._spacing)}")
 
     def _region_check(self) -> Check | None:
         """What speaks against the box that was drawn."""
@@ -202,6 +203,7 @@ class VolumePanel(TaskPanel):
             tile_size=int(values["tile_size"]),
             network_bytes=self.situation.network_bytes,
             seconds_per_pixel=self._timed.get(factor),
+            n_confidences=int(bool(values["keep_confidence"])),
         )
 
     def _room_checks(self) -> list[Check]:
@@ -218,7 +220,7 @@ class VolumePanel(TaskPanel):
 
     def _kept_words(self, plan: Plan) -> str:
         """What of the room stays taken for fusing again."""
-        kept = in_gigabytes(estimated_predictions_bytes(plan.shape, len(plan.normals)))
+        kept = in_gigabytes(estimated_predictions_bytes(plan.shape, len(plan.normals), plan.n_confidences))
         stays = bool(self.form.values()["keep_predictions"])
         return (
             f"Up to {kept} of it stay for fusing anew." if stays else f"Up to {kept} of it are free again at the end."
@@ -235,9 +237,46 @@ class VolumePanel(TaskPanel):
         out = Path(self.out.text().strip())
         if out.name and out.exists():
             if is_unfinished(out):
-                return Check("good", "Result", f"{out.name}, goes on where it was broken off", tip=str(out))
+                return self._going_on_check(out)
             return Check("error", "Result", f"{out.name} exists already.", "Choose another", self._choose_out)
         return Check("good", "Result", out.name, tip=str(out))
+
+    def _going_on_check(self, out: Path) -> Check:
+        """Only with the values that it was begun with can a result be gone on with."""
+        begun = unfinished_recipe(out)
+        values = self._plain_values()
+        differing = [] if values is None else other_values(begun, values, self.region)
+        if not differing:
+            return Check("good", "Result", f"{out.name}, goes on where it was broken off", tip=str(out))
+        more = f", and {len(differing) - 1} more" if len(differing) > 1 else ""
+        words = f"{out.name} was begun with other values: {differing[0]}{more}."
+        return Check(
+            "error", "Result", words, "Take those", lambda: self._take(begun), "\n".join([str(out), *differing])
+        )
+
+    def _plain_values(self) -> dict[str, Any] | None:
+        """The form's values as a recipe has them; None while they make no sense, which is said elsewhere."""
+        try:
+            return self.form.params().model_dump(mode="json")
+        except AppError:
+            return None
+
+    def go_on_with(self, out: Path) -> None:
+        """Show an unfinished result as the place to write to, with the values that it was begun with."""
+        self.out.setText(str(out))
+        self._take(unfinished_recipe(out))
+
+    def _take(self, recipe: dict[str, Any]) -> None:
+        """Put the values of a result that was broken off into the form."""
+        if not recipe.get("params"):
+            return
+        try:
+            self.form.set_values(StackParams.checked(recipe["params"]).model_dump())
+        except AppError as problem:
+            self.bar.say(problem.message, "error", problem.hint)
+            return
+        spans = recipe.get("inputs", {}).get("region")
+        self.show_region(None if spans is None else Box.of_spans(spans))
 
     def _weights_check(self) -> Check | None:
         name = self.weights.value()
@@ -253,16 +292,31 @@ class VolumePanel(TaskPanel):
             self.out.setText(path if Path(path).suffix else f"{path}.zarr")
 
 
-def unfinished_volume(out: Path) -> str:
-    """The volume that an unfinished result belongs to; nothing where that cannot be read."""
+def unfinished_recipe(out: Path) -> dict[str, Any]:
+    """The recipe of an unfinished result; nothing where that cannot be read."""
     from empanada_desktop.io.ome_zarr import find_unfinished, read_recipe
 
     try:
         place = find_unfinished(out)
-        recipe = read_recipe(place) if place is not None else {}
+        return read_recipe(place) if place is not None else {}
     except AppError:
-        return ""
-    return str(recipe.get("inputs", {}).get("volume", ""))
+        return {}
+
+
+def unfinished_volume(out: Path) -> str:
+    """The volume that an unfinished result belongs to; nothing where that cannot be read."""
+    return str(unfinished_recipe(out).get("inputs", {}).get("volume", ""))
+
+
+def other_values(begun: dict[str, Any], values: dict[str, Any], region: Box | None) -> list[str]:
+    """What of the form's values an unfinished result was not begun with, in words; values as a recipe has them."""
+    if not begun.get("params"):
+        return []
+    before = StackParams().model_dump(mode="json") | begun["params"]
+    names = [name for name in values if name not in MAY_DIFFER and before.get(name) != values[name]]
+    found = [f"{name.replace('_', ' ')} was {before.get(name)}, not {values[name]}" for name in names]
+    was, now = begun.get("inputs", {}).get("region"), None if region is None else [list(span) for span in region.spans]
+    return found if was == now else [*found, "another part of the volume"]
 
 
 def is_unfinished(out: Path) -> bool:

@@ -1,0 +1,89 @@
+"""What is shown of what was opened: results told apart, a single image in one view, the voxel size as far as known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.document.titles import told_apart
+from empanada_desktop.gui.status_bar import world_text
+from empanada_desktop.io.ome_zarr import ResultStore
+
+from .person import Person
+
+
+def result(path: Path, *classes: str) -> Path:
+    """A finished result that fits the crop."""
+    store = ResultStore.create(path, (24, 64, 72), Spacing(10, 10, 10), 64, {})
+    for number, name in enumerate(classes, 1):
+        store.label_array(f"labels/{name}", number, name, 1000)[12, 20:30, 20:30] = number * 1000 + 1
+    return store.finish({})
+
+
+def image(path: Path, pixel_nm: float | None, width: int = 60) -> Path:
+    """A single image of 40 rows."""
+    size = {} if pixel_nm is None else {"resolution": (1e7 / pixel_nm, 1e7 / pixel_nm), "resolutionunit": "CENTIMETER"}
+    grey = np.random.default_rng(0).integers(0, 255, (40, width)).astype(np.uint8)
+    tifffile.imwrite(path, grey, photometric="minisblack", **size)  # type: ignore[arg-type]
+    return path
+
+
+def shown(person: Person) -> list[str]:
+    return [name for name, view in person.workspace.grid.views.items() if view.isVisible()]
+
+
+def test_results_of_the_same_classes_are_told_apart(person: Person, crop: Path, tmp_path: Path) -> None:
+    person.drop(crop)
+    person.until(lambda: person.layers == ["crop"])
+    for number, classes in enumerate([("mito", "nucleus"), ("mito",), ("mito", "nucleus")]):
+        wanted = len(person.layers) + len(classes)
+        person.drop(result(tmp_path / f"{number}.zarr", *classes))
+        person.until(lambda wanted=wanted: len(person.layers) == wanted)
+    # Those of one result go together.
+    later = ["mito, volume 2", "mito, volume 3", "nucleus, volume 3"]
+    assert sorted(person.layers) == sorted(["crop", "mito", "nucleus", *later])
+
+
+def test_titles_that_are_free_stay() -> None:
+    assert told_apart(["mito", "nucleus"], {"crop"}) == ["mito", "nucleus"]
+    assert told_apart(["mito", "nucleus"], {"mito", "mito, volume 2"}) == ["mito, volume 3", "nucleus, volume 3"]
+    assert told_apart([], {"mito"}) == []
+
+
+def test_a_single_image_has_one_view_and_a_volume_four(person: Person, crop: Path, tmp_path: Path) -> None:
+    person.drop(image(tmp_path / "image.tif", 5))
+    person.until(lambda: person.layers == ["image"])
+    person.until_rest()
+    assert shown(person) == ["xy"]
+    person.drop(crop)
+    person.until(lambda: person.layers == ["crop"])
+    assert shown(person) == ["xy", "yz", "xz", "3d"]
+
+
+def test_what_is_known_of_the_voxel_size_is_said(person: Person, tmp_path: Path) -> None:
+    person.drop(image(tmp_path / "image.tif", 5))
+    person.until(lambda: person.layers == ["image"])
+    person.until_rest()
+    said = person.window.status.texts()
+    assert "voxel 5 × 5 nm in y and x, z unknown, from the file" in said
+    canvas = person.workspace.grid.canvas(Axis.XY)
+    assert canvas._scale_bar()[1].endswith("nm")
+    person.drop(image(tmp_path / "bare.tif", None, 50))
+    person.until(lambda: person.layers == ["bare"])
+    assert "voxel size unknown, sizes in voxels" in person.window.status.texts()
+
+
+@pytest.mark.parametrize(
+    ("spacing", "words", "place"),
+    [
+        (Spacing(40, 5, 4), "40 × 5 × 4 nm", "0.01, 0.01, 0.04 µm"),
+        (Spacing(None, 5, 4), "5 × 4 nm in y and x, z unknown", "x 0.01, y 0.01 µm"),
+        (Spacing(40, None, None), "40 nm in z, y unknown, x unknown", "z 0.04 µm"),
+        (Spacing(), "unknown", ""),
+    ],
+)
+def test_sizes_in_words(spacing: Spacing, words: str, place: str) -> None:
+    assert spacing.words == words
+    assert world_text((1, 2, 3), spacing) == place
