@@ -190,6 +190,8 @@ def test_ctrl_c_ends_cleanly(tmp_path: Path) -> None:
         command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
     ) as process:
         assert process.stderr is not None
+        said = process.stderr.readline()
+        assert said.startswith("Preparing the network")
         said = process.stderr.readline()  # the first planes are done
         assert "xy planes" in said
         process.send_signal(signal.SIGINT)

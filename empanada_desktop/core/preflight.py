@@ -37,6 +37,7 @@ class Plan:
 
     tile_size: side of the network's tiles in the downsampled plane, 0 for the whole plane. network_bytes: working
     memory per pixel that the network sees. seconds_per_pixel: what a timed plane took, for each pixel of the volume.
+    n_confidences: channels of the network's confidence that are kept.
     """
 
     shape: Triple
@@ -47,6 +48,7 @@ class Plan:
     tile_size: int = 0
     network_bytes: float = SMALL_NETWORK_BYTES
     seconds_per_pixel: float | None = None
+    n_confidences: int = 0
 
 
 def estimate(plan: Plan) -> Estimate:
@@ -55,7 +57,7 @@ def estimate(plan: Plan) -> Estimate:
     planes = [voxels // plan.shape[normal] for normal in plan.normals]
     blocks = math.prod(min(side, length) for side, length in zip(plan.chunk, plan.shape, strict=True)) * BLOCK_BYTES
     memory = ENGINE_GIGABYTES + (max(_plane_bytes(pixels, plan) for pixels in planes) + blocks) / 1e9
-    disk = room_needed(plan.shape, len(plan.normals), 1.0) / 1e9
+    disk = room_needed(plan.shape, len(plan.normals), 1.0, plan.n_confidences) / 1e9
     per_pixel = plan.seconds_per_pixel
     network = None if per_pixel is None else per_pixel * voxels * len(plan.normals)
     return Estimate(memory, disk, None if network is None else START_SECONDS + network * BEYOND_NETWORK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -63,6 +63,34 @@ def memory_guard(advice: str) -> Iterator[None]:
     except torch.OutOfMemoryError as problem:
         torch.cuda.empty_cache()
         raise GraphicsMemoryError("The graphics card has not enough memory for this.", advice) from problem
+
+
+def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Copy a tensor to a device; to a CUDA card while the processor goes on."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def fetch(*tensors: torch.Tensor) -> Callable[[], Sequence[torch.Tensor]]:
+    """Begin to copy tensors to the processor's memory; the result waits for them and returns the copies.
+
+    From a CUDA card they are copied while it goes on, into pinned memory that torch uses again and again.
+    """
+    if tensors[0].device.type != "cuda":
+        copies = [tensor.cpu() for tensor in tensors]
+        return lambda: copies
+    pinned = [torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True) for tensor in tensors]
+    for target, tensor in zip(pinned, tensors, strict=True):
+        target.copy_(tensor, non_blocking=True)
+    arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    arrived.record()
+
+    def wait() -> Sequence[torch.Tensor]:
+        arrived.synchronize()
+        return pinned
+
+    return wait
 
 
 def _named_device(name: str) -> torch.device:

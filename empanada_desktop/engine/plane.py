@@ -1,15 +1,19 @@
 """One plane from grey values to objects; the steps that a single plane and a stack share."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.ids import number_objects
-from empanada_desktop.engine.postprocess import STUFF_AREA, panoptic_plane
-from empanada_desktop.engine.predictor import PlaneOutputs
-from empanada_desktop.engine.tiled import PlanePredictor
+from empanada_desktop.core.kept_maps import KeptMaps
+from empanada_desktop.engine.postprocess import QUARTER, STUFF_AREA, panoptic_plane
+
+if TYPE_CHECKING:  # what follows the network is done without loading torch, too
+    from empanada_desktop.engine.predictor import PlaneOutputs
+    from empanada_desktop.engine.tiled import PlanePredictor
 
 # Ids within a plane are only used to tell objects apart until they get their final ones: wide enough for any plane.
 PLANE_DIVISOR = 1_000_000
@@ -30,22 +34,35 @@ class PlaneSettings:
     """Of objects in a plane on its own; within a stack they count by their voxels."""
 
 
-def predict_plane(predictor: PlanePredictor, plane: NDArray[np.float32], settings: PlaneSettings) -> PlaneOutputs:
+def predict_plane(predictor: "PlanePredictor", plane: NDArray[np.float32], settings: PlaneSettings) -> "PlaneOutputs":
     """Run the network on a plane of grey values in 0..1, (H, W)."""
     return predictor.predict(plane, settings.image_downsampling, settings.fine_boundaries)
 
 
 def panoptic_from(
-    outputs: PlaneOutputs, settings: PlaneSettings, semantic: NDArray[np.float32] | None = None
+    outputs: "PlaneOutputs", settings: PlaneSettings, semantic: NDArray[np.float32] | None = None
 ) -> NDArray[np.uint32]:
     """Make panoptic ids class * PLANE_DIVISOR + k, (H, W), from the network's outputs.
 
     `semantic` replaces the outputs' own probabilities, as after a median over planes.
     """
+    maps = outputs.semantic if semantic is None else semantic, outputs.heatmap, outputs.offsets
+    return _panoptic(maps, settings, outputs.cell, outputs.downsampling)
+
+
+def panoptic_of_maps(maps: KeptMaps, settings: PlaneSettings) -> NDArray[np.uint32]:
+    """Make panoptic ids as panoptic_from does, from rounded maps in quarter resolution."""
+    return _panoptic(maps.unpacked(), settings, QUARTER, settings.image_downsampling)
+
+
+def _panoptic(
+    maps: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    settings: PlaneSettings,
+    cell: int,
+    downsampling: int,
+) -> NDArray[np.uint32]:
     return panoptic_plane(
-        outputs.semantic if semantic is None else semantic,
-        outputs.heatmap,
-        outputs.offsets,
+        *maps,
         things=settings.things,
         segmentation_confidence=settings.segmentation_confidence,
         centre_confidence=settings.centre_confidence,
@@ -53,13 +70,13 @@ def panoptic_from(
         fine_boundaries=settings.fine_boundaries,
         label_divisor=PLANE_DIVISOR,
         fill_holes=settings.fill_holes,
-        step=outputs.cell,
-        downsampling=outputs.downsampling,
+        step=cell,
+        downsampling=downsampling,
     )
 
 
 def segment_plane(
-    predictor: PlanePredictor, plane: NDArray[np.float32], settings: PlaneSettings, label_divisor: int
+    predictor: "PlanePredictor", plane: NDArray[np.float32], settings: PlaneSettings, label_divisor: int
 ) -> tuple[NDArray[np.uint32], int]:
     """Return the labels of a plane, (H, W) class * divisor + k, and the divisor (wider than asked for if it must be).
 
@@ -70,7 +87,7 @@ def segment_plane(
 
 
 def labels_from(
-    outputs: PlaneOutputs, settings: PlaneSettings, label_divisor: int, inside: NDArray[np.bool_] | None = None
+    outputs: "PlaneOutputs", settings: PlaneSettings, label_divisor: int, inside: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.uint32], int]:
     """Return the labels of a plane and their divisor, as segment_plane does, from outputs that are there already.
 

@@ -1,7 +1,7 @@
 """One loaded network: grey planes in, semantic probabilities, centre heatmap and offsets out."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -10,14 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from empanada_desktop.engine.backends import Backend, TorchBackend, choose_backend
+from empanada_desktop.engine.backends import Backend, TorchBackend, card_backend, choose_backend
 from empanada_desktop.engine.backends.quantised import open_quantised
-from empanada_desktop.engine.device import choose_device, memory_guard
+from empanada_desktop.engine.device import choose_device, fetch, memory_guard, send
 from empanada_desktop.engine.export import load_network
 from empanada_desktop.engine.networks import PanopticNetwork
 from empanada_desktop.engine.networks.panoptic import quadruple
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.io.weights import Weights, sha256_of
+
+LESS_MEMORY = "Raise image downsampling, or use the processor (--no-use-gpu)."
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Predictor:
         elif device.type == "cpu":
             sha256 = descriptor.sha256 or sha256_of(weights.file)
             runs, notes = choose_backend(network, sha256, backend, threads, may_prepare)
+        else:
+            runs, notes = card_backend(network, device)
         predictor = cls(
             network,
             mean=descriptor.mean,
@@ -116,16 +120,26 @@ class Predictor:
         """
         return self.predict_many([plane], image_downsampling, fine_boundaries)[0]
 
-    @torch.inference_mode()
     def predict_many(
         self, planes: Sequence[NDArray[np.float32]], image_downsampling: int = 1, fine_boundaries: bool = False
     ) -> list[PlaneOutputs]:
         """Run the network once on several planes of one size, as predict does on one; more than one needs torch."""
+        return self.begin_many(planes, image_downsampling, fine_boundaries)()
+
+    @torch.inference_mode()
+    def begin_many(
+        self, planes: Sequence[NDArray[np.float32]], image_downsampling: int = 1, fine_boundaries: bool = False
+    ) -> Callable[[], list[PlaneOutputs]]:
+        """Begin what predict_many does and return what waits for the outputs.
+
+        A CUDA card works on while the next planes are made ready and the outputs of the last ones are used; elsewhere
+        the work is done when this returns.
+        """
         height, width = planes[0].shape
         extra_steps = math.log2(image_downsampling)
         if not extra_steps.is_integer():
             raise SettingsError(f"Image downsampling {image_downsampling} is not a power of two.", "Use 1, 2, 4 … 64.")
-        with memory_guard("Raise image downsampling, or use the processor (--no-use-gpu)."):
+        with memory_guard(LESS_MEMORY):
             images = torch.cat([self.prepare(plane, image_downsampling) for plane in planes])
             maps = self._backend.run(images)
             logits = self._refine(maps.semantic, maps.features, 2 + int(extra_steps))[..., :height, :width].float()
@@ -133,14 +147,19 @@ class Predictor:
             heatmap, offsets = maps.heatmap, maps.offsets
             if fine_boundaries:
                 heatmap, offsets = quadruple(heatmap), quadruple(offsets)
-            semantic, heatmap, offsets = semantic.cpu(), heatmap[:, 0].float().cpu(), offsets.float().cpu()
+            arrive = fetch(semantic, heatmap[:, 0].float(), offsets.float())
         cell = 1 if fine_boundaries else 4
-        of_planes = zip(semantic.numpy(), heatmap.numpy(), offsets.numpy(), strict=True)
-        return [PlaneOutputs(s, h, o, cell, image_downsampling) for s, h, o in of_planes]
+
+        def finish() -> list[PlaneOutputs]:
+            with memory_guard(LESS_MEMORY):
+                arrays = [tensor.numpy() for tensor in arrive()]
+            return [PlaneOutputs(s, h, o, cell, image_downsampling) for s, h, o in zip(*arrays, strict=True)]
+
+        return finish
 
     def prepare(self, plane: NDArray[np.float32], image_downsampling: int = 1) -> torch.Tensor:
         """Shrink, normalise and pad a plane of grey values in 0..1, (H, W), to the image that the network is shown."""
-        image = torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))[None, None].to(self.device)
+        image = send(torch.from_numpy(np.ascontiguousarray(plane, dtype=np.float32))[None, None], self.device)
         if image_downsampling > 1:
             size = [math.ceil(side / image_downsampling) for side in plane.shape]
             image = functional.interpolate(image, size=size, mode="bilinear", align_corners=False)

@@ -1,19 +1,28 @@
 """Plane-by-plane 3D inference: network, median over planes, components. Planes go out as they come."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.components import ComponentTable, split_components
 from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.kept_maps import KeptMaps
 from empanada_desktop.core.median import MedianQueue
 from empanada_desktop.core.memory import give_back_memory
 from empanada_desktop.engine.line import Belt, Line
-from empanada_desktop.engine.plane import PLANE_DIVISOR, PlaneSettings, panoptic_from, predict_plane
+from empanada_desktop.engine.plane import (
+    PLANE_DIVISOR,
+    PlaneSettings,
+    panoptic_from,
+    panoptic_of_maps,
+    predict_plane,
+)
 from empanada_desktop.engine.predictor import PlaneOutputs
-from empanada_desktop.engine.tiled import PlanePredictor
+from empanada_desktop.engine.tiled import PlanePredictor, StackPredictor
 
 PLANES_BETWEEN_TIDYING = 16
 PLANES_READ_AHEAD = 2
@@ -23,7 +32,16 @@ PLANES_TO_WRITE = 2
 
 ReadPlane = Callable[[int], NDArray[np.float32]]
 TakePlane = Callable[[int, NDArray[np.uint32], ComponentTable], None]
-FinishedPlane = tuple[int, NDArray[np.uint32], ComponentTable]
+TakeMaps = Callable[[int, KeptMaps], None]
+
+
+class FinishedPlane(NamedTuple):
+    """What comes of a plane; maps where they are asked for."""
+
+    number: int
+    components: NDArray[np.uint32]
+    table: ComponentTable
+    maps: KeptMaps | None
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,7 @@ def segment_stack(
     context: JobContext,
     first: int = 0,
     stop: int | None = None,
+    take_maps: TakeMaps | None = None,
 ) -> None:
     """Find the components of a stack of planes, from plane `first` up to `stop` (excluded; None: to the end).
 
@@ -51,6 +70,9 @@ def segment_stack(
     their own, beside the network and the steps after it; only as many planes as the median spans, and the few that wait
     between two steps, are held in memory. The planes outside that the median of those inside needs are predicted too:
     the result does not depend on `first` and `stop`.
+
+    take_maps is given every plane's maps before take_plane gets its components, and these are then made from those
+    rounded maps: whoever keeps them can make the same components again, or others with other settings.
     """
     reach, stop = settings.median_filter_size // 2, n_planes if stop is None else stop
     start, end = max(first - reach, 0), min(stop + reach, n_planes)
@@ -59,23 +81,46 @@ def segment_stack(
         outputs: Belt[PlaneOutputs] = line.belt(OUTPUTS_WAITING)
         finished: Belt[FinishedPlane] = line.belt(PLANES_TO_WRITE)
         line.run(lambda: planes.fill(read_plane(index) for index in range(start, end)))
-        line.run(lambda: finished.fill(_components(outputs, settings, start, range(first, stop))))
-        line.run(lambda: _hand_over(finished, take_plane))
+        found = _found(outputs, settings, take_maps is not None)
+        line.run(lambda: finished.fill(_components(found, settings, start, range(first, stop))))
+        line.run(lambda: _hand_over(finished, take_plane, take_maps))
         context.check_cancelled()
-        for plane in planes:
-            outputs.put(predict_plane(predictor, plane, settings.plane))
+        # Rounded maps are kept in quarter resolution; fine boundaries come from interpolating them.
+        asked = settings.plane if take_maps is None else replace(settings.plane, fine_boundaries=False)
+        for answer in _predicted(predictor, planes, asked):
+            outputs.put(answer)
             context.check_cancelled()
         outputs.close()
 
 
-def _components(
-    outputs: Iterable[PlaneOutputs], settings: StackSettings, start: int, wanted: range
-) -> Iterator[FinishedPlane]:
-    """Turn the network's outputs, from plane `start` on, into the components of the planes that are wanted."""
-    for index, (semantic, plane) in enumerate(_smoothed(outputs, settings.median_filter_size), start):
+def _predicted(
+    predictor: PlanePredictor, planes: Iterable[NDArray[np.float32]], settings: PlaneSettings
+) -> Iterator[PlaneOutputs]:
+    """Run the network over the planes: several at once where the predictor knows how that pays."""
+    if isinstance(predictor, StackPredictor):
+        return predictor.predict_stack(planes, settings.image_downsampling, settings.fine_boundaries)
+    return (predict_plane(predictor, plane, settings) for plane in planes)
+
+
+Found = tuple[Callable[[], NDArray[np.uint32]], KeptMaps | None]
+
+
+def _found(outputs: Iterable[PlaneOutputs], settings: StackSettings, keeps_maps: bool) -> Iterator[Found]:
+    """Give what makes each plane's panoptic ids, and its rounded maps if they are to be kept."""
+    for semantic, plane in _smoothed(outputs, settings.median_filter_size):
+        if keeps_maps:
+            maps = KeptMaps.of(semantic, plane.heatmap, plane.offsets)
+            yield partial(panoptic_of_maps, maps, settings.plane), maps
+        else:
+            yield partial(panoptic_from, plane, settings.plane, semantic), None
+
+
+def _components(found: Iterable[Found], settings: StackSettings, start: int, wanted: range) -> Iterator[FinishedPlane]:
+    """Turn what was found, from plane `start` on, into the components of the planes that are wanted."""
+    for index, (panoptic, maps) in enumerate(found, start):
         if index in wanted:
-            panoptic = panoptic_from(plane, settings.plane, semantic)
-            yield index, *split_components(panoptic, settings.plane.things, PLANE_DIVISOR)
+            components, table = split_components(panoptic(), settings.plane.things, PLANE_DIVISOR)
+            yield FinishedPlane(index, components, table, maps)
 
 
 def _smoothed(outputs: Iterable[PlaneOutputs], kernel: int) -> Iterator[tuple[NDArray[np.float32], PlaneOutputs]]:
@@ -88,8 +133,10 @@ def _smoothed(outputs: Iterable[PlaneOutputs], kernel: int) -> Iterator[tuple[ND
     yield from queue.finish()
 
 
-def _hand_over(finished: Iterable[FinishedPlane], take_plane: TakePlane) -> None:
-    for index, components, table in finished:
+def _hand_over(finished: Iterable[FinishedPlane], take_plane: TakePlane, take_maps: TakeMaps | None) -> None:
+    for index, components, table, maps in finished:
+        if take_maps is not None and maps is not None:
+            take_maps(index, maps)
         take_plane(index, components, table)
         if index % PLANES_BETWEEN_TIDYING == 0:
             give_back_memory()

@@ -1,7 +1,8 @@
 """A plane in overlapping tiles: the network sees them one after another, what follows sees one plane."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -15,6 +16,7 @@ QUARTER = 4  # side of a cell of heatmap and offsets, in pixels that the network
 SMALLEST_TILE = 256  # pixels that the network sees; with less of them around an object it guesses
 
 BATCH_PIXELS = 2048 * 2048  # that a graphics card is shown at once, as far as its memory allows
+SHORT_OF_MEMORY = "The graphics card had too little memory: the network sees {} from there on."
 
 Grey = NDArray[np.float32]
 ReadRectangle = Callable[[slice, slice], Grey]
@@ -41,6 +43,31 @@ class BatchPredictor(Protocol):
     def predict_many(self, planes: Sequence[Grey], image_downsampling: int = 1) -> list[PlaneOutputs]:
         """Return what the network says of several planes of one size."""
         ...
+
+
+@runtime_checkable
+class BeginningPredictor(Protocol):
+    """One that can begin with the next planes before the outputs of the last ones are there."""
+
+    def begin_many(
+        self, planes: Sequence[Grey], image_downsampling: int = 1, fine_boundaries: bool = False
+    ) -> "WaitForOutputs":
+        """Begin to show the network several planes of one size; the result waits for what it says."""
+        ...
+
+
+@runtime_checkable
+class StackPredictor(Protocol):
+    """One that is shown the planes of a stack, as many at once as it likes."""
+
+    def predict_stack(
+        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False
+    ) -> Iterator[PlaneOutputs]:
+        """Yield what the network says of each plane, in their order."""
+        ...
+
+
+WaitForOutputs = Callable[[], Sequence[PlaneOutputs]]
 
 
 @dataclass(frozen=True)
@@ -75,8 +102,14 @@ class TiledPredictor:
     Where a graphics card has too little memory, fewer tiles go at once, then smaller ones; `notes` says so.
     """
 
-    def __init__(self, predictor: PaddingPredictor, stride: int, tile_size: int = 0, batch: int = 1) -> None:
-        """Take a predictor whose network divides images into cells of `stride` pixels; tile_size 0: the whole plane."""
+    def __init__(
+        self, predictor: PaddingPredictor, stride: int, tile_size: int = 0, batch: int = 1, pixels_at_once: int = 0
+    ) -> None:
+        """Take a predictor whose network divides images into cells of `stride` pixels; tile_size 0: the whole plane.
+
+        batch: tiles to show at once. pixels_at_once: how many pixels of whole planes of a stack; at least one plane.
+        """
+        self._pixels_at_once = pixels_at_once
         self._predictor = predictor
         self._stride = stride
         self.padding_factor = predictor.padding_factor
@@ -122,6 +155,52 @@ class TiledPredictor:
             QUARTER,
             image_downsampling,
         )
+
+    def predict_stack(
+        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False
+    ) -> Iterator[PlaneOutputs]:
+        """Run the network over the planes of a stack, all of one size, as predict does over each.
+
+        A graphics card is shown several at once, and begins with the next ones before those are used.
+        """
+        before: WaitForOutputs | None = None
+        for group in self._groups(planes, image_downsampling):
+            for begun in self._begun(group, image_downsampling, fine_boundaries):
+                yield from before() if before else ()
+                before = begun
+        yield from before() if before else ()
+
+    def _groups(self, planes: Iterable[Grey], image_downsampling: int) -> Iterator[list[Grey]]:
+        """Give as many planes at once as there is room for at that moment."""
+        coming = iter(planes)
+        for first in coming:
+            seen = max(1, first.size // image_downsampling**2)
+            count = 1 if self.is_tiled(first.shape) else max(1, self._pixels_at_once // seen)
+            yield list(islice(chain([first], coming), count))
+
+    def _begun(self, group: list[Grey], image_downsampling: int, fine_boundaries: bool) -> Iterator[WaitForOutputs]:
+        """Begin with a group of planes; with fewer of them at a time where the graphics card has too little memory."""
+        if not self._pixels_at_once or self.is_tiled(group[0].shape):
+            yield lambda: [self.predict(plane, image_downsampling, fine_boundaries) for plane in group]
+            return
+        try:
+            yield self._begin(group, image_downsampling, fine_boundaries)
+        except GraphicsMemoryError:
+            fewer = len(group) // 2
+            # With none fewer it goes on as predict does it, which knows tiles.
+            self._pixels_at_once = fewer * group[0].size // image_downsampling**2
+            if fewer:
+                less = f"{fewer} planes at once" if fewer > 1 else "one plane at once"
+                self.notes.append(SHORT_OF_MEMORY.format(less))
+            for first in range(0, len(group), max(1, fewer)):
+                part = group[first : first + max(1, fewer)]
+                yield from self._begun(part, image_downsampling, fine_boundaries)
+
+    def _begin(self, group: list[Grey], image_downsampling: int, fine_boundaries: bool) -> WaitForOutputs:
+        if isinstance(self._predictor, BeginningPredictor):
+            return self._predictor.begin_many(group, image_downsampling, fine_boundaries)
+        outputs = [self._predictor.predict(plane, image_downsampling, fine_boundaries) for plane in group]
+        return lambda: outputs
 
     def bands(
         self,
@@ -198,7 +277,7 @@ class TiledPredictor:
             grain = self.padding_factor * downsampling
             self.tile_size = max(side // 2 // grain * grain, SMALLEST_TILE * downsampling)
             less = f"tiles of {self.tile_size} pixels"
-        self.notes.append(f"The graphics card had too little memory: the network sees {less} from there on.")
+        self.notes.append(SHORT_OF_MEMORY.format(less))
 
 
 def _cells(tile: Tile, zoom: int) -> tuple[slice, slice]:

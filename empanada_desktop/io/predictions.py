@@ -3,6 +3,7 @@
     X.zarr/predictions/<plane>/components    uint32 (planes, rows, columns), a file a plane, numbered anew in each
     X.zarr/predictions/<plane>/components/planes.journal    a record a plane
     X.zarr/predictions/<plane>/components/table.<n>    while plane n is finished elsewhere and does not count yet
+    X.zarr/predictions/<plane>/components/maps.<n>    rounded maps of plane n where they are kept: before it counts
 
 A plane counts once its record is whole, and the record is begun only when the plane's own file is on the disk: wherever
 the work is broken off, the planes that count are whole. Other processes put planes down in any order, with a table
@@ -27,6 +28,7 @@ from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.tracking import PlaneRecord
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.journal import append_record, cut_journal, read_journal, sync_file
+from empanada_desktop.io.kept_maps import MapsFolder
 
 PREDICTIONS = "predictions"
 JOURNAL = "planes.journal"
@@ -50,6 +52,7 @@ class StackPlanes:
         self.records = [unpack_record(record) for record in packed]
         self._forget_lost_planes()
         self.ahead = PlanesAhead(array, folder)
+        self.maps = self.ahead.maps
         self.n_done = len(self.records)
         """How many planes are finished, from the first one on."""
 
@@ -101,6 +104,7 @@ class PlanesAhead:
 
     def __init__(self, array: "zarr.Array[Any]", folder: Path) -> None:
         self.array = array
+        self.maps = MapsFolder(folder)
         self._folder = folder
 
     @classmethod

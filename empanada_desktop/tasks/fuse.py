@@ -1,8 +1,12 @@
-"""Fuse a result anew from its kept per-plane predictions: other votes, sizes or erosion, without the network."""
+"""Fuse a result anew from what it has kept of its planes: other votes, sizes, erosion, without the network.
+
+Where the confidence was kept, too, it can be changed: then the planes' objects are found anew first.
+"""
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +20,12 @@ from empanada_desktop.tasks.inference import TIFF_SUFFIXES, SegmentationResult, 
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.params import TaskInputs, TaskParams
 from empanada_desktop.tasks.recipe import Recipe, now, versions
+from empanada_desktop.tasks.regroup import REGROUPING, must_regroup, regroup
 from empanada_desktop.tasks.volume_result import Classes, SegmentedStack, fuse_stacks, write_tiff, write_zarr
 
 if TYPE_CHECKING:
     from empanada_desktop.io.ome_zarr import FinishedResult, ResultStore
+    from empanada_desktop.io.predictions import StackPlanes
 
 TITLE = "Fuse a 3D result anew with other values, without the network."
 CHANGEABLE = (
@@ -31,6 +37,7 @@ CHANGEABLE = (
     "dilate_labels",
     "max_objects_per_class",
     "return_stacks",
+    *REGROUPING,
 )
 FUSED_FROM = "fused_from"
 
@@ -81,9 +88,8 @@ def kept_result(path: str | Path) -> tuple[Path, dict[str, Any]]:
     values = StackParams.checked(result.header.recipe["params"])
     origin = result.header.recipe["facts"].get(FUSED_FROM)
     kept = FinishedResult.open(origin) if origin else result
-    axes = list(Axis) if values.ortho_plane else [Axis(values.inference_plane)]
-    if any(kept.stack_planes(axis) is None for axis in axes):
-        raise SettingsError(f"{kept.path} has not kept its per-plane predictions.", "Segment it again and keep them.")
+    for axis in _axes(values):
+        _kept_planes(kept, axis)
     return kept.path, values.model_dump(mode="json")
 
 
@@ -110,21 +116,22 @@ def run(inputs: Inputs, params: TaskParams, context: JobContext) -> Segmentation
     values = StackParams.checked({**before.header.recipe["params"], **params.to_plain()})
     recipe = _recipe(before, values, inputs)
     classes = Classes.from_facts(before.header.recipe["facts"])
-    stacks = _stacks(before, values)
-    part = before.header.part
-    layers = fuse_stacks(stacks, classes, values, part.shape, context)
-    out = Path(inputs.out)
-    if out.suffix.lower() in TIFF_SUFFIXES:
-        path, class_id = check_tiff_output(inputs.out, inputs.overwrite), classes.id_of(inputs.class_name)
-        write_tiff(path, layers.labels, class_id, before.header.spacing, recipe, context, part.start)
-    else:
-        store = _begin(before, recipe, inputs)
-        try:
+    kept = {axis: _kept_planes(before, axis) for axis in _axes(values)}
+    part, out = before.header.part, Path(inputs.out)
+    is_tiff = out.suffix.lower() in TIFF_SUFFIXES
+    if is_tiff:
+        check_tiff_output(inputs.out, inputs.overwrite)
+        classes.id_of(inputs.class_name)
+    with _begun(before, recipe, inputs) as store:
+        stacks = _stacks(before, kept, store, values, classes, context)
+        layers = fuse_stacks(stacks, classes, values, part.shape, context)
+        if is_tiff:
+            class_id = classes.id_of(inputs.class_name)
+            write_tiff(out, layers.labels, class_id, before.header.spacing, recipe, context, part.start)
+            store.discard()
+        else:
             write_zarr(store, layers, context)
             store.finish(recipe, context)
-        except BaseException:  # a second Ctrl-C too
-            store.discard()
-            raise
     counts = layers.labels.counts()
     notes = tuple(layers.labels.notes(values))
     return SegmentationResult(inputs.out, counts, time.perf_counter() - started, recipe, notes)
@@ -144,31 +151,71 @@ def _recipe(before: "FinishedResult", values: StackParams, inputs: Inputs) -> di
     return recipe.model_copy(update=changes).to_dict()
 
 
-def _stacks(before: "FinishedResult", params: StackParams) -> list[SegmentedStack]:
-    """Read the stacks that were kept; SettingsError where they were not."""
-    axes = list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]
-    stacks = []
-    for axis in axes:
-        planes = before.stack_planes(axis)
-        if planes is None or planes.n_done < len(planes):
-            origin = before.header.recipe["facts"].get(FUSED_FROM)
-            instead = f"Fuse {origin}, which it was made from." if origin else "Segment it again and keep them."
-            raise SettingsError(f"{before.path} has not kept its per-plane predictions.", instead)
-        tracker = StackTracker(axis)
-        tracker.take_up(planes.records)
-        stacks.append(SegmentedStack(axis, planes.array, tracker.finish()))
-    return stacks
+def _axes(params: StackParams) -> list[Axis]:
+    return list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]
+
+
+def _kept_planes(result: "FinishedResult", axis: Axis) -> "StackPlanes":
+    """Return what a result has kept of a stack; SettingsError where that is not all of it."""
+    planes = result.stack_planes(axis)
+    if planes is None or planes.n_done < len(planes):
+        origin = result.header.recipe["facts"].get(FUSED_FROM)
+        instead = f"Fuse {origin}, which it was made from." if origin else "Segment it again and keep them."
+        raise SettingsError(f"{result.path} has not kept its per-plane predictions.", instead)
+    return planes
+
+
+def _stacks(
+    before: "FinishedResult",
+    kept: Mapping[Axis, "StackPlanes"],
+    store: "ResultStore",
+    params: StackParams,
+    classes: Classes,
+    context: JobContext,
+) -> list[SegmentedStack]:
+    """Return the stacks as they were kept, or with other objects of their planes; SettingsError where it cannot be."""
+    if not must_regroup(before.header.recipe["params"], params):
+        return [_as_kept(axis, planes) for axis, planes in kept.items()]
+    if not all(planes.maps.has_all(len(planes)) for planes in kept.values()):
+        names = ", ".join(name.replace("_", " ") for name in REGROUPING)
+        raise SettingsError(
+            f"{before.path} has not kept the network's confidence, which {names} need.",
+            "Segment it again with --keep-confidence.",
+        )
+    return [regroup(planes, axis, store, params, classes.things, context) for axis, planes in kept.items()]
+
+
+def _as_kept(axis: Axis, planes: "StackPlanes") -> SegmentedStack:
+    tracker = StackTracker(axis)
+    tracker.take_up(planes.records)
+    return SegmentedStack(axis, planes.array, tracker.finish())
+
+
+@contextmanager
+def _begun(before: "FinishedResult", recipe: dict[str, Any], inputs: Inputs) -> Iterator["ResultStore"]:
+    """Begin the new result, which goes again when an error or a cancel ends the work."""
+    store = _begin(before, recipe, inputs)
+    try:
+        yield store
+    except BaseException:  # a second Ctrl-C too
+        store.discard()
+        raise
 
 
 def _begin(before: "FinishedResult", recipe: dict[str, Any], inputs: Inputs) -> "ResultStore":
-    """Begin the new result, over what an earlier run that was ended by force has left of the same."""
+    """Begin the new result, over what an earlier run that was ended by force has left of the same.
+
+    Beside a TIFF it is only a place to work in.
+    """
     from empanada_desktop.io.ome_zarr import ResultStore, find_unfinished, read_recipe
 
-    out = Path(inputs.out)
+    out, header = Path(inputs.out), before.header
+    if out.suffix.lower() in TIFF_SUFFIXES:
+        place = out.with_suffix(".fusing.zarr")
+        return ResultStore.create(place, header.shape, header.spacing, header.chunk, recipe, True, header.region)
     if out.suffix.lower() != ".zarr":
         raise SettingsError(f"{out} is neither .zarr nor .tif.", "Name the result Y.zarr or Y.tif.")
     unfinished = find_unfinished(out)
     is_ours = unfinished == out and read_recipe(out)["facts"].get(FUSED_FROM) == str(before.path)
-    header = before.header
     overwrite = inputs.overwrite or is_ours
     return ResultStore.create(out, header.shape, header.spacing, header.chunk, recipe, overwrite, header.region)

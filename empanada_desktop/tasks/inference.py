@@ -55,10 +55,15 @@ def volume_grey_range(volume: "Volume") -> GreyRange:
 
 def plane_settings(params: InferenceParams, descriptor: "WeightsDescriptor") -> "PlaneSettings":
     """Hand the parameters of a plane to the engine as single values."""
+    return settings_for(params, frozenset(() if params.semantic_only else descriptor.thing_list))
+
+
+def settings_for(params: InferenceParams, things: frozenset[int]) -> "PlaneSettings":
+    """As plane_settings, with the classes that come as single objects."""
     from empanada_desktop.engine.plane import PlaneSettings
 
     return PlaneSettings(
-        things=frozenset(() if params.semantic_only else descriptor.thing_list),
+        things=things,
         image_downsampling=params.image_downsampling,
         segmentation_confidence=params.segmentation_confidence,
         centre_confidence=params.centre_confidence,
@@ -78,7 +83,7 @@ def load_predictor(
     device: where it runs, in place of params.use_gpu.
     """
     from empanada_desktop.engine.predictor import Predictor
-    from empanada_desktop.engine.tiled import TiledPredictor, batch_of_tiles
+    from empanada_desktop.engine.tiled import BATCH_PIXELS, TiledPredictor, batch_of_tiles
 
     predictor = Predictor.from_weights(
         weights,
@@ -89,8 +94,9 @@ def load_predictor(
         may_prepare=may_prepare,
         device_name=device,
     )
-    batch = batch_of_tiles(params.tile_size) if predictor.device.type != "cpu" else 1
-    tiled = TiledPredictor(predictor, weights.descriptor.network.size_factor, params.tile_size, batch)
+    stride, on_card = weights.descriptor.network.size_factor, predictor.device.type != "cpu"
+    batch, pixels = (batch_of_tiles(params.tile_size), BATCH_PIXELS) if on_card else (1, 0)
+    tiled = TiledPredictor(predictor, stride, params.tile_size, batch, pixels)
     tiled.notes += predictor.notes
     return tiled
 

@@ -201,6 +201,14 @@ class StackParams(InferenceParams):
         "later within seconds, without the network.",
         json_schema_extra=ui("Output", words="For fusing again"),
     )
+    keep_confidence: bool = Field(
+        False,
+        title="Keep confidence",
+        description="Keep the network's confidence of every plane, too, rounded to 8 bits: confidences, centre "
+        "distance, fine boundaries and filled holes can then be changed later without the network. Takes about half "
+        "a byte for each voxel, class and stack.",
+        json_schema_extra=ui("Output", words="For other confidences", needs="keep_predictions"),
+    )
     chunk_size: tuple[int, ...] = Field(
         (256,),
         title="Chunk size",

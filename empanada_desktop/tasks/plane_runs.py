@@ -20,6 +20,7 @@ from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.context import JobContext, Placed
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.grey import GreyRange
+from empanada_desktop.core.kept_maps import KeptMaps
 from empanada_desktop.errors import JobCancelled, VolumeError, WeightsError
 from empanada_desktop.tasks.inference import load_predictor, plane_settings
 from empanada_desktop.tasks.inference_params import StackParams
@@ -148,6 +149,10 @@ def _segment_span(run: PlaneRun, predictor: "TiledPredictor", ahead: "PlanesAhea
         with writing(Path(run.store)):
             ahead.put(index, components, table)
 
+    def take_maps(index: int, maps: KeptMaps) -> None:
+        with writing(Path(run.store)):
+            ahead.maps.put(index, maps)
+
     with run.volume.open() as volume:
 
         def read_plane(index: int) -> NDArray[np.float32]:
@@ -155,8 +160,8 @@ def _segment_span(run: PlaneRun, predictor: "TiledPredictor", ahead: "PlanesAhea
 
         plane = plane_settings(run.params, find_weights(run.params.weights).descriptor)
         settings = StackSettings(plane, run.params.median_filter_size)
-        n_planes = volume.planes(run.axis)
-        segment_stack(read_plane, n_planes, predictor, settings, take_plane, context, run.first, run.stop)
+        n_planes, maps = volume.planes(run.axis), take_maps if run.params.keep_confidence else None
+        segment_stack(read_plane, n_planes, predictor, settings, take_plane, context, run.first, run.stop, maps)
 
 
 def _check_wanted(run: PlaneRun, ahead: "PlanesAhead") -> None:

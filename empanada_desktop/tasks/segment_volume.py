@@ -14,6 +14,7 @@ from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.context import JobContext, Partial, Spreads, offer_partial
 from empanada_desktop.core.footprint import in_gigabytes, room_needed
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.core.kept_maps import KeptMaps
 from empanada_desktop.core.tracking import StackTracker
 from empanada_desktop.errors import AppError, DiskFullError, SettingsError
 from empanada_desktop.tasks.inference import (
@@ -160,7 +161,8 @@ class _VolumeWork:
             return error
         if isinstance(error, DiskFullError):
             message = f"The disk is full after plane {self._n_done} of {self._n_planes}."
-            room = room_needed(self.volume.shape, len(self.axes), 1 - self._n_done / self._n_planes)
+            channels = self.weights.descriptor.network.n_classes if self.params.keep_confidence else 0
+            room = room_needed(self.volume.shape, len(self.axes), 1 - self._n_done / self._n_planes, channels)
             return DiskFullError(message, f"Free {in_gigabytes(room)}, then resume: the same job goes on from there.")
         kept = f"{error.message} {self._n_done} of {self._n_planes} planes are kept."
         return type(error)(kept, f"{error.hint} Then resume: the same job goes on from there.".strip())
@@ -223,10 +225,19 @@ class _VolumeWork:
         if isinstance(context, Spreads):
             self._spread(store, axis, planes, take_plane, context)
             return
+
+        def take_maps(index: int, maps: KeptMaps) -> None:
+            with writing(store.path):
+                planes.maps.put(index, maps)
+
         plane = plane_settings(self.params, self.weights.descriptor)
         settings = StackSettings(plane, self.params.median_filter_size)
+        if self._predictor is None:
+            context.report(planes.n_done, len(planes), "Preparing the network")
         predictor = self._network(store)
-        segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, planes.n_done)
+        maps = take_maps if self.params.keep_confidence else None
+        first = planes.n_done
+        segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, first, take_maps=maps)
 
     def _spread(
         self, store: "ResultStore", axis: Axis, planes: "StackPlanes", count_plane: CountPlane, context: JobContext

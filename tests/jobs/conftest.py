@@ -36,7 +36,7 @@ class Watcher:
 
     def report(self, done: int, total: int, message: str = "") -> None:
         self.told.append((done, total, message))
-        if self._cancel_after is not None and len(self.told) >= self._cancel_after:
+        if self._cancel_after is not None and sum(done > 0 for done, _, _ in self.told) >= self._cancel_after:
             self.cancelled.set()
 
     def partial(self, partial: Partial) -> None:

@@ -76,7 +76,7 @@ def content(path: Path) -> dict[str, bytes]:
 
 
 def test_two_devices_give_the_same_bytes_as_one(segment: Segment, pool: Devices) -> None:
-    params = {"median_filter_size": 5, "ortho_plane": True, "return_stacks": True}
+    params = {"median_filter_size": 5, "ortho_plane": True, "return_stacks": True, "keep_confidence": True}
     watcher = Watcher()
     several = segment("several.zarr", SpreadContext(watcher, pool), **params)
     one = segment("one.zarr", Watcher(), **params)

@@ -239,3 +239,64 @@ def test_plane_files_that_are_no_stack_are_not_fused(result: Path, tmp_path: Pat
     journal.write_bytes(journal.read_bytes()[:-1])
     with pytest.raises(SettingsError, match="has not kept"):
         fused(result, tmp_path / "fused.zarr")
+
+
+CONFIDENT: dict[str, Any] = {"min_size": 0, "min_extent": 0, "keep_confidence": True, "centre_confidence": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("before", "changes"),
+    [
+        ({"ortho_plane": True}, {"segmentation_confidence": 0.6, "voxel_votes": 1, "permit_one_stack": True}),
+        ({"inference_plane": "xz"}, {"centre_confidence": 0.1, "centre_min_distance": 1, "min_size": 20}),
+        ({"median_filter_size": 1}, {"fine_boundaries": True, "fill_holes": True}),
+        ({"image_downsampling": 2}, {"segmentation_confidence": 0.8}),
+    ],
+)
+def test_other_confidences_give_the_same_bytes_as_segmenting_anew(
+    before: dict[str, Any], changes: dict[str, Any], tiny_volume: str, tiny_weights: str, tmp_path: Path
+) -> None:
+    common = {"weights": tiny_weights, **CONFIDENT, **before}
+    segmented(tiny_volume, tmp_path / "before.zarr", **common)
+    anew = segmented(tiny_volume, tmp_path / "anew.zarr", **{**common, **changes})
+    result = fused(tmp_path / "before.zarr", tmp_path / "fused.zarr", **changes)
+    assert content(tmp_path / "fused.zarr") == content(tmp_path / "anew.zarr")
+    assert content(tmp_path / "fused.zarr") != content(tmp_path / "before.zarr")
+    assert result.objects == anew.objects
+    assert result.recipe["params"] == anew.recipe["params"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["anew.zarr", "before.zarr", "fused.zarr"]
+
+
+def test_rounded_maps_change_hardly_anything(crop: str, ortho: Path, tmp_path: Path) -> None:
+    """Real weights on real data: what is made from 8-bit confidences, against what is made from the network's own."""
+    out = tmp_path / "kept.zarr"
+    segmented(crop, out, ortho_plane=True, min_size=100, keep_confidence=True)
+    ours, exact = labels_of(out) > 0, labels_of(ortho) > 0
+    assert np.count_nonzero(ours & exact) > 0.99 * np.count_nonzero(ours | exact)
+    maps = sum(path.stat().st_size for path in (out / "predictions").rglob("*") if path.is_file())
+    assert maps < estimated_predictions_bytes((24, 32, 32), 3, 1)
+    wide, narrow = (fused(out, tmp_path / f"{c}.tif", segmentation_confidence=c) for c in (0.3, 0.8))
+    areas = [np.count_nonzero(tifffile.imread(each.out)) for each in (wide, narrow)]
+    assert areas[0] > np.count_nonzero(ours) > areas[1] > 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.3.tif", "0.8.tif", "kept.zarr"]
+
+
+def test_confidence_that_was_not_kept_is_not_changed(result: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="not kept the network's confidence") as error:
+        fused(result, tmp_path / "fused.zarr", segmentation_confidence=0.6)
+    assert "--keep-confidence" in error.value.hint
+    assert not (tmp_path / "fused.zarr").exists()
+    fused(result, tmp_path / "fused.zarr", segmentation_confidence=0.5)  # as it was
+
+
+def test_damaged_confidence_is_told(tiny_volume: str, tiny_weights: str, tmp_path: Path) -> None:
+    segmented(tiny_volume, tmp_path / "x.zarr", weights=tiny_weights, **CONFIDENT)
+    file = tmp_path / "x.zarr" / "predictions" / "xy" / "components" / "maps.4"
+    for harm in (b"MAP1", file.read_bytes()[:-9], b"", file.read_bytes()[:24] + b"\0" * 50):
+        file.write_bytes(harm)
+        with pytest.raises(VolumeError, match="damaged"):
+            fused(tmp_path / "x.zarr", tmp_path / "fused.zarr", segmentation_confidence=0.6)
+    file.unlink()
+    with pytest.raises(SettingsError, match="not kept"):
+        fused(tmp_path / "x.zarr", tmp_path / "fused.zarr", segmentation_confidence=0.6)
+    assert not (tmp_path / "fused.zarr").exists()

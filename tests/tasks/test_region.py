@@ -95,13 +95,15 @@ def test_only_the_region_is_read_by_the_network(
     plane: str, volumes: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[int, ...]] = []
-    from empanada_desktop.engine.plane import predict_plane
+    from empanada_desktop.engine.predictor import Predictor
 
-    def noting(predictor: Any, image: Any, settings: Any) -> Any:
+    predict = Predictor.predict
+
+    def noting(predictor: Predictor, image: Any, *asked: Any) -> Any:
         seen.append(image.shape)
-        return predict_plane(predictor, image, settings)
+        return predict(predictor, image, *asked)
 
-    monkeypatch.setattr("empanada_desktop.engine.stack.predict_plane", noting)
+    monkeypatch.setattr(Predictor, "predict", noting)
     segment(volumes["whole"], tmp_path / "result.zarr", inference_plane=plane)
     axis = Axis(plane)
     rows, columns = (REGION.shape[place] for place in axis.in_plane)

@@ -265,6 +265,7 @@ def test_killed_at_random_moments_it_ends_in_the_same_bytes(
     volume = tmp_path / "volume.tif"
     tifffile.imwrite(volume, np.random.default_rng(1).integers(0, 255, (7, 30, 34), np.uint8))
     params = COMMON | {"weights": tiny_weights, "ortho_plane": True, "return_stacks": True, "chunk_size": [16]}
+    params |= {"keep_confidence": True}
 
     def inputs(name: str) -> dict[str, Any]:
         return {"volume": str(volume), "out": str(tmp_path / name)}

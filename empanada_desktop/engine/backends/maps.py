@@ -50,21 +50,28 @@ class MapsNetwork(nn.Module):
 
 
 class TorchBackend:
-    """The network as it is, on any device."""
+    """The network as it is, on any device; with `half`, its arithmetic is done in that type where that is safe."""
 
-    def __init__(self, network: PanopticNetwork, device: torch.device) -> None:
+    def __init__(self, network: PanopticNetwork, device: torch.device, half: torch.dtype | None = None) -> None:
         self.device = device
+        self.half = half
         moved = network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = MapsNetwork(moved).eval()
 
     @property
     def title(self) -> str:
         """Name, version and precision."""
-        return f"torch {torch.__version__}, float32, {self.device.type}"
+        precision = str(self.half or torch.float32).removeprefix("torch.")
+        return f"torch {torch.__version__}, {precision}, {self.device.type}"
 
     def run(self, images: torch.Tensor) -> Maps:
-        """Run on images (1, 1, H, W)."""
-        return Maps(*self._network(images.contiguous(memory_format=torch.channels_last)))
+        """Run on images (N, 1, H, W)."""
+        images = images.contiguous(memory_format=torch.channels_last)
+        if self.half is None:
+            return Maps(*self._network(images))
+        with torch.autocast(self.device.type, self.half):
+            maps = self._network(images)
+        return Maps(*(each.float() for each in maps))
 
 
 def fuse_batch_norms(network: nn.Module) -> None:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
 from empanada_desktop.gui.controls import Column, MessageBar, push_button, rule, text_label
 from empanada_desktop.gui.params_form import ParamsForm, plain_row
 from empanada_desktop.tasks.fuse import Params, params_of
+from empanada_desktop.tasks.regroup import REGROUPING
 
 ORTHO_FIELDS = ("voxel_votes", "permit_one_stack")
 
@@ -54,6 +55,8 @@ class FusePanel(QWidget):
         self._show_form()
         for name in ORTHO_FIELDS:
             self.form.rows[name].set_available(bool(values.get("ortho_plane")), "This result has one stack.")
+        for name in REGROUPING:
+            self.form.rows[name].set_available(bool(values.get("keep_confidence")), "Its confidence was not kept.")
         self.bar.hide()
         self.start_button.setEnabled(True)
 

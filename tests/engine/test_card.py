@@ -1,0 +1,163 @@
+"""What runs a network on a graphics card, without one: half precision, several planes at once, too little memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from empanada_desktop.core.context import QuietContext
+from empanada_desktop.engine.backends import TorchBackend, card
+from empanada_desktop.engine.backends.choice import agreement
+from empanada_desktop.engine.device import GraphicsMemoryError, fetch, send
+from empanada_desktop.engine.export import load_network
+from empanada_desktop.engine.plane import PlaneSettings
+from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
+from empanada_desktop.engine.stack import StackSettings, segment_stack
+from empanada_desktop.engine.tiled import BATCH_PIXELS, TiledPredictor
+from empanada_desktop.io.weights import find_weights
+from empanada_desktop.tasks import inference
+from empanada_desktop.tasks.inference_params import PlaneParams
+
+CPU = torch.device("cpu")
+SIDE = 32
+
+Grey = NDArray[np.float32]
+
+
+def planes(count: int = 7, side: int = SIDE) -> list[Grey]:
+    return [np.random.default_rng(number).random((side, side)).astype(np.float32) for number in range(count)]
+
+
+class Card:
+    """Shows like a graphics card: takes several planes, answers later, and has room for so many pixels at once."""
+
+    padding_factor = 16
+
+    def __init__(self, room: int = 1 << 30) -> None:
+        self.room = room
+        self.log: list[str] = []
+
+    def predict(self, plane: Grey, downsampling: int = 1, fine: bool = False) -> PlaneOutputs:
+        return self.begin_many([plane], downsampling, fine)()[0]
+
+    def begin_many(
+        self, shown: Sequence[Grey], downsampling: int = 1, fine: bool = False
+    ) -> Callable[[], list[PlaneOutputs]]:
+        if sum(plane.size for plane in shown) > self.room:
+            raise GraphicsMemoryError("not enough memory", "Use less.")
+        self.log.append(f"begin {len(shown)}")
+        cells = np.zeros((shown[0].shape[0] // 4, shown[0].shape[1] // 4), np.float32)
+
+        def finish() -> list[PlaneOutputs]:
+            self.log.append(f"finish {len(shown)}")
+            return [PlaneOutputs(plane[None], cells, np.stack([cells, cells]), 4, 1) for plane in shown]
+
+        return finish
+
+
+def assert_in_order(outputs: Iterator[PlaneOutputs], expected: list[Grey]) -> None:
+    for answer, plane in zip(outputs, expected, strict=True):
+        np.testing.assert_array_equal(answer.semantic[0], plane)
+
+
+def test_planes_go_together_and_the_next_begin_before_the_last_are_used() -> None:
+    network = Card()
+    predictor = TiledPredictor(network, 16, pixels_at_once=3 * SIDE * SIDE)
+    assert_in_order(predictor.predict_stack(iter(planes())), planes())
+    assert network.log == ["begin 3", "begin 3", "finish 3", "begin 1", "finish 3", "finish 1"]
+
+
+def test_on_the_processor_planes_go_one_by_one() -> None:
+    network = Card()
+    assert_in_order(TiledPredictor(network, 16).predict_stack(planes(3)), planes(3))
+    assert network.log == ["begin 1", "finish 1"] * 3
+
+
+def test_too_little_memory_means_fewer_planes_then_tiles_and_says_so() -> None:
+    network = Card(room=2 * SIDE * SIDE)
+    predictor = TiledPredictor(network, 16, pixels_at_once=5 * SIDE * SIDE)
+    assert_in_order(predictor.predict_stack(planes(9)), planes(9))
+    assert network.log[0] == "begin 2"
+    assert [note.split(": ")[1] for note in predictor.notes] == ["the network sees 2 planes at once from there on."]
+    wide, small = planes(2, 512), Card(room=300 * 300)
+    predictor = TiledPredictor(small, 16, pixels_at_once=2 * 512 * 512)
+    assert_in_order(predictor.predict_stack(wide), wide)
+    assert [note.split(": ")[1] for note in predictor.notes] == [
+        "the network sees one plane at once from there on.",
+        "the network sees tiles of 256 pixels from there on.",
+    ]
+
+
+def test_a_card_without_room_for_anything_is_told() -> None:
+    predictor = TiledPredictor(Card(room=10), 16, pixels_at_once=BATCH_PIXELS)
+    with pytest.raises(GraphicsMemoryError):
+        list(predictor.predict_stack(planes(2)))
+
+
+@pytest.mark.parametrize("pixels", [0, 2 * SIDE * SIDE, 4 * SIDE * SIDE])
+def test_a_stack_is_the_same_however_many_planes_go_together(pixels: int) -> None:
+    found: dict[int, Any] = {}
+    predictor = TiledPredictor(Card(), 16, pixels_at_once=pixels)
+    settings = StackSettings(PlaneSettings(things=frozenset()), 3)
+
+    def take(index: int, components: NDArray[np.uint32], _table: object) -> None:
+        found[index] = components.copy()
+
+    segment_stack(lambda index: planes()[index], 7, predictor, settings, take, QuietContext())
+    assert list(found) == list(range(7))
+    smooth = np.median(planes()[2:5], axis=0) >= 0.5
+    np.testing.assert_array_equal(found[3] > 0, smooth)
+
+
+def test_16_bits_are_taken_when_they_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = find_weights("MitoStarter_v1")
+    full = TorchBackend(load_network(weights), CPU)
+    images = torch.from_numpy(np.stack(planes(2, 128))[:, None])
+    fast, notes = card.in_half(load_network(weights), CPU, torch.float16)
+    with torch.inference_mode():
+        ours, exact = fast.run(images), full.run(images)
+    assert ("float16" in fast.title, notes) == (True, [])
+    assert {each.dtype for each in ours} == {torch.float32}
+    assert 0 < agreement(exact, ours) < card.HALF_TOLERANCE
+    monkeypatch.setattr(card, "HALF_TOLERANCE", 1e-6)
+    slow, notes = card.in_half(load_network(weights), CPU, torch.float16)
+    assert "float32" in slow.title
+    assert "32 bits" in notes[0]
+    with torch.inference_mode():
+        assert agreement(exact, slow.run(images)) == 0
+
+
+def test_16_bits_only_where_the_card_is_made_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = torch.device("cuda", 0)
+    for capability, expected in (((6, 1), None), ((7, 0), torch.float16), ((9, 0), torch.float16)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device, found=capability: found)
+        assert card.half_of(cuda) is expected
+    assert card.half_of(CPU) is None
+    assert card.half_of(torch.device("mps")) is None
+
+
+def test_planes_travel_to_a_device_and_back() -> None:
+    tensor = torch.arange(6.0)
+    there = send(tensor, CPU)
+    copies = fetch(there, there * 2)()
+    assert [copy.tolist() for copy in copies] == [tensor.tolist(), (2 * tensor).tolist()]
+
+
+def test_a_network_on_a_card_is_shown_several_planes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """load_predictor with a device that is no processor; the network itself runs where it can here."""
+    real = Predictor.from_weights
+
+    def as_on_a_card(*arguments: Any, **options: Any) -> Predictor:
+        predictor = real(*arguments, **options)
+        predictor._refine, device = predictor._refine, predictor.device
+        assert device.type == "cpu"
+        predictor.__dict__["device"] = torch.device("meta")
+        return predictor
+
+    monkeypatch.setattr(Predictor, "from_weights", as_on_a_card)
+    params = PlaneParams(use_gpu=False, threads=1, backend="torch", tile_size=512)
+    predictor = inference.load_predictor(find_weights("MitoStarter_v1"), params)
+    assert (predictor.batch, predictor._pixels_at_once) == (16, BATCH_PIXELS)
