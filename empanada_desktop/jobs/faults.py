@@ -7,9 +7,9 @@ from empanada_desktop.errors import AppError
 
 KILLED_HINT = (
     "Most often memory ran out: close other programs, or choose a larger image downsampling. "
-    "Nothing that is open was lost; the job can be run again."
+    "Nothing that is open was lost; it can be run again."
 )
-CRASH_HINT = "Nothing that is open was lost; the job can be run again. If it happens every time, its log tells more."
+CRASH_HINT = "Nothing that is open was lost; it can be run again. If it happens every time, its log tells more."
 
 
 class JobDied(AppError):  # noqa: N818 - what happened to the job, as with JobCancelled

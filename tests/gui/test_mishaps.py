@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PySide6.QtWidgets import QPushButton
 
 from empanada_desktop.document.session import kept_sessions
@@ -18,6 +21,7 @@ from .leaks import raw_children
 from .person import Person
 
 ROOT = Path(__file__).resolve().parents[2]
+linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to see the process at work")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
 
@@ -35,26 +39,63 @@ def choose_weights(person: Person, weights: Path) -> None:
         person.choose(person.workspace.form.current.weights, "Other file …")
 
 
-@posix
-def test_the_live_plane_survives_its_process(at_work: Person, weights_file: Path) -> None:
-    person, panel = at_work, at_work.workspace.form.plane
+def worked(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@linux
+def test_the_live_plane_survives_its_process_killed_in_the_middle_of_a_plane(
+    person: Person, tmp_path: Path, weights_file: Path
+) -> None:
+    voxels = np.random.default_rng(0).integers(0, 255, (3, 1600, 1600)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "large.tif", voxels, photometric="minisblack")
+    person.drop(tmp_path / "large.tif")
+    person.until(lambda: person.layers == ["large"])
+    person.until_rest()
+    panel, child = person.workspace.form.plane, person.workspace.live.controller.session._child
     choose_weights(person, weights_file)
     person.click(person.button("Run on this plane"))
     person.until(lambda: panel.state == "live")
     person.click(person.button("Keep as labels"))
-    layers = person.layers
-    for child in raw_children():
-        os.kill(child, signal.SIGKILL)
+    layers, kept = person.layers, np.asarray(person.labels("mito").source[1:2, :, :]).copy()
+    assert kept.any()
+
+    # The process is warm; held in the middle of the next plane, it has not answered.
+    person.menu("View", "Next plane")
+    pid = child.pid
+    assert pid is not None
+    before = worked(pid)
     person.click(person.button("Run on this plane"))
-    person.until(lambda: panel.state == "live" or panel.bar.isVisible())
-    if panel.bar.isVisible():  # it died in the middle of the plane; otherwise it was simply started anew
-        assert "can be run again" in panel.bar.text()
-        assert person.layers == layers
-        person.click(person.button("Run on this plane"))
-        person.until(lambda: panel.state == "live")
-    assert person.layers[: len(layers)] == layers
-    person.click(person.tool("undo"))
+    while worked(pid) - before < 0.1:
+        time.sleep(0.002)
+    os.kill(pid, signal.SIGSTOP)
+    person.qtbot.wait(200)
+    assert panel.state == "busy"
+    assert person.layers == layers
+    os.kill(pid, signal.SIGKILL)
+    person.until(panel.bar.isVisible)
+    assert panel.bar.text() == (
+        "The system ended the computation (SIGKILL).\n"
+        "Most often memory ran out: close other programs, or choose a larger image downsampling. "
+        "Nothing that is open was lost; it can be run again."
+    )
+    assert panel.state == "none"
+    assert panel.run_button.isEnabled()
+    assert person.layers == layers
+    np.testing.assert_array_equal(person.labels("mito").source[1:2, :, :], kept)
     assert person.window.notifier.dialog is None
+
+    # A process of its own answers the next plane, and what was done before can still be undone.
+    person.click(person.button("Run on this plane"))
+    person.until(lambda: panel.state == "live")
+    assert not panel.bar.isVisible()
+    assert child.pid not in (pid, None)
+    assert person.layers == [*layers, "preview, xy 2"]
+    person.click(person.tool("undo"))
+    assert person.layers == ["large", "preview, xy 2"]
+    person.until_rest()
 
 
 @posix
