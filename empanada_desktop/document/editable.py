@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.document.at_hand import BlocksAhead
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.sources import Triple, VolumeSource, box_of, cut, open_source
 from empanada_desktop.errors import VolumeError
@@ -45,7 +46,7 @@ class EditableSource:
         if base is None and shape is None:
             raise ValueError("an editable source needs a base or a shape")
         self.base = base
-        self.spacing = spacing or (base.spacing if base is not None else Spacing())
+        self.spacing: Spacing = spacing or getattr(base, "spacing", Spacing())
         self._shape: Triple = base.shape if base is not None else shape  # type: ignore[assignment]
         self._dtype = np.dtype(base.dtype if base is not None else dtype)
         self._levels = base.levels if base is not None else levels or level_factors(self._shape, self.spacing)
@@ -53,6 +54,7 @@ class EditableSource:
         if isinstance(base, VolumeSource):
             shapes = base.shapes
         self.blocks = Blocks(shapes, self._dtype, budget)
+        self._ahead = None if base is None else BlocksAhead(base, base.shape)
         self._version = 0
         self._storing = threading.Lock()
 
@@ -144,9 +146,21 @@ class EditableSource:
 
     def _base_voxels(self, box: Box) -> NDArray[Any]:
         """Return a new array of the base's voxels."""
-        if self.base is None:
+        if self.base is None or self._ahead is None:
             return np.zeros(box.shape, self._dtype)
-        return np.array(self.base[box.slices], self._dtype)
+        ahead = self._ahead.voxels(box)
+        return np.array(self.base[box.slices] if ahead is None else ahead, self._dtype)
+
+    def is_at_hand(self, box: Box) -> bool:
+        """Whether a box can be read and written without waiting for the base's file."""
+        if self._ahead is None or self._ahead.holds(box):
+            return True
+        return self.blocks.cover(box, self.blocks.changed(0, box))
+
+    def read_ahead(self, box: Box) -> None:
+        """Read what writing into a box needs to know of the base; from any thread."""
+        if self._ahead is not None:
+            self._ahead.read(box)
 
     # Keeping
 
