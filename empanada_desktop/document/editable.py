@@ -46,7 +46,7 @@ class EditableSource:
         if base is None and shape is None:
             raise ValueError("an editable source needs a base or a shape")
         self.base = base
-        self.spacing: Spacing = spacing or getattr(base, "spacing", Spacing())
+        self.spacing = spacing or (Spacing() if base is None else base.spacing)
         self._shape: Triple = base.shape if base is not None else shape  # type: ignore[assignment]
         self._dtype = np.dtype(base.dtype if base is not None else dtype)
         self._levels = base.levels if base is not None else levels or level_factors(self._shape, self.spacing)
