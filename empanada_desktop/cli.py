@@ -12,6 +12,7 @@ from empanada_desktop import __version__
 from empanada_desktop.core.context import Function
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.io.volumes.faults import reading
+from empanada_desktop.jobs.batch import Batch, jobs_of
 from empanada_desktop.jobs.executor import Executor, InlineExecutor
 from empanada_desktop.jobs.leftovers import kept_planes
 from empanada_desktop.jobs.progress import TimeLeft, in_words
@@ -90,20 +91,37 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if options.verb is None:
         _parser(None).print_help()
         return EXIT_USER_ERROR
-    spec: JobSpec = options.make_spec(options)
+    specs: list[JobSpec] = options.make_specs(options)
     context = TerminalContext()
     previous = signal.signal(signal.SIGINT, context.cancel)
+    executor = _executor(getattr(options, "cluster", None))
     try:
-        result = _executor(getattr(options, "cluster", None)).run(spec, context)
+        return _run_one(specs[0], executor, context) if len(specs) == 1 else _run_batch(specs, executor, context)
     except (JobCancelled, KeyboardInterrupt):
-        kept = kept_planes(spec)
+        kept = sum(map(kept_planes, specs))
         after = f" {kept} planes are kept; the same command goes on from there." if kept else ""
         print(f"Cancelled.{after}", file=sys.stderr)
         return EXIT_CANCELLED
     finally:
         signal.signal(signal.SIGINT, previous)
-    print("\n".join(result.lines()))
+
+
+def _run_one(spec: JobSpec, executor: Executor, context: "TerminalContext") -> int:
+    print("\n".join(executor.run(spec, context).lines()))
     return 0
+
+
+def _run_batch(specs: Sequence[JobSpec], executor: Executor, context: "TerminalContext") -> int:
+    """Run jobs one after another; those that fail are told and do not stop the others."""
+    batch = Batch(specs)
+    for spec, result in batch.carry_out(lambda spec: executor.run(spec, context)):
+        volume, out = getattr(spec.inputs, "volume", ""), getattr(spec.inputs, "out", "")
+        lines = [f"{out} is there already."] if result is None else result.lines()
+        print("\n".join([f"-- {volume}", *lines]), flush=True)
+    for spec, error in batch.failed:
+        print(f"Error: {getattr(spec.inputs, 'volume', '')}: {error.message}", file=sys.stderr)
+        print(f"Hint: {error.hint}", file=sys.stderr)
+    return EXIT_USER_ERROR if batch.failed else 0
 
 
 def _executor(cluster: str | None) -> Executor:
@@ -141,7 +159,7 @@ def _add_task(verbs: Any, verb: str) -> None:  # noqa: ANN401 - argparse keeps t
     _add_fields(parser.add_argument_group("parameters"), module.Params)
     if "several_gpus" in module.Params.model_fields:
         _add_cluster(parser)
-    parser.set_defaults(make_spec=lambda options: _spec_from(verb, options))
+    parser.set_defaults(make_specs=lambda options: _specs_from(verb, options))
 
 
 def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type private
@@ -151,7 +169,7 @@ def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type priv
     parser.add_argument("--out", help="where to write instead of the job's own place")
     parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing result")
     _add_cluster(parser)
-    parser.set_defaults(make_spec=_spec_from_file)
+    parser.set_defaults(make_specs=lambda options: [_spec_from_file(options)])
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
@@ -182,14 +200,17 @@ def _recipe_of_result(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def _spec_from(verb: str, options: argparse.Namespace) -> JobSpec:
+def _specs_from(verb: str, options: argparse.Namespace) -> list[JobSpec]:
     module = load_task(verb).module
     given = {name: value for name, value in vars(options).items() if value is not None}
     params, inputs = (
         {name: value for name, value in given.items() if name in record.model_fields}
         for record in (module.Params, module.Inputs)
     )
-    return JobSpec(verb, module.Params.checked(params), module.Inputs.checked(inputs))
+    chosen = module.Params.checked(params)
+    if isinstance(inputs.get("volume"), list):
+        return jobs_of(verb, chosen, inputs, inputs["volume"])
+    return [JobSpec(verb, chosen, module.Inputs.checked(inputs))]
 
 
 def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 - parser or group of it
@@ -202,7 +223,8 @@ def _add_fields(parser: Any, record: type[TaskModel]) -> None:  # noqa: ANN401 -
             keywords["metavar"] = _extra(field).get("metavar") or _metavar(name, kind)
             keywords["type"] = _reader(kind)
         if _is_positional(field):
-            parser.add_argument(**keywords | {"metavar": name.upper()}, nargs=None if field.is_required() else "?")
+            several = "+" if _extra(field).get("several") else None
+            parser.add_argument(**keywords | {"metavar": name.upper()}, nargs=several if field.is_required() else "?")
         else:
             parser.add_argument("--" + name.replace("_", "-"), required=field.is_required(), **keywords)
 

@@ -55,12 +55,13 @@ def _unfinished(spec: JobSpec) -> Path | None:
 
     try:
         place = find_unfinished(path)
-        return path if place is not None and _is_of(read_recipe(place), spec) else None
+        return path if place is not None and is_of(read_recipe(place), spec) else None
     except VolumeError:
         return None
 
 
-def _is_of(recipe: dict[str, Any], spec: JobSpec) -> bool:
+def is_of(recipe: dict[str, Any], spec: JobSpec) -> bool:
+    """Whether a result was made, or begun, by a job with the same values."""
     mine = spec.params.model_dump(mode="json")
     theirs = recipe.get("params", {})
     return recipe.get("task") == spec.task and all(

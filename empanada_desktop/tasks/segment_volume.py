@@ -50,10 +50,14 @@ STRETCHED = 2.0  # voxels this many times as long as wide
 class Inputs(TaskInputs):
     """What to segment and where to write."""
 
-    volume: str = Field(title="Volume", description="The volume to segment: a file or a folder.")
+    volume: str = Field(
+        title="Volume",
+        description="The volume to segment: a file or a folder; several are segmented one after another.",
+        json_schema_extra={"several": True},
+    )
     out: str = Field(
         title="Output",
-        description="Result to write: X.zarr (OME-Zarr, every class) or X.tif (one class).",
+        description="Result to write: X.zarr (OME-Zarr, every class) or X.tif (one class); a folder for several volumes.",
         json_schema_extra={"option": True},
     )
     dataset: str | None = Field(None, title="Dataset", description="Array inside an HDF5 or Zarr file.")
