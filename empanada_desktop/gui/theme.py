@@ -262,6 +262,9 @@ QPushButton[role="link"] { background: transparent; border: none; color: %(tint_
   font-weight: 600; min-height: 20px; }
 QPushButton[role="link"]:hover { text-decoration: underline; }
 QPushButton[role="link"]:focus { border: 1px solid %(accent)s; }
+QPushButton[role="flat"] { background: transparent; border-color: transparent; color: %(second)s; }
+QPushButton[role="flat"]:hover { background: %(hover)s; color: %(text)s; }
+QPushButton[role="flat"]:focus { border: 2px solid %(accent)s; }
 QPushButton[role="segment"] { border-radius: 0; border-right: none; background: transparent; color: %(second)s;
   min-height: 22px; padding: 0 6px; }
 QPushButton[role="segment"]:hover { background: %(hover)s; }

@@ -1,0 +1,496 @@
+"""The desk of the room: from picks and the form's values to a plan, its preview, and the deed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.objects import ObjectIndex
+from empanada_desktop.document import LabelsLayer, Layer
+from empanada_desktop.errors import AppError
+from empanada_desktop.gui.objects.desk import ObjectsDesk
+from empanada_desktop.gui.proofread.deeds import Ground, Outcome, carry_out, work_voxels
+from empanada_desktop.gui.proofread.facts import PairFacts, PlaneFacts, pair_facts, plane_facts, stacks_of
+from empanada_desktop.gui.proofread.picks import Line, Picks, Place, Triple
+from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_deletion, plan_of
+from empanada_desktop.gui.proofread.preview import STYLES, Preview
+from empanada_desktop.gui.proofread.values import Mode, Values
+from empanada_desktop.gui.proofread.working import Worker
+from empanada_desktop.gui.qt_runner import Background
+from empanada_desktop.gui.viewer.camera import Look, proportions
+from empanada_desktop.gui.viewer.document_link import ADDING
+from empanada_desktop.gui.viewer.lengths import words
+
+if TYPE_CHECKING:
+    from empanada_desktop.gui.workspace import Workspace
+
+PLAN_MS, PREVIEW_MS, FACTS_MS = 0, 150, 120
+PREVIEWED_VOXELS = 1 << 25
+TOOLS = {"merge": Mode.MERGE, "split": Mode.SPLIT, "morph": Mode.MORPH}
+SAMPLES_PER_VOXEL = 2
+
+
+class ProofreadDesk(QObject):
+    """Everything about editing objects but the widgets. `changed` tells that there is something else to show."""
+
+    changed = Signal()
+    done = Signal(object)
+    """An Outcome that was applied."""
+
+    def __init__(self, workspace: "Workspace") -> None:
+        super().__init__(workspace)
+        self.workspace = workspace
+        self.document = workspace.document
+        self.objects = ObjectsDesk.of(workspace)
+        self.picks = Picks(self.document, self)
+        self.values = Values()
+        self.plan: Plan | NotYet = NotYet("")
+        self.problem: AppError | None = None
+        self.preview = Preview(self.document)
+        self.is_applying = False
+        self.pair: tuple[tuple[int, ...], PairFacts] | None = None
+        self.planes: dict[Axis, PlaneFacts] = {}
+        self.background: Background = workspace.window.background
+        self.worker, self._looker = Worker(self, self.background), Worker(self, self.background)
+        self._stacks: tuple[str, dict[str, Any]] = ("", {})
+        self._timers = {
+            name: self._timer(milliseconds, slot)
+            for name, milliseconds, slot in (
+                ("plan", PLAN_MS, self._make_plan),
+                ("preview", PREVIEW_MS, self._start_preview),
+                ("facts", FACTS_MS, self._find_facts),
+            )
+        }
+        self._follow()
+
+    def _timer(self, milliseconds: int, slot: Callable[[], object]) -> QTimer:
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(slot)
+        return timer
+
+    def _follow(self) -> None:
+        self.picks.changed.connect(self._picked)
+        self.objects.changed.connect(self.replan)
+        self.worker.progressed.connect(self.changed)
+        self.document.view_changed.connect(self._view_changed)
+        self.document.voxels_changed.connect(self._voxels_changed)
+        self.workspace.tool_chosen.connect(self._tool_chosen)
+        self.workspace.rooms.entered.connect(lambda _room: self._room_changed())
+
+    # What is there
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the room is the one that is shown."""
+        return self.workspace.rooms.current == "proofread"
+
+    @property
+    def has_tool(self) -> bool:
+        """Whether the mouse picks for this room now."""
+        return self.is_here and self.workspace.tool in TOOLS
+
+    @property
+    def layer(self) -> LabelsLayer | None:
+        """The labels that are worked on."""
+        return self.picks.layer
+
+    @property
+    def index(self) -> ObjectIndex | None:
+        """The objects of these labels, as counted last."""
+        return self.objects.index if self.layer is self.objects.layer else None
+
+    @property
+    def look(self) -> Look:
+        """Where the planes look."""
+        return self.workspace.grid.look
+
+    @property
+    def place(self) -> tuple[Axis, int]:
+        """The plane that "plane" means: that of the active view."""
+        axis = self.workspace.grid.active_axis
+        return axis, self.document.view.crosshair[axis.normal]
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """What the plan comes to, if that is known already."""
+        outcome = self.preview.outcome
+        return outcome if outcome is not None and outcome.plan == self.plan else None
+
+    # What the form asks for
+
+    def use(self, values: Values) -> None:
+        """Take other values."""
+        before, self.values = self.values, values
+        self.problem = None
+        if values.mode is not before.mode or values.pick_by != before.pick_by:
+            self.picks.forget_marks()
+        if self.is_here and values.mode is not before.mode:
+            self.workspace.choose_tool(next((name for name, mode in TOOLS.items() if mode is values.mode), "morph"))
+        self.replan()
+
+    def apply(self) -> None:
+        """Do what the banner says."""
+        if self.is_applying:
+            return
+        self._make_plan()
+        if isinstance(self.plan, Plan):
+            self.carry_out(self.plan)
+
+    def delete(self, in_plane: bool | None = None) -> None:
+        """Delete what is picked; in_plane: only in the plane of the active view (None: as the form says)."""
+        works_in = self.values.works_in if in_plane is None else "plane" if in_plane else "3d"
+        plan = plan_deletion(replace(self.values, works_in=works_in), self.picked_now())
+        if isinstance(plan, Plan):
+            self.carry_out(plan)
+        else:
+            self.workspace.window.toast.say(plan.hint)
+
+    def carry_out(self, plan: Plan) -> None:
+        """Find the edits of a plan, if they are not known yet, and make them one deed."""
+        outcome = self.preview.outcome
+        self.problem, self.is_applying = None, True
+        if outcome is not None and outcome.plan == plan and self.objects.is_current:
+            self._commit(outcome)
+        else:
+            self._timers["preview"].stop()
+            self.objects.when_current(lambda: self._start(plan, self._commit))
+        self.changed.emit()
+
+    def clear(self) -> bool:
+        """Give up what runs, or what is prepared; True when there was something."""
+        had = self.is_applying or bool(self.picks.ids or self.picks.points) or self.picks.line is not None
+        if self.is_applying:
+            self.worker.give_up()
+            self.is_applying = False
+            self.changed.emit()
+            return True
+        self.problem = None
+        self.preview.drop()
+        if self.picks.points or self.picks.line is not None:
+            self.picks.forget_marks()
+        else:
+            self.picks.clear()
+        return had
+
+    def close(self) -> None:
+        """The window closes: nothing more is shown."""
+        self.worker.give_up()
+        self._looker.give_up()
+        for timer in self._timers.values():
+            timer.stop()
+
+    # What the mouse and the keys ask for
+
+    def click(self, voxel: Triple, modifiers: Qt.KeyboardModifier, point: Triple | None = None) -> None:
+        """A voxel was clicked, perhaps on a point that lies there."""
+        self.document.change_view(crosshair=voxel)
+        if point is not None and self.values.pick_by == "points":
+            self.picks.drop_point(point)
+            return
+        self.click_object(self.id_at(voxel), voxel, modifiers)
+
+    def click_object(self, label_id: int, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:
+        """An object was clicked in a plane or in 3D; 0 for none."""
+        if self.values.pick_by == "points":
+            self._click_point(label_id, voxel)
+        elif self.values.mode is Mode.MERGE or modifiers & ADDING:
+            if label_id:
+                self.picks.toggle(label_id, voxel)
+        else:
+            self.picks.choose(label_id, voxel)
+
+    def _click_point(self, label_id: int, voxel: Triple) -> None:
+        if not label_id:
+            return
+        if self.values.mode is Mode.MERGE:
+            self.picks.add([label_id], voxel)
+        elif label_id not in self.picks.ids or len(self.picks.ids) > 1:
+            self.picks.choose(label_id)
+        self.picks.add_point(voxel)
+
+    def take_line(self, line: Line) -> None:
+        """A line was drawn: over the objects to merge, or along which to split."""
+        crossed = self._crossed(line)
+        if self.values.mode is Mode.MERGE:
+            self.picks.add(crossed)
+            return
+        kept = [label_id for label_id in self.picks.ids if label_id in crossed]
+        if not kept:
+            self.picks.choose(max(crossed, key=lambda label_id: crossed[label_id], default=0))
+        self.picks.draw(line)
+
+    def _crossed(self, line: Line) -> dict[int, int]:
+        """How often samples of a line fall on each object, in the order in which it meets them."""
+        found: dict[int, int] = {}
+        for one, other in zip(line.places, line.places[1:], strict=False):
+            steps = max(1, round(SAMPLES_PER_VOXEL * max(abs(a - b) for a, b in zip(one, other, strict=True))))
+            for step in range(steps + 1):
+                z, y, x = (int(a + (b - a) * step / steps) for a, b in zip(one, other, strict=True))
+                label_id = self.id_at((z, y, x))
+                if label_id:
+                    found[label_id] = found.get(label_id, 0) + 1
+        return found
+
+    def id_at(self, voxel: Triple) -> int:
+        """The object of the labels that are worked on at a voxel, out of what the views have in memory."""
+        if self.layer is None:
+            return 0
+        value = self.workspace.grid.link.value_at(self.layer, voxel)
+        return 0 if not value or value in self.layer.hidden else int(value)
+
+    def take_key(self, event: QKeyEvent) -> bool:
+        """Enter, Shift+Enter, Escape and Backspace over the views; True when it was one of them."""
+        key = event.key()
+        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.click(self.document.view.crosshair, Qt.KeyboardModifier.NoModifier)
+            else:
+                self.apply()
+            return True
+        if key == Qt.Key.Key_Escape:
+            return self.clear()
+        if key == Qt.Key.Key_Backspace and self.picks.points:
+            self.picks.drop_point(self.picks.points[-1])
+            return True
+        return False
+
+    # Plan and preview
+
+    def replan(self) -> None:
+        """Look again at what could be done; soon, once for many changes."""
+        if not self._timers["plan"].isActive():
+            self._timers["plan"].start()
+
+    def picked_now(self) -> Picked:
+        """What is picked, as plans take it."""
+        layer_id = "" if self.layer is None else self.layer.id
+        return Picked(layer_id, self.picks.ids, self.picks.points, self.picks.line, self.place)
+
+    def _make_plan(self) -> None:
+        self._timers["plan"].stop()
+        before, index = self.plan, self.index
+        if self.layer is None:
+            self.plan = NotYet("No labels yet. Segment a plane or the volume first.")
+        elif index is None:
+            self.plan = NotYet("Counting the objects …")
+        else:
+            self.plan = _settled(plan_of(self.values, self.picked_now(), index))
+        if self.plan != before or self.preview.outcome is None:
+            self._prepare()
+        self.changed.emit()
+
+    def _prepare(self) -> None:
+        """Show beforehand what the plan comes to, where that is not obvious and does not take long."""
+        if self.outcome is None:
+            self.preview.drop()
+        wanted = self.has_tool and isinstance(self.plan, Plan) and self.plan.values.mode in STYLES
+        if not wanted or self.is_applying:
+            if not self.is_applying:
+                self.worker.give_up()
+            self._timers["preview"].stop()
+        elif self.outcome is None:
+            self._timers["preview"].start()
+
+    def _start_preview(self) -> None:
+        plan, ground = self.plan, self._ground()
+        if not isinstance(plan, Plan) or ground is None or self.is_applying:
+            return
+        if not self.objects.is_current:
+            self._timers["preview"].start()
+        elif work_voxels(plan, ground) <= PREVIEWED_VOXELS:
+            self._start(plan, self._show)
+
+    def _ground(self) -> Ground | None:
+        layer, index = self.layer, self.index
+        if layer is None or index is None:
+            return None
+        return Ground(layer.source, index, layer.label_divisor, layer.id_range, proportions(layer.spacing))
+
+    def _start(self, plan: Plan, then: Callable[[Outcome], object]) -> None:
+        layer, ground = self.layer, self._ground()
+        if layer is None or ground is None or layer.id != plan.picked.layer_id:
+            self.is_applying = False
+            return
+        source, version = layer.source, layer.source.version
+
+        def finish(outcome: Outcome) -> None:
+            if (layer.source, layer.source.version) == (source, version):
+                then(outcome)
+            else:  # voxels have changed meanwhile
+                self.objects.when_current(lambda: self._start(plan, then))
+
+        self.worker.start(lambda work: carry_out(plan, ground, work), finish, self._failed)
+
+    def _show(self, outcome: Outcome) -> None:
+        if outcome.plan == self.plan and self.layer is not None and self.has_tool:
+            self.preview.show(outcome, self.layer)
+        self.changed.emit()
+
+    def _failed(self, problem: BaseException) -> None:
+        self.is_applying = False
+        if not isinstance(problem, AppError):
+            self.workspace.window.failed(problem)
+        self.problem = problem if isinstance(problem, AppError) else None
+        self.changed.emit()
+
+    def _commit(self, outcome: Outcome) -> None:
+        """Make the deed."""
+        self.is_applying = False
+        layer = self.layer
+        if layer is None or layer.id != outcome.plan.picked.layer_id:
+            return
+        self.preview.drop()
+        if not outcome.parts:
+            self.workspace.window.toast.say(f"{outcome.plan.title}: nothing changes.")
+            self.changed.emit()
+            return
+        try:
+            self.document.edit_voxels(layer, outcome.plan.title, *outcome.parts)
+        except AppError as problem:
+            self._failed(problem)
+            return
+        self._say_done(outcome)
+        self._after(outcome)
+        self.done.emit(outcome)
+
+    def _say_done(self, outcome: Outcome) -> None:
+        edit = self.document.history.next_undo
+
+        def undo() -> None:
+            if self.document.history.next_undo is edit:
+                self.document.undo()
+
+        self.workspace.window.toast.say(done_words(outcome), "Undo", undo)
+
+    def _after(self, outcome: Outcome) -> None:
+        """What is picked when a deed is done: what came of it."""
+        plan, layer = outcome.plan, self.layer
+        self.picks.forget_marks()
+        if layer is None:
+            return
+        if plan.deletes or plan.values.mode is Mode.MERGE:
+            self.picks.clear()
+        elif plan.values.mode is Mode.SPLIT:
+            self.document.select(layer, (*plan.picked.ids, *outcome.new_ids))
+        self.replan()
+
+    # Facts of what is picked
+
+    def _find_facts(self) -> None:
+        layer, index, ids = self.layer, self.index, self.picks.ids
+        if layer is None or index is None or not self.is_here or not ids:
+            self.pair, self.planes = None, {}
+            self._told_facts()
+            return
+        source, crosshair = layer.source, self.document.view.crosshair
+        wants_pair = len(ids) == 2 and (self.pair is None or self.pair[0] != ids)
+        stacks, layer_id = self._stacks, layer.id
+
+        def find(_work: object) -> tuple[PairFacts | None, dict[Axis, PlaneFacts], tuple[str, dict[str, Any]]]:
+            opened = stacks if not wants_pair or stacks[0] == layer_id else (layer_id, stacks_of(layer))
+            pair = pair_facts(source, index, (ids[0], ids[1]), opened[1]) if wants_pair else None
+            planes = {axis: plane_facts(source, index, ids, axis, crosshair[axis.normal]) for axis in Axis}
+            return pair, planes, opened
+
+        def take(found: tuple[PairFacts | None, dict[Axis, PlaneFacts], tuple[str, dict[str, Any]]]) -> None:
+            pair, self.planes, self._stacks = found
+            if pair is not None:
+                self.pair = (ids, pair)
+            elif len(ids) != 2:
+                self.pair = None
+            self._told_facts()
+
+        self._looker.start(find, take, self.workspace.window.failed)
+
+    def _told_facts(self) -> None:
+        self.workspace.grid.update_overlays()
+        self.changed.emit()
+
+    def places_in(self, axis: Axis, plane: int) -> list[Place]:
+        """Where to mark the picked objects in a plane: where they were clicked, otherwise in their middle."""
+        if self.values.mode is not Mode.MERGE or self.values.pick_by == "points":
+            return []
+        clicked = {
+            label_id: (voxel[0] + 0.5, voxel[1] + 0.5, voxel[2] + 0.5)
+            for label_id, voxel in self.picks.places.items()
+            if voxel[axis.normal] == plane
+        }
+        found = self.planes[axis].places if axis in self.planes else {}
+        middles = {label_id: place for label_id, place in found.items() if int(place[axis.normal]) == plane}
+        places = {**middles, **clicked}
+        return [places[label_id] for label_id in self.picks.ids if label_id in places]
+
+    def contact_words(self, axis: Axis) -> str:
+        """How wide the contact of the two picked objects is in the plane that is shown; "" where they do not touch."""
+        layer, facts = self.layer, self.planes.get(axis)
+        if layer is None or facts is None or facts.contact is None or not facts.contact.count:
+            return ""
+        width = facts.contact.width(axis, layer.spacing)
+        return f"contact {facts.contact.count} px wide" if width is None else f"contact {words(width)} wide"
+
+    # News
+
+    def _picked(self) -> None:
+        self.problem = None
+        self._timers["facts"].start()
+        self.workspace.grid.update_overlays()
+        self.replan()
+
+    def _view_changed(self, _view: object, names: frozenset[str]) -> None:
+        if not names & {"crosshair", "active"} or not self.is_here:
+            return
+        if self.picks.ids and "crosshair" in names:
+            self._timers["facts"].start()
+        if self.values.works_in != "3d":
+            self.replan()
+
+    def _voxels_changed(self, layer: Layer, _box: object) -> None:
+        if layer is self.layer:
+            self.pair, self.preview.outcome = None, None
+            if self.is_here:
+                self._timers["facts"].start()
+            self.replan()
+
+    def _tool_chosen(self, name: str) -> None:
+        mode = TOOLS.get(name)
+        if mode is not None and self.values.mode is not mode and not (name == "morph" and self._filters):
+            self.values = replace(self.values, mode=mode)
+            self.picks.forget_marks()
+        self.replan()
+        self.changed.emit()
+
+    @property
+    def _filters(self) -> bool:
+        return self.values.mode is Mode.FILTER
+
+    def _room_changed(self) -> None:
+        if not self.is_here:
+            self.worker.give_up()
+            self.is_applying = False
+            self.preview.drop()
+        else:
+            self._timers["facts"].start()
+        self.replan()
+
+
+def _settled(plan: Plan | NotYet) -> Plan | NotYet:
+    """A plan in 3D is the same whichever plane is looked at."""
+    if isinstance(plan, Plan) and plan.values.works_in == "3d":
+        return replace(plan, picked=replace(plan.picked, place=(Axis.XY, 0)))
+    return plan
+
+
+PAST = {"Merge": "Merged", "Split": "Split", "Dilate": "Dilated", "Erode": "Eroded", "Close": "Closed"}
+PAST |= {"Open": "Opened", "Fill": "Filled", "Smooth": "Smoothed", "Filter": "Filtered", "Delete": "Deleted"}
+
+
+def done_words(outcome: Outcome) -> str:
+    """Say that a plan was carried out: "Merged 10019 into 10012."."""
+    verb, _, rest = outcome.plan.title.partition(" ")
+    words_on_it = f", {outcome.words}" if outcome.words and outcome.plan.values.mode is not Mode.MORPH else ""
+    return f"{PAST.get(verb, verb)} {rest}{words_on_it}."
