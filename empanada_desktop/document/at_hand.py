@@ -1,5 +1,6 @@
 """What can be had without waiting for a file: blocks that were read ahead of a brush, so that painting never waits."""
 
+import math
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -13,6 +14,8 @@ from empanada_desktop.document.sources import ArraySource, PlaneSource
 
 SIDE = 64
 BUDGET = 128 << 20
+# A larger box is no brush's.
+MOST_VOXELS = 64 * SIDE**3
 Triple = tuple[int, int, int]
 
 
@@ -41,6 +44,8 @@ class BlocksAhead:
 
     def voxels(self, box: Box) -> NDArray[Any] | None:
         """Return a new array of the voxels of a box; None unless all were read."""
+        if not self._blocks or math.prod(box.shape) > MOST_VOXELS:
+            return None
         touched = self._touched(box)
         with self._lock:
             found = [self._blocks.get(part.start) for part in touched]
@@ -86,6 +91,11 @@ def is_at_hand(source: PlaneSource, box: Box) -> bool:
     """Whether voxels of a box can be had, and written where they may be, without waiting for a file."""
     asked = getattr(source, "is_at_hand", None)
     return is_in_memory(source) if asked is None else bool(asked(box))
+
+
+def can_read_ahead(source: PlaneSource) -> bool:
+    """Whether a source keeps what was read ahead of writing into it."""
+    return hasattr(source, "read_ahead")
 
 
 def read_ahead(source: PlaneSource, box: Box) -> None:

@@ -151,16 +151,28 @@ class EditableSource:
         ahead = self._ahead.voxels(box)
         return np.array(self.base[box.slices] if ahead is None else ahead, self._dtype)
 
+    # Reading ahead of a brush
+
     def is_at_hand(self, box: Box) -> bool:
-        """Whether a box can be read and written without waiting for the base's file."""
-        if self._ahead is None or self._ahead.holds(box):
-            return True
-        return self.blocks.cover(box, self.blocks.changed(0, box))
+        """Whether a box can be read and written without waiting for a file."""
+        changed = self.blocks.changed(0, box)
+        if not all(self.blocks.is_in_memory(key) for key in changed):
+            return False
+        return self._ahead is None or self.blocks.cover(box, changed) or all(map(self._ahead.holds, self._whole(box)))
 
     def read_ahead(self, box: Box) -> None:
-        """Read what writing into a box needs to know of the base; from any thread."""
-        if self._ahead is not None:
-            self._ahead.read(box)
+        """Read what is_at_hand asks for; from any thread."""
+        changed = self.blocks.changed(0, box)
+        for key in changed:
+            self.blocks.get(key)
+        if self._ahead is not None and not self.blocks.cover(box, changed):
+            for own in self._whole(box):
+                self._ahead.read(own)
+
+    def _whole(self, box: Box) -> Iterator[Box]:
+        """The blocks that a box reaches into: the first writing into one needs to know all of it."""
+        grid = self.blocks.grids[0]
+        return (grid.box(place) for place in itertools.product(*grid.touched(box)))
 
     # Keeping
 

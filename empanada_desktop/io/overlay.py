@@ -177,6 +177,11 @@ class Blocks:
             keys = ((level, *place) for place in product(z, y, x))
             return [key for key in keys if key in self._blocks or key in self._spots]
 
+    def is_in_memory(self, key: Key) -> bool:
+        """Whether a changed block is there without reading."""
+        with self._lock:
+            return key in self._blocks
+
     def write(self, box: Box, values: Array, base: Callable[[Box], Array]) -> None:
         """Write into a box of level 0; blocks that are not wholly covered begin as those of the base."""
         grid = self.grids[0]

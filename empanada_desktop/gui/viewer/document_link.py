@@ -1,16 +1,21 @@
 """Keeps the views and a document in step: layers, crosshair, zoom and selection, in both directions."""
 
+import math
+
 from PySide6.QtCore import QObject, Qt
 
 from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document.at_hand import is_at_hand
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
 from empanada_desktop.gui.viewer.camera import DISPLAYED, Triple
 from empanada_desktop.gui.viewer.composing import DrawnLayer
 from empanada_desktop.gui.viewer.drawn_layers import LayerNumbers, drawn_layers
-from empanada_desktop.gui.viewer.loader import Request, TileLoader
-from empanada_desktop.gui.viewer.tiles import TileGrid, TileKey
+from empanada_desktop.gui.viewer.loader import Request, TileLoader, displayable
+from empanada_desktop.gui.viewer.tiles import TileGrid, TileKey, keys_touching
 
+# More voxels than this are read by the loader's threads, so that the window goes on meanwhile.
+SHOWN_AT_ONCE = 1 << 19
 ADDING = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
 
@@ -28,14 +33,19 @@ class LayerLink(QObject):
         return drawn_layers(self._document.layers, self._numbers)
 
     def refresh(self, layer: Layer, box: Box) -> None:
-        """Read the cached voxels of a box again."""
+        """Show the voxels of a box as they are now: at once where they are few and in memory, otherwise read again."""
         if not isinstance(layer, ImageLayer | LabelsLayer):
             return
         number, source = self._numbers.of(layer), layer.source
+        if isinstance(layer, LabelsLayer) and math.prod(box.shape) <= SHOWN_AT_ONCE and is_at_hand(source, box):
+            values = displayable(source[box.slices], is_labels=True)
+            self._loader.put(number, source, keys_touching(number, source, box), box, values)
+            return
 
         def grid_of(key: TileKey) -> TileGrid:
             return TileGrid.of(source, key.level, key.axis)
 
+        self._loader.note_change(number, source, box)
         touched = self._loader.cache.touching(number, box, grid_of)
         is_labels = isinstance(layer, LabelsLayer)
         self._loader.refresh([Request(key, grid_of(key), source, is_labels) for key in touched], box)

@@ -25,10 +25,14 @@ class LayerNumbers:
         self._next = itertools.count(1)
 
     def of(self, layer: ImageLayer | LabelsLayer) -> int:
-        """The number of a layer with the source that it has now."""
+        """The number of a layer with the source that it has now.
+
+        A file that was made editable keeps its number: its voxels are the same, and are not read anew.
+        """
         source, number = self._numbers.get(layer.id, (None, 0))
         if source is not layer.source:
-            number = next(self._next)
+            if source is None or getattr(layer.source, "base", None) is not source:
+                number = next(self._next)
             self._numbers[layer.id] = (layer.source, number)
         return number
 

@@ -4,7 +4,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.core.geometry import Box
-from empanada_desktop.document.sources import PlaneSource
+from empanada_desktop.document.sources import PlaneSource, intersection
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.viewer.camera import DISPLAYED
 from empanada_desktop.gui.viewer.tiles import (
@@ -26,7 +26,6 @@ from empanada_desktop.gui.viewer.tiles import (
 
 IMAGE_TYPES = (np.uint8, np.uint16, np.float32)
 MOST_THREADS = 4
-REREADS = 3
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,32 @@ class Request:
     is_labels: bool
 
 
+@dataclass(eq=False)
+class _Reading:
+    """A tile, or a part of one, that a thread reads; and what changed in it meanwhile."""
+
+    request: Request
+    part: Box
+    changes: list[tuple[PlaneSource, Box]] = field(default_factory=list)
+
+
 class TileLoader(QObject):
     """Threads that fill a cache of tiles. Every viewer names its wishes anew; what it no longer wants is not read."""
 
     arrived = Signal()
     refreshed = Signal(object, object)
     """A Request whose tile was read again in part, and the Box of its level's samples that changed."""
+    shown = Signal(int, object)
+    """A layer's number, and the Box of voxels (level 0) that were put into its tiles without reading."""
     failed = Signal(str)
 
     def __init__(self, cache: TileCache | None = None, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.cache = cache or TileCache()
+        self.cache = TileCache() if cache is None else cache
         self._wanted: dict[Hashable, deque[Request]] = {}
         self._ahead: dict[Hashable, deque[Request]] = {}
         self._in_use: dict[Hashable, set[TileKey]] = {}
-        self._reading: set[TileKey] = set()
+        self._readings: list[_Reading] = []
         self._broken: set[TileKey] = set()
         self._changed: list[tuple[Request, Box]] = []
         self._signalled = False
@@ -90,11 +100,32 @@ class TileLoader(QObject):
             self._lock.notify_all()
         self.cache.drop(request.key for request in requests if request.key not in used)
 
+    def note_change(self, layer: int, source: PlaneSource, box: Box) -> None:
+        """A box (level 0) of a layer changed: what is being read of it just now is read again, from `source`."""
+        with self._lock:
+            self._note(layer, source, box)
+
+    def put(self, layer: int, source: PlaneSource, keys: Iterable[TileKey], box: Box, values: NDArray[Any]) -> None:
+        """Put the voxels of a box of labels (level 0) into those tiles that are there, at once and without reading."""
+        with self._lock:
+            self._note(layer, source, box)
+            for key in keys:
+                tile = self.cache.peek(key)
+                if tile is not None:
+                    put_voxels(tile, TileGrid.of(source, key.level, key.axis), key, box, values)
+        self.shown.emit(layer, box)
+
+    def _note(self, layer: int, source: PlaneSource, box: Box) -> None:
+        for reading in self._readings:
+            request = reading.request
+            if request.key.layer == layer and request.grid.touches(request.key, box):
+                reading.changes.append((source, box))
+
     def is_idle(self) -> bool:
         """True when nothing is wanted or being read."""
         with self._lock:
             queues = [*self._wanted.values(), *self._ahead.values()]
-            return not (self._reading or self._changed or any(queues))
+            return not (self._readings or self._changed or any(queues))
 
     def forget(self, viewer: Hashable) -> None:
         """Drop the wishes of a viewer that is gone."""
@@ -123,63 +154,86 @@ class TileLoader(QObject):
 
     def _run(self) -> None:
         while True:
-            task = self._next()
-            if task is None:
+            reading = self._next()
+            if reading is None:
                 return
-            request, box = task
             try:
-                self._reread(request, box) if box else self._read(request)
+                self._read(reading)
             except (AppError, OSError, EOFError, ValueError, RuntimeError) as error:
-                self._report(request, error)
+                self._report(reading.request, error)
             finally:
                 with self._lock:
-                    self._reading.discard(request.key)
+                    self._readings.remove(reading)
             self._announce()
 
-    def _next(self) -> tuple[Request, Box | None] | None:
+    def _next(self) -> _Reading | None:
         """Wait for the most urgent thing to do; None when closed."""
         with self._lock:
             while not self._closed:
-                if self._changed:
-                    return self._changed.pop(0)
-                for queues in (self._wanted, self._ahead):
-                    request = self._first(queues)
-                    if request is not None:
-                        self._reading.add(request.key)
-                        return request, None
+                reading = self._changed_part() or self._missing_tile()
+                if reading is not None:
+                    self._readings.append(reading)
+                    return reading
                 self._lock.wait()
             return None
 
+    def _changed_part(self) -> _Reading | None:
+        while self._changed:
+            request, box = self._changed.pop(0)
+            part = box_in_tile(request.grid, request.key, box)
+            if part is not None:
+                return _Reading(request, part)
+        return None
+
+    def _missing_tile(self) -> _Reading | None:
+        for queues in (self._wanted, self._ahead):
+            request = self._first(queues)
+            if request is not None:
+                return _Reading(request, tile_box(request.grid, request.key))
+        return None
+
     def _first(self, queues: dict[Hashable, deque[Request]]) -> Request | None:
         """Take the first tile that is not there yet, viewers taking turns."""
+        under_way = {reading.request.key for reading in self._readings}
         for viewer in list(queues):
             queue = queues[viewer]
             while queue:
                 request = queue.popleft()
-                if request.key in self._reading or request.key in self._broken or request.key in self.cache:
+                if request.key in under_way or request.key in self._broken or request.key in self.cache:
                     continue
                 queues[viewer] = queues.pop(viewer)
                 return request
         return None
 
-    def _read(self, request: Request) -> None:
-        """Read a tile, and once more if its voxels changed meanwhile."""
-        for _ in range(REREADS):
-            version = request.source.version
-            tile = read_displayed(request.source, request.grid, tile_box(request.grid, request.key))
-            self.cache.put(request.key, displayable(tile, request.is_labels))
-            if request.source.version == version:
-                return
+    def _read(self, reading: _Reading) -> None:
+        """Read, and read again what changed meanwhile, until nothing did."""
+        request, part = reading.request, reading.part
+        voxels = displayable(read_displayed(request.source, request.grid, part), request.is_labels)
+        while not self._keep(reading, voxels):
+            with self._lock:
+                changes, reading.changes = reading.changes, []
+            for source, box in changes:
+                changed = box_in_tile(request.grid, request.key, box)
+                common = None if changed is None else intersection(changed, part)
+                if common is not None:
+                    fresh = displayable(read_displayed(source, request.grid, common), request.is_labels)
+                    voxels[place_in_tile(request.grid, part, common)] = fresh
 
-    def _reread(self, request: Request, box: Box) -> None:
-        tile = self.cache.get(request.key)
-        part = box_in_tile(request.grid, request.key, box)
-        if tile is None or part is None:
-            return
-        fresh = displayable(read_displayed(request.source, request.grid, part), request.is_labels)
-        tile[place_in_tile(request.grid, request.key, part)] = fresh
-        if not self._closed:
-            self.refreshed.emit(request, part)
+    def _keep(self, reading: _Reading, voxels: NDArray[Any]) -> bool:
+        """Keep what was read unless something of it changed meanwhile; returns whether it is kept."""
+        request = reading.request
+        whole = tile_box(request.grid, request.key)
+        with self._lock:
+            if reading.changes:
+                return False
+            tile = self.cache.peek(request.key)
+            if reading.part == whole:
+                self.cache.put(request.key, voxels)
+            elif tile is not None:
+                tile[place_in_tile(request.grid, whole, reading.part)] = voxels
+        if tile is not None and not self._closed:
+            self.refreshed.emit(request, reading.part)
+        return True
 
     def _report(self, request: Request, error: Exception) -> None:
         with self._lock:
@@ -194,14 +248,29 @@ class TileLoader(QObject):
         self.arrived.emit()
 
 
-def place_in_tile(grid: TileGrid, key: TileKey, part: Box) -> tuple[slice, slice, slice]:
-    """Where samples of a level lie in a tile's array: planes, rows, columns as displayed."""
-    whole = tile_box(grid, key)
+def place_in_tile(grid: TileGrid, whole: Box, part: Box) -> tuple[slice, slice, slice]:
+    """Where samples of a level lie in an array of the samples `whole`: planes, rows, columns as displayed."""
     planes, rows, columns = (
         slice(part.start[axis] - whole.start[axis], part.stop[axis] - whole.start[axis])
         for axis in (grid.axis.normal, *DISPLAYED[grid.axis])
     )
     return planes, rows, columns
+
+
+def put_voxels(tile: NDArray[Any], grid: TileGrid, key: TileKey, box: Box, values: NDArray[Any]) -> None:
+    """Put voxels of a box (level 0) into a tile; a sample of a coarser level is the first voxel that it spans."""
+    whole, factor = tile_box(grid, key), grid.factor
+    start = [max(first, -(-low // step)) for first, low, step in zip(whole.start, box.start, factor, strict=True)]
+    stop = [min(last, -(-high // step)) for last, high, step in zip(whole.stop, box.stop, factor, strict=True)]
+    if any(low >= high for low, high in zip(start, stop, strict=True)):
+        return
+    part = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+    z, y, x = (
+        slice(low * step - first, (high - 1) * step - first + 1, step)
+        for low, high, step, first in zip(part.start, part.stop, factor, box.start, strict=True)
+    )
+    order = (grid.axis.normal, *DISPLAYED[grid.axis])
+    tile[place_in_tile(grid, whole, part)] = values[z, y, x].transpose(order)
 
 
 def displayable(tile: NDArray[Any], is_labels: bool) -> NDArray[Any]:

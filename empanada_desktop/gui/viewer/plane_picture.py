@@ -18,6 +18,7 @@ from empanada_desktop.gui.viewer.drawing import MARGIN
 from empanada_desktop.gui.viewer.loader import Request, TileLoader
 from empanada_desktop.gui.viewer.marks import paint_marks
 from empanada_desktop.gui.viewer.prefetch import wishes
+from empanada_desktop.gui.viewer.tiles import best_level
 
 
 class PlanePicture(QWidget):
@@ -44,6 +45,7 @@ class PlanePicture(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         loader.arrived.connect(self._on_arrived)
         loader.refreshed.connect(self._on_refreshed)
+        loader.shown.connect(self._on_shown)
 
     # What it shows
 
@@ -227,16 +229,27 @@ class PlanePicture(QWidget):
             self.update()
 
     def _on_refreshed(self, request: Request, part: Box) -> None:
-        """Compose again where the voxels of a box (samples of a level) are shown."""
-        factor = request.grid.factor
-        start = [low * each for low, each in zip(part.start, factor, strict=True)]
-        stop = [high * each for high, each in zip(part.stop, factor, strict=True)]
-        if not start[self.axis.normal] <= self._plane < stop[self.axis.normal] or request.key.axis != self.axis:
+        """Compose again where the samples of a level that were read again are shown."""
+        if request.key.axis == self.axis:
+            self._compose_again(_scaled_up(part, request.grid.factor))
+
+    def _on_shown(self, number: int, box: Box) -> None:
+        """Compose again where voxels of a layer that were put into its tiles are shown."""
+        for layer in self._layers:
+            if layer.number == number:
+                factor = layer.source.levels[best_level(layer.source, self.camera())]
+                start = [low // each for low, each in zip(box.start, factor, strict=True)]
+                stop = [-(-high // each) for high, each in zip(box.stop, factor, strict=True)]
+                self._compose_again(_scaled_up(Box.of_spans(list(zip(start, stop, strict=True))), factor))
+
+    def _compose_again(self, box: Box) -> None:
+        """Compose again where voxels of a box are shown."""
+        normal, (rows, columns) = self.axis.normal, DISPLAYED[self.axis]
+        if not self._layers or not box.start[normal] <= self._plane < box.stop[normal]:
             return
-        rows, columns = DISPLAYED[self.axis]
         camera = self.camera()
-        left, top = camera.point_of(start[rows], start[columns])
-        right, bottom = camera.point_of(stop[rows], stop[columns])
+        left, top = camera.point_of(box.start[rows], box.start[columns])
+        right, bottom = camera.point_of(box.stop[rows], box.stop[columns])
         # Outlines reach two pixels beyond what changed.
         touched = QRectF(left, top, right - left, bottom - top).toAlignedRect().adjusted(-3, -3, 3, 3)
         touched = touched.intersected(self.rect())
@@ -288,6 +301,11 @@ def shift(pixels: NDArray[np.uint32], down: int, right: int) -> None:
         return
     source, target = (flat[by:], flat[: flat.size - by]) if by > 0 else (flat[: flat.size + by], flat[-by:])
     ctypes.memmove(target.ctypes.data, source.ctypes.data, source.nbytes)
+
+
+def _scaled_up(part: Box, factor: Triple) -> Box:
+    """The voxels of level 0 that samples of a level stand for."""
+    return Box.of_spans([(low * each, high * each) for (low, high), each in zip(part.spans, factor, strict=True)])
 
 
 def _kept(before: QRect, now: QRect) -> QRect:

@@ -5,6 +5,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -152,6 +153,15 @@ class TileCache:
                 self._tiles.move_to_end(key)
             return tile
 
+    def peek(self, key: TileKey) -> NDArray[Any] | None:
+        """Return a tile, or None, without counting it as used."""
+        with self._lock:
+            return self._tiles.get(key)
+
+    def __len__(self) -> int:
+        """How many tiles there are."""
+        return len(self._tiles)
+
     def __contains__(self, key: TileKey) -> bool:
         with self._lock:
             return key in self._tiles
@@ -197,6 +207,22 @@ class TileCache:
         tile = self._tiles.pop(key, None)
         if tile is not None:
             self._bytes -= tile.nbytes
+
+
+def keys_touching(layer: int, source: PlaneSource, box: Box) -> Iterator[TileKey]:
+    """Addresses of all tiles of a layer, cached or not, that hold voxels of a box (level 0)."""
+    for level in range(len(source.levels)):
+        for axis in Axis:
+            grid = TileGrid.of(source, level, axis)
+            sides = (grid.thickness, grid.side, grid.side)
+            slabs, rows, columns = (
+                range(
+                    box.start[along] // (side * grid.factor[along]), -(-box.stop[along] // (side * grid.factor[along]))
+                )
+                for along, side in zip((axis.normal, *DISPLAYED[axis]), sides, strict=True)
+            )
+            for slab, row, column in product(slabs, rows, columns):
+                yield TileKey(layer, level, axis, slab, row, column)
 
 
 class GridsOf(Protocol):

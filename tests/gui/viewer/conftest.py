@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.geometry import Axis, Spacing
@@ -31,9 +32,11 @@ class Story:
 
     def settle(self) -> None:
         """Wait until everything is read and painted."""
-        self.qtbot.wait(20)
-        self.qtbot.waitUntil(lambda: self.grid.is_complete, timeout=10_000)
-        self.qtbot.wait(20)
+        for _ in range(8):  # what waits for the next turns of the loop
+            QApplication.processEvents()
+        self.qtbot.waitUntil(lambda: self.grid.is_complete)
+        for _ in range(8):
+            QApplication.processEvents()
 
     def canvas(self, axis: Axis = Axis.XY) -> PlaneCanvas:
         """The picture of an orientation."""

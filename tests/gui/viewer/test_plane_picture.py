@@ -64,7 +64,7 @@ def make_canvas(qtbot: QtBot, layers: list[DrawnLayer]) -> Iterator[MakeCanvas]:
 
 def settle(qtbot: QtBot, canvas: PlaneCanvas) -> None:
     canvas.repaint()
-    qtbot.waitUntil(lambda: canvas.is_complete and canvas._loader.is_idle(), timeout=10_000)
+    qtbot.waitUntil(lambda: canvas.is_complete and canvas._loader.is_idle())
     canvas.repaint()
 
 

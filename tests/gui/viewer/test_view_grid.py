@@ -411,9 +411,9 @@ def test_points_and_shapes_are_drawn_on_their_planes(story: Any) -> None:
 def test_neighbours_get_different_colours_without_opengl(make_story: Callable[..., Any], qtbot: QtBot) -> None:
     story = make_story(with_3d=True)
     assert story.grid.volume_view.gl is None, "Qt draws offscreen here"
-    qtbot.waitUntil(lambda: len(story.labels.colour_table) == 10, timeout=10_000)
+    qtbot.waitUntil(lambda: len(story.labels.colour_table) == 10)
     table = story.labels.colour_table
     assert table[7] != table[9]
     story.document.shuffle_colours(story.labels)
-    qtbot.waitUntil(lambda: len(story.labels.colour_table) == 10 and story.grid.is_complete, timeout=10_000)
+    qtbot.waitUntil(lambda: len(story.labels.colour_table) == 10 and story.grid.is_complete)
     assert story.labels.colour_table[7] != story.labels.colour_table[9]

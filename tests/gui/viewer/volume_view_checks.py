@@ -20,7 +20,7 @@ MIDDLES = {7: (7.0, 10.0, 12.5), 9: (23.0, 31.5, 37.5)}
 @pytest.fixture
 def solid(make_story: Callable[..., Any]) -> Any:
     story = make_story(with_3d=True)
-    story.qtbot.waitUntil(lambda: story.grid.volume_view.gl is not None, timeout=10_000)
+    story.qtbot.waitUntil(lambda: story.grid.volume_view.gl is not None)
     story.document.change_view(camera=Camera(azimuth=-30, elevation=20))
     story.settle()
     return story
