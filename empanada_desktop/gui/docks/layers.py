@@ -113,7 +113,7 @@ class LayersDock(QWidget):
         image = self._document.image
         self.contrast_section.setVisible(image is not None)
         if image is not None and self.contrast.show_layer(image):
-            self._background.run(lambda: _greys(image), lambda found: self.contrast.show_greys(image, *found))
+            self._background.run(lambda: greys_of(image), lambda found: self.contrast.show_greys(image, *found))
 
     def _show_look(self, layer: Layer | None) -> None:
         self.look_section.setVisible(layer is not None)
@@ -127,7 +127,8 @@ class LayersDock(QWidget):
         self.marks_look.refresh()
 
 
-def _greys(layer: ImageLayer) -> tuple[NDArray[np.float64], tuple[float, float]]:
+def greys_of(layer: ImageLayer) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """Count the grey values of a few planes: the histogram, and the grey values at its ends."""
     depth = layer.shape[0]
     step = max(1, max(layer.shape[1:]) // 512)
     places = sorted({depth // 4, depth // 2, 3 * depth // 4})

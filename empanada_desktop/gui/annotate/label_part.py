@@ -1,0 +1,173 @@
+"""Which layer, class and label is painted with, as rows of the dock."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QComboBox, QLineEdit, QWidget
+
+from empanada_desktop.core.ids import UINT32_MAX
+from empanada_desktop.document import LabelsLayer
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.gui.actions import Actions
+from empanada_desktop.gui.annotate.label_desk import LabelDesk
+from empanada_desktop.gui.annotate.parts import field_row
+from empanada_desktop.gui.controls import Column, IconButton, Row, Swatch, fraction_box, push_button, text_label
+from empanada_desktop.gui.docks.layers import object_colour
+from empanada_desktop.gui.theme import theme
+
+SWATCH, LARGEST_DIVISOR = 12, 100_000_000
+BACKGROUND = "sunken"
+
+
+class LabelPart(QWidget):
+    """Shows what a LabelDesk answers and asks it for other things; `failed` carries what the user can mend."""
+
+    failed = Signal(object)
+
+    def __init__(self, desk: LabelDesk, actions: Actions) -> None:
+        super().__init__()
+        self._desk = desk
+        self.layer, self.class_choice = QComboBox(), QComboBox()
+        self.swatch = Swatch(size=SWATCH + 4)
+        self.id, self.divisor = fraction_box(0), fraction_box(0)
+        self.words = text_label(role="hint", wraps=True)
+        self.name = QLineEdit()
+        self._naming: int | None = None
+        self._make_fields()
+        self.setLayout(Column(*self._rows(actions)))
+        self._connect()
+        desk.changed.connect(self.refresh)
+        theme.changed.connect(self.refresh)
+        self.refresh()
+
+    def _make_fields(self) -> None:
+        self.id.setRange(0, UINT32_MAX)
+        self.id.setFixedWidth(92)
+        self.id.setAccessibleName("Label")
+        self.divisor.setRange(2, LARGEST_DIVISOR)
+        self.divisor.setFixedWidth(92)
+        self.name.setPlaceholderText("Name, such as mito")
+        for box in (self.layer, self.class_choice):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
+
+    def _rows(self, actions: Actions) -> list[QWidget]:
+        def button(icon: str, name: str) -> IconButton:
+            made = IconButton(icon, actions[name].toolTip(), actions[name].trigger)
+            actions[name].changed.connect(lambda: made.setToolTip(actions[name].toolTip()))
+            return made
+
+        self.add_class = IconButton("plus", "Add a class\nIt gets ids of its own.", lambda: self._ask_name(None))
+        self.rename_class = IconButton("pencil-simple", "Name the class", lambda: self._ask_name(self._desk.class_id))
+        self.name_agreed = push_button("OK", self._named)
+        self._name_row = field_row("Class name", self.name, self.name_agreed)
+        self._name_row.hide()
+        steps = (button("caret-left", "label_previous"), button("caret-right", "label_next"))
+        others = (button("plus", "label_new"), button("swap", "label_swap"))
+        self._divisor_row = field_row("Ids per class", self.divisor, 1)
+        self._divisor_row.setToolTip("Label divisor\nClass 2 has the ids from twice this number on.")
+        return [
+            field_row("Layer", _wide(self.layer), button("plus", "labels_new")),
+            field_row("Class", _wide(self.class_choice), self.add_class, self.rename_class),
+            self._name_row,
+            field_row("Label", self.swatch, self.id, *steps, 1, *others, hint=self.words),
+            self._divisor_row,
+        ]
+
+    def _connect(self) -> None:
+        self.layer.activated.connect(self._choose_layer)
+        self.class_choice.activated.connect(
+            lambda _row: self._try(lambda: self._desk.choose_class(self.class_choice.currentData()))
+        )
+        self.id.editingFinished.connect(self._typed)
+        self.divisor.editingFinished.connect(self._divisor_typed)
+        self.name.returnPressed.connect(self._named)
+
+    def refresh(self) -> None:
+        """Show what is painted with."""
+        layer = self._desk.layer
+        if layer is None:
+            return
+        self._fill_layers(layer)
+        self._fill_classes(layer)
+        self.id.setValue(layer.active_id)
+        colour = object_colour(layer, layer.active_id) if layer.active_id else theme.colour(BACKGROUND).name()
+        self.swatch.set_colour(colour)
+        self.divisor.setValue(layer.label_divisor)
+        self.words.setText(self._in_words(layer))
+
+    def _fill_layers(self, layer: LabelsLayer) -> None:
+        layers = self._desk.layers()
+        shown = [(self.layer.itemText(row), self.layer.itemData(row)) for row in range(self.layer.count())]
+        if shown != [(one.title, one.id) for one in layers]:
+            self.layer.clear()
+            for one in layers:
+                self.layer.addItem(one.title, one.id)
+        self.layer.setCurrentIndex(self.layer.findData(layer.id))
+
+    def _fill_classes(self, layer: LabelsLayer) -> None:
+        self.class_choice.clear()
+        for class_id, name in self._desk.classes().items():
+            sample = layer.active_id if class_id == self._desk.class_id else class_id * layer.label_divisor + 1
+            self.class_choice.addItem(_square(object_colour(layer, sample)), _title(class_id, name), class_id)
+        self.class_choice.setCurrentIndex(self.class_choice.findData(self._desk.class_id))
+
+    def _in_words(self, layer: LabelsLayer) -> str:
+        if not layer.active_id:
+            return "Background: painting takes labels away."
+        low, high = self._desk.span(self._desk.class_id)
+        return f"{self._desk.class_words(self._desk.class_id).capitalize()}: ids {low} to {high}."
+
+    # What is asked for
+
+    def _choose_layer(self, _row: int) -> None:
+        found = [layer for layer in self._desk.layers() if layer.id == self.layer.currentData()]
+        if found:
+            self._desk.choose_layer(found[0])
+
+    def _typed(self) -> None:
+        layer, wanted = self._desk.layer, round(self.id.value())
+        if layer is not None and wanted != layer.active_id:
+            self._try(lambda: self._desk.set_active(wanted))
+
+    def _divisor_typed(self) -> None:
+        self._try(lambda: self._desk.set_divisor(round(self.divisor.value())))
+
+    def _ask_name(self, class_id: int | None) -> None:
+        self._naming = class_id
+        self.name.setText("" if class_id is None else self._desk.classes().get(class_id, ""))
+        self._name_row.show()
+        self.name.setFocus()
+
+    def _named(self) -> None:
+        name = self.name.text().strip()
+        self._name_row.hide()
+        if name and self._naming is None:
+            self._try(lambda: self._desk.add_class(name))
+        elif name and self._naming:
+            number = self._naming
+            self._try(lambda: self._desk.name_class(number, name))
+
+    def _try(self, deed: object) -> None:
+        try:
+            deed()  # type: ignore[operator]
+        except SettingsError as problem:
+            self.failed.emit(problem)
+        self.refresh()
+
+
+def _title(class_id: int, name: str) -> str:
+    if not class_id:
+        return "No class"
+    return f"{class_id}  {name}" if name else f"{class_id}"
+
+
+def _wide(widget: QWidget) -> Row:
+    row = Row(widget)
+    row.setStretch(0, 1)
+    return row
+
+
+def _square(colour: str) -> QPixmap:
+    picture = QPixmap(SWATCH, SWATCH)
+    picture.fill(theme.colour(colour))
+    return picture
