@@ -56,7 +56,7 @@ class Arrangement(QObject):
     def fit(self, width: int) -> None:
         """Take the room that a window of this width has."""
         before, self._room = self._room, Space.of(width)
-        self._window.top.set_narrow(not self._room.is_wide, self._room.has_four_views)
+        self._window.top.fit(width, wants_icon=not self._room.is_wide)
         self._window.status.set_short(not self._room.is_wide)
         if self._workspace is None:
             return

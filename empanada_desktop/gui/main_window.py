@@ -167,6 +167,7 @@ class MainWindow(QMainWindow):
     def _show_computer(self, computer: Computer) -> None:
         self.computer = computer
         self.top.device.setText(computer.device)
+        self.arrangement.fit(self.width())
         self.start.computer.show_findings(computer.findings())
         if self.workspace is not None:
             self.workspace.computer_changed(computer)

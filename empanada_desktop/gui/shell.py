@@ -24,7 +24,7 @@ from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.rooms import Tab, tabs_there
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
-SEARCH_WIDTH, SEARCH_ICON_WIDTH = 268, 40
+SEARCH_WIDTH, SEARCH_LEAST_WIDTH, SEARCH_ICON_WIDTH, TOOLBAR_EDGES = 268, 160, 40, 24
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class TopBar(QToolBar):
         for number, tab in enumerate(self.tabs):
             self.addWidget(self._tab(number, tab))
         self._tabs.idClicked.connect(lambda number: self.tab_chosen.emit(self.tabs[number].name))
-        stretch = QWidget()
-        stretch.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.addWidget(stretch)
+        self._stretch = QWidget()
+        self._stretch.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.addWidget(self._stretch)
         self.search = _search_button(actions)
         self.addWidget(self.search)
         self.addSeparator()
@@ -114,13 +114,23 @@ class TopBar(QToolBar):
             raise KeyError(name)
         return button
 
-    def set_narrow(self, is_narrow: bool, shows_words: bool = True) -> None:
-        """In a narrow window the search is an icon; in a narrower one so are the tabs."""
-        self._shows_words = shows_words
-        self._show_words()
-        self.search.setFixedWidth(SEARCH_ICON_WIDTH if is_narrow else SEARCH_WIDTH)
-        for words in self.search.findChildren(QLabel, "words"):
-            words.setVisible(not is_narrow)
+    def fit(self, width: int, wants_icon: bool) -> None:
+        """Give the search the room that tabs and device leave of a width; where there is none, tabs lose their words."""
+        for self._shows_words in (True, False):
+            self._show_words()
+            room = width - self._taken()
+            if room >= SEARCH_ICON_WIDTH:
+                break
+        is_icon = wants_icon or room < SEARCH_LEAST_WIDTH
+        self.search.setFixedWidth(SEARCH_ICON_WIDTH if is_icon else min(room, SEARCH_WIDTH))
+        for number, words in enumerate(self.search.findChildren(QLabel, "words")):
+            words.setVisible(not is_icon and (number == 0 or room >= SEARCH_WIDTH))
+
+    def _taken(self) -> int:
+        """How much of the width all but the search and the stretch take."""
+        widgets = [self.widgetForAction(action) for action in self.actions()]
+        kept = [one for one in widgets if one is not None and one not in (self.search, self._stretch)]
+        return sum(one.sizeHint().width() + self.layout().spacing() for one in kept) + TOOLBAR_EDGES
 
     def set_tabs_enabled(self, is_enabled: bool) -> None:
         """Tabs work on something that is open."""
