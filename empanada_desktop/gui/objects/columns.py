@@ -81,7 +81,7 @@ class ObjectColumns:
     asked: tuple[str, ...]
     scores: NDArray[np.float64]
     hidden: NDArray[np.bool_]
-    measured: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    measured: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     is_stale: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     def __len__(self) -> int:
@@ -110,7 +110,9 @@ class ObjectColumns:
     def number(self, key: str) -> NDArray[Any]:
         """Return a column of figures by its key."""
         own: dict[str, NDArray[Any]] = {"id": self.ids, "voxels": self.voxels, "score": self.scores}
-        return own[key] if key in own else self.measured[key]
+        if key in own:
+            return own[key]
+        return self.measured[key] if key in self.measured else np.full(len(self), np.nan)
 
     # Sorting
 
@@ -133,10 +135,14 @@ class ObjectColumns:
         if key == "class":
             ranks = np.argsort(np.argsort(np.array(self.class_names), kind="stable"), kind="stable")
             return [ranks[self.classes]]
-        return [worded[key].astype(np.int64) if key in worded else self._signed(key)]
+        if key in worded:
+            return [worded[key].astype(np.int64)]
+        return [self._signed(key)]
 
     def _signed(self, key: str) -> NDArray[Any]:
         values = self.number(key)
+        if values.dtype == object:  # words: their place in the order of words
+            return np.unique(values.astype(str), return_inverse=True)[1].astype(np.int64)
         return values.astype(np.int64) if values.dtype.kind in "bu" else values
 
     # Filtering
@@ -157,7 +163,7 @@ class ObjectColumns:
         for place, name in enumerate("zyx"):
             found[name] = Field(self.centres[:, place])
         for column in columns:
-            if column.key in self.measured:
+            if column.key in self.measured and column.kind == NUMBER:
                 found[column.title.lower()] = Field(self.measured[column.key], unit=column.unit)
         return found
 
@@ -167,6 +173,9 @@ class ObjectColumns:
         """Return the function that says a row's value in a column."""
         if column.kind == NUMBER:
             return self._number_teller(column)
+        if column.key in self.measured:
+            words = self.measured[column.key]
+            return lambda row: str(words[row]) or NOTHING
         return {
             "visible": lambda row: "hidden" if self.hidden[row] else "visible",
             "class": lambda row: self.class_names[self.classes[row]] or NOTHING,

@@ -101,6 +101,7 @@ def picture_of(wish: CropWish, side: int = SIDE * RATIO) -> NDArray[np.uint8]:
             (int(low.min()) + start, int(low.max()) + 1 + start) for low, start in ((rows, wide[0]), (columns, wide[2]))
         ]
         wide = _square(spans[0], spans[1], wish.place, LARGEST)
+    wide = _within(wide, wish.labels.shape)
     labels = _scaled(_read(wish.labels, z, wide).astype(np.uint32), side)
     grey = np.zeros((side, side), np.float32)
     if wish.grey is not None:
@@ -146,6 +147,13 @@ def _square(
     side = int(min(max(SMALLEST, longest * ROOM), largest))
     centre = [sum(rows) / 2, sum(columns) / 2] if longest * ROOM <= largest else [float(each) for each in place[1:]]
     top, left = (int(at - side / 2) for at in centre)
+    return top, top + side, left, left + side
+
+
+def _within(square: tuple[int, int, int, int], shape: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Move a square into the plane, as far as it has room there."""
+    side = square[1] - square[0]
+    top, left = (min(max(0, low), max(0, most - side)) for low, most in zip(square[::2], shape[1:], strict=True))
     return top, top + side, left, left + side
 
 

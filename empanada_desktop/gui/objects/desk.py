@@ -124,6 +124,14 @@ class ObjectsDesk(QObject):
         return None if counted is None else counted.index
 
     @property
+    def measured(self) -> Measured | None:
+        """What was measured of these objects, as far as the voxel size is still that of then."""
+        counted, layer = self.counted, self.layer
+        if counted is None or layer is None or counted.measured is None:
+            return None
+        return counted.measured if counted.measured.spacing == layer.spacing else None
+
+    @property
     def is_current(self) -> bool:
         """Whether everything in the table is of now: nothing is being counted or waits for it."""
         counted = self.counted
@@ -294,7 +302,7 @@ class ObjectsDesk(QObject):
         if self.layer is None or counted is None or counted.index is None:
             self.model.show_objects(type(self.model.objects).none(), columns_for(self.layer, None))
         else:
-            measured = counted.measured
+            measured = self.measured
             objects = object_columns(self.layer, counted.index, measured, self.edited_ids(), self.looked_at)
             self.model.show_objects(objects, columns_for(self.layer, measured))
             self._selection_changed(self.layer)

@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from empanada_desktop.core import measure_columns
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.document.reviewing import OPEN, state_of
-from empanada_desktop.gui.objects.columns import CORE, PLACED, STATUSES, Column, ObjectColumns
+from empanada_desktop.gui.objects.columns import CORE, NUMBER, PLACED, STATUSES, WORDY, Column, ObjectColumns
 
 if TYPE_CHECKING:
     from empanada_desktop.core.measure import Measurements
@@ -19,28 +20,32 @@ if TYPE_CHECKING:
 NM3_IN_UM3 = 1e9
 GREY = Column("grey", "Grey", "Mean grey value of the object's voxels.", figures=2, width=72)
 NOT_YET = "Measure fills this column."
-# What the table offers before anything was measured, and shows first after it.
-OFFERED = (("surface", "Surface", 3), ("length", "Length", 3), ("sphericity", "Sphericity", 2))
-OFFERED_KEYS = tuple(key for key, _title, _figures in OFFERED)
+# What is counted already, and so always of now.
+COUNTED = ("id", "class", "voxels", "volume", "grey_mean", "z", "y", "x", "border")
+SHOWN_FIRST = ("surface", "length", "sphericity")
+FIGURES = {"sphericity": 2, "grey_sd": 2, "grey_min": 2, "grey_max": 2, "grey_median": 2}
 
 
 @dataclass
 class Measured:
-    """Figures by column key for ids (ascending), and the voxels that the objects had then."""
+    """Figures and words by column key for ids (ascending), and what the objects were like then."""
 
     columns: tuple[Column, ...]
+    spacing: Spacing
     ids: NDArray[np.int64]
-    values: Mapping[str, NDArray[np.float64]]
+    values: Mapping[str, NDArray[Any]]
     prints: NDArray[np.float64]
     is_stale: NDArray[np.bool_]
 
     @classmethod
     def joined(cls, before: "Measured | None", new: "Measurements", index: ObjectIndex) -> "Measured":
         """Put new measurements beside those of objects that were not measured again, if they are in the same units."""
-        columns = tuple(_column(column) for column in new.columns if _is_figure(new.values[column.key], column.key))
-        values = {column.key: np.asarray(new.values[column.key], np.float64) for column in columns}
-        made = cls(columns, new.ids, values, fingerprints(index, new.ids), np.zeros(len(new.ids), np.bool_))
-        if before is None or before.columns != columns:
+        columns = tuple(_column(column) for column in new.columns if column.key not in COUNTED)
+        values = {column.key: new.values[column.key] for column in columns}
+        made = cls(
+            columns, new.spacing, new.ids, values, fingerprints(index, new.ids), np.zeros(len(new.ids), np.bool_)
+        )  # fmt: skip
+        if before is None or (before.columns, before.spacing) != (columns, new.spacing):
             return made
         kept = ~np.isin(before.ids, new.ids)
         ids = np.concatenate([before.ids[kept], new.ids])
@@ -48,7 +53,7 @@ class Measured:
         both = {key: np.concatenate([before.values[key][kept], values[key]])[order] for key in values}
         prints = np.concatenate([before.prints[kept], made.prints])[order]
         stale = np.concatenate([before.is_stale[kept], made.is_stale])[order]
-        return cls(columns, ids[order], both, prints, stale)
+        return cls(columns, new.spacing, ids[order], both, prints, stale)
 
     def note_changes(self, index: ObjectIndex) -> None:
         """Mark the objects whose voxels are not those that were measured."""
@@ -70,11 +75,21 @@ def fingerprints(index: ObjectIndex, ids: NDArray[np.int64]) -> NDArray[np.float
 
 
 def columns_for(layer: LabelsLayer | None, measured: Measured | None) -> tuple[Column, ...]:
-    """The columns that a layer's objects can have: the volume where the voxel size is known, what can be measured."""
-    volume = (_volume(),) if layer is not None and layer.spacing.is_known else ()
-    found = () if measured is None else measured.columns
-    core = tuple(replace(column, is_shown=False) if volume and column.key == "voxels" else column for column in CORE)
-    return (*core, *volume, *_offered(found), GREY, *_further(found), *PLACED)
+    """The columns that a layer's objects can have: what is counted, and what was or can be measured."""
+    is_known = layer is not None and layer.spacing.is_known
+    core = tuple(replace(column, is_shown=False) if is_known and column.key == "voxels" else column for column in CORE)
+    volume = (_volume(),) if is_known else ()
+    measurable = offered(is_known) if measured is None else measured.columns
+    first = tuple(column for column in measurable if column.is_shown)
+    further = tuple(column for column in measurable if not column.is_shown)
+    return (*core, *volume, *first, GREY, *further, *PLACED)
+
+
+def offered(is_known: bool) -> tuple[Column, ...]:
+    """The columns that measuring in space will fill."""
+    found = measure_columns.columns("µm" if is_known else "px", in_plane=False, with_grey=True)
+    columns = (_column(column) for column in found if column.key not in COUNTED)
+    return tuple(replace(column, meaning=f"{column.meaning}\n{NOT_YET}") for column in columns)
 
 
 def object_columns(
@@ -99,24 +114,27 @@ def object_columns(
 
 def _figures(
     layer: LabelsLayer, index: ObjectIndex, measured: Measured | None
-) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.bool_]]:
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
     stale = np.zeros(len(index), np.bool_)
-    figures: dict[str, NDArray[np.float64]] = {"grey": index.mean_grey}
+    figures: dict[str, NDArray[Any]] = {"grey": index.mean_grey}
     size = voxel_volume(layer.spacing)
     if size is not None:
         figures["volume"] = index.voxels.astype(np.float64) * size
-    for key in OFFERED_KEYS:
-        figures[key] = np.full(len(index), np.nan)
+    for column in columns_for(layer, measured):
+        if column.key not in (*figures, *COUNTED, "visible", "status", "review", "box", "centre"):
+            figures[column.key] = _blank(column, len(index))
     if measured is None or not len(index):
         return figures, stale
     places = np.minimum(np.searchsorted(index.ids, measured.ids), len(index) - 1)
     there = index.ids[places] == measured.ids
     for key, values in measured.values.items():
-        if key not in ("grey", "volume"):
-            figures[key] = np.full(len(index), np.nan)
-            figures[key][places[there]] = values[there]
+        figures[key][places[there]] = values[there]
     stale[places[there]] = measured.is_stale[there]
     return figures, stale
+
+
+def _blank(column: Column, count: int) -> NDArray[Any]:
+    return np.full(count, "", object) if column.kind == WORDY else np.full(count, np.nan)
 
 
 def sizes_of(index: ObjectIndex) -> dict[int, int]:
@@ -135,27 +153,12 @@ def _volume() -> Column:
     return Column("volume", "Volume", "Voxels times the volume of one.", unit="µm³", width=104)
 
 
-def _offered(found: tuple[Column, ...]) -> tuple[Column, ...]:
-    by_key = {column.key: column for column in found}
-    return tuple(by_key.get(key, Column(key, title, NOT_YET, figures=digits)) for key, title, digits in OFFERED)
-
-
-def _further(found: tuple[Column, ...]) -> tuple[Column, ...]:
-    known = {"grey", "volume", *OFFERED_KEYS}
-    return tuple(column for column in found if column.key not in known)
-
-
-def _column(column: object) -> Column:
-    key, title = str(getattr(column, "key", "")), str(getattr(column, "title", ""))
-    digits = {key: digits for key, _title, digits in OFFERED}
+def _column(column: "measure_columns.Column") -> Column:
+    is_text = column.key == "neighbours"
     return Column(
-        key, title, str(getattr(column, "definition", "")), unit=str(getattr(column, "unit", "")),
-        figures=digits.get(key, 3), width=110, is_shown=key in digits,
+        column.key, column.title, column.definition, WORDY if is_text else NUMBER, column.unit,
+        FIGURES.get(column.key, 3), 110, column.key in SHOWN_FIRST,
     )  # fmt: skip
-
-
-def _is_figure(values: NDArray[np.generic], key: str) -> bool:
-    return values.dtype.kind in "iuf" and key not in ("id", "voxels")
 
 
 def _classes(layer: LabelsLayer, ids: NDArray[np.int64]) -> tuple[NDArray[np.int64], tuple[str, ...]]:

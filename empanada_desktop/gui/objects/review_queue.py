@@ -315,11 +315,11 @@ def _answer_button(title: str, key: str, name: str, pressed: Callable[[], object
     button.setAccessibleName(title)
     button.setToolTip(f"{title} ({key})\n{tip}" if key else f"{title}\n{tip}")
     parts = [IconLabel(name, "text"), QLabel(title)] + ([text_label(key, "second")] if key else [])
-    line: QHBoxLayout = Row(1, *parts, 1, spacing=6)
+    line: QHBoxLayout = Row(1, *parts, 1, spacing=5)
     for part in parts:
         part.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-    line.setContentsMargins(4, 0, 4, 0)
+    line.setContentsMargins(0, 0, 0, 0)
     button.setLayout(line)
-    button.setMinimumSize(QSize(80, 30))
+    button.setMinimumSize(QSize(84, 30))
     button.clicked.connect(lambda: pressed())
     return button

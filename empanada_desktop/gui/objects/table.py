@@ -22,7 +22,7 @@ from empanada_desktop.gui.objects.table_view import ObjectsView
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
-FILTER_MS, FILTER_WIDTH, BAR_HEIGHT = 150, 220, 40
+FILTER_MS, FILTER_WIDTH, BAR_HEIGHT = 150, 250, 40
 SHOWN_KEY = "object_columns"
 NO_LABELS = "No labels yet."
 NO_OBJECTS = "No objects in these labels."

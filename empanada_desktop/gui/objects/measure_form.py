@@ -1,0 +1,294 @@
+"""The form Measure: which objects, on which image, in which units; the columns, and how one of them is spread."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+
+from empanada_desktop.document import ImageLayer
+from empanada_desktop.document.edits import Edit, Edits, PropertyEdit
+from empanada_desktop.document.layers import LabelsLayer
+from empanada_desktop.errors import AppError
+from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, Segmented, push_button, rule, text_label
+from empanada_desktop.gui.objects.column_histogram import ColumnHistogram
+from empanada_desktop.gui.objects.columns import MARK, NUMBER, grouped
+from empanada_desktop.gui.objects.columns import Column as TableColumn
+from empanada_desktop.gui.objects.desk import ObjectsDesk
+from empanada_desktop.gui.objects.exports import ask_export
+from empanada_desktop.gui.objects.measuring import Measurer
+from empanada_desktop.gui.objects.table import ObjectTable
+from empanada_desktop.gui.params_form import narrow_combo, plain_row
+from empanada_desktop.gui.shell import RIGHT_WIDTH
+from empanada_desktop.gui.volume_desk import typed_size
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from empanada_desktop.core.geometry import Spacing
+    from empanada_desktop.gui.workspace import Workspace
+
+WHICH = (("all", "All"), ("selected", "Selected"), ("class", "Class"))
+UNKNOWN = "Voxel size unknown. Sizes are shown in voxels."
+SIZE_HINT = "One number, or z, y, x in nm"
+
+
+class MeasureForm(QWidget):
+    """Measures objects into the columns of a table."""
+
+    def __init__(self, workspace: "Workspace", table: ObjectTable) -> None:
+        super().__init__()
+        self.setProperty("role", "panel")
+        self.setMinimumWidth(RIGHT_WIDTH)
+        self.desk = ObjectsDesk.of(workspace)
+        self.table = table
+        self.measurer = Measurer(self.desk)
+        self.message = MessageBar("error")
+        self.which = Segmented(WHICH, ("Every object.", "Those that are selected.", "Those of one class."))
+        self.classes, self.image = QComboBox(), QComboBox()
+        self._make_units()
+        self.columns = QWidget()
+        self.columns.setLayout(Column(spacing=2))
+        self.column_boxes: dict[str, QCheckBox] = {}
+        self.column, self.histogram = QComboBox(), ColumnHistogram()
+        for box in (self.classes, self.image, self.column):
+            narrow_combo(box)
+        self.start_button = push_button("Measure", self.start, "ruler", "primary")
+        self.export_button = push_button("Export", self.export, "export")
+        self._arrange()
+        self._connect()
+        self.refresh()
+
+    # Parts
+
+    def _make_units(self) -> None:
+        self.voxel_size = text_label()
+        self.source = text_label(role="hint", wraps=True)
+        self.size_button = push_button("Set it", self._ask_size, role="link")
+        self.size_field = QLineEdit()
+        self.size_field.setPlaceholderText(SIZE_HINT)
+        self.size_field.setAccessibleName("Voxel size in nm")
+        self.size_field.hide()
+
+    def _arrange(self) -> None:
+        units = Column(
+            plain_row("Voxel size", self.voxel_size, self.size_button),
+            _indented(self.source),
+            _indented(self.size_field),
+        )
+        self.class_row = plain_row("Class", self.classes)
+        objects = Column(plain_row("Objects", self.which), self.class_row, plain_row("Grey values of", self.image))
+        spread = Column(self.column, self.histogram, spacing=8)
+        spread.setContentsMargins(14, 2, 14, 10)
+        list_of_columns = Column(self.columns)
+        list_of_columns.setContentsMargins(14, 2, 14, 8)
+        parts = (("What", objects, True), ("Units", units, True), ("Distribution", spread, True))
+        inside = QVBoxLayout()
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.setSpacing(0)
+        self.sections = {title: Section(title, _holder(layout), is_open) for title, layout, is_open in parts}
+        self.sections["Columns"] = Section("Columns", _holder(list_of_columns), True)
+        for section in self.sections.values():
+            inside.addWidget(section)
+        inside.addStretch(1)
+        area = QScrollArea()
+        area.setProperty("role", "panel")
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(_holder(inside))
+        footer = Row(self.start_button, self.export_button)
+        footer.setStretch(0, 1)
+        footer.setContentsMargins(12, 8, 12, 12)
+        layout = Column(self.message, area, rule(), footer)
+        layout.setStretch(1, 1)
+        self.setLayout(layout)
+
+    def _connect(self) -> None:
+        document = self.desk.document
+        self.desk.changed.connect(self.refresh)
+        self.measurer.changed.connect(self.refresh)
+        self.table.model.told.connect(self._count)
+        self.which.chosen.connect(lambda _value: self._count())
+        self.classes.activated.connect(lambda _place: self._count())
+        self.size_field.returnPressed.connect(self._take_size)
+        self.column.activated.connect(lambda _place: self._spread())
+        self.histogram.chosen.connect(self._select)
+        for signal in (document.layer_added, document.layer_removed):
+            signal.connect(self._layers_changed)
+
+    # Deeds
+
+    def start(self) -> None:
+        """Measure what is chosen."""
+        self.message.hide()
+        image = self.desk.document.layer(self.image.currentData()) if self.image.currentData() else None
+        try:
+            self.measurer.start(self.ids(), image if isinstance(image, ImageLayer) else None)
+        except AppError as problem:
+            self.message.say(problem.message, "error", problem.hint)
+
+    def ids(self) -> list[int] | None:
+        """The objects that are meant; None: all."""
+        model, which = self.table.model, self.which.value()
+        if which == "selected":
+            return [int(each) for each in model.selected_ids]
+        if which == "class":
+            of_class = model.objects.classes == self.classes.currentIndex()
+            return [int(each) for each in model.objects.ids[of_class]]
+        return None
+
+    def export(self) -> None:
+        """Write the table, every column that is shown."""
+        ask_export(self, self.desk, [self.table.model.columns[place] for place in self.table.shown_columns()])
+
+    def _select(self, mask: "NDArray[np.bool_]") -> None:
+        layer, model = self.desk.layer, self.table.model
+        if layer is not None:
+            self.desk.document.select(layer, model.objects.ids[model.rows][mask].tolist())
+
+    # Voxel size
+
+    def _ask_size(self) -> None:
+        self.size_field.setVisible(self.size_field.isHidden())
+        self.size_field.setFocus()
+
+    def _take_size(self) -> None:
+        try:
+            self.set_voxel_size(self.size_field.text())
+        except AppError as problem:
+            self.message.say(problem.message, "error", problem.hint)
+            return
+        self.message.hide()
+        self.size_field.hide()
+
+    def set_voxel_size(self, text: str) -> None:
+        """Take a voxel size for everything that is open in the volume; one deed that undoes."""
+        from empanada_desktop.core.geometry import Spacing
+
+        z, y, x = typed_size(text)
+        spacing, document = Spacing(z, y, x, "typed"), self.desk.document
+        layers = [layer for layer in document.layers if isinstance(layer, ImageLayer | LabelsLayer)]
+        edits: list[Edit] = [
+            PropertyEdit("Set the voxel size", layer.id, {"spacing": layer.spacing}, {"spacing": spacing})
+            for layer in layers
+            if layer.shape == document.shape and not layer.is_preview
+        ]
+        document.apply(Edits(f"Set the voxel size to {text.strip()} nm", tuple(edits)))
+        self.desk.workspace.window.status.show_voxel(spacing)
+
+    def _show_units(self, spacing: "Spacing | None") -> None:
+        is_known = spacing is not None and spacing.is_known
+        self.voxel_size.setText(spacing.words if spacing is not None and is_known else "unknown")
+        words = UNKNOWN
+        if spacing is not None and is_known:
+            words = "Typed here." if spacing.source == "typed" else f"From the file: {spacing.source}."
+            words = f"Lengths in µm. {words}"
+        self.source.setText(words)
+        self.size_button.setText("Change" if is_known else "Set it")
+
+    # What is shown
+
+    def refresh(self) -> None:
+        """Show what is there now."""
+        layer = self.desk.layer
+        self._show_units(None if layer is None else layer.spacing)
+        self._fill_classes()
+        self._layers_changed()
+        self._fill_columns()
+        self._count()
+
+    def _fill_classes(self) -> None:
+        names = self.table.model.objects.class_names
+        if [self.classes.itemText(place) for place in range(self.classes.count())] != list(names):
+            self.classes.clear()
+            self.classes.addItems(names)
+
+    def _layers_changed(self, *_what: object) -> None:
+        layer = self.desk.layer
+        images = [one for one in self.desk.document.of_kind(ImageLayer) if not one.is_preview]
+        fitting = [(one.title, one.id) for one in images if layer is not None and one.shape == layer.shape]
+        choices = [*fitting, ("No image", "")]
+        if [(self.image.itemText(at), self.image.itemData(at)) for at in range(self.image.count())] != choices:
+            chosen = self.image.currentData()
+            self.image.clear()
+            for title, layer_id in choices:
+                self.image.addItem(title, layer_id)
+            self.image.setCurrentIndex(max(0, self.image.findData(chosen)))
+
+    def _fill_columns(self) -> None:
+        columns = [one for one in self.table.model.columns if one.kind != MARK and one.key != "id"]
+        if list(self.column_boxes) != [one.key for one in columns]:
+            self._make_boxes(columns)
+        for column in columns:
+            box = self.column_boxes[column.key]
+            box.blockSignals(True)
+            box.setText(column.heading)
+            box.setToolTip(f"{column.heading}\n{column.meaning}")
+            box.setChecked(not self.table.view.isColumnHidden(self.table.model.place_of(column.key)))
+            box.blockSignals(False)
+        numbers = [(one.heading, one.key) for one in columns if one.kind == NUMBER]
+        if [(self.column.itemText(at), self.column.itemData(at)) for at in range(self.column.count())] != numbers:
+            chosen = self.column.currentData() or ("volume" if ("Volume µm³", "volume") in numbers else "voxels")
+            self.column.clear()
+            for heading, key in numbers:
+                self.column.addItem(heading, key)
+            self.column.setCurrentIndex(max(0, self.column.findData(chosen)))
+
+    def _make_boxes(self, columns: list[TableColumn]) -> None:
+        layout = self.columns.layout()
+        for box in self.column_boxes.values():
+            box.deleteLater()
+        self.column_boxes = {}
+        for column in columns:
+            key = column.key
+            box = QCheckBox()
+            box.toggled.connect(lambda is_on, key=key: self.table.show_column(key, is_on))
+            self.column_boxes[key] = box
+            if layout is not None:
+                layout.addWidget(box)
+
+    def _count(self) -> None:
+        """Say how many objects would be measured, and show the distribution."""
+        ids, there = self.ids(), len(self.table.model.objects)
+        count = there if ids is None else len(ids)
+        self.class_row.setVisible(self.which.value() == "class")
+        running = self.measurer.is_running
+        words = f" Measure {grouped(count)} object{'' if count == 1 else 's'}" if count else " Measure"
+        self.start_button.setText(" Measuring" if running else words)
+        self.start_button.setEnabled(bool(count) and not running)
+        self.export_button.setEnabled(bool(there))
+        stale = int(np.count_nonzero(self.table.model.objects.is_stale))
+        if stale and not running:
+            words = "1 object has" if stale == 1 else f"{grouped(stale)} objects have"
+            self.message.say(f"{words} changed since measuring.", "warning")
+            self.message.offer("Measure anew", self._measure_stale)
+        elif self.message.property("role") == "warning":
+            self.message.hide()
+        self._spread()
+
+    def _measure_stale(self) -> None:
+        objects = self.table.model.objects
+        image = self.desk.workspace.image()
+        self.measurer.start([int(each) for each in objects.ids[objects.is_stale]], image)
+
+    def _spread(self) -> None:
+        model, key = self.table.model, self.column.currentData()
+        column = next((one for one in model.columns if one.key == key), None)
+        if column is not None:
+            values = model.objects.number(column.key)[model.rows]
+            self.histogram.show_values(values, column.unit, model.selected[model.rows])
+
+
+def _holder(layout: QVBoxLayout) -> QWidget:
+    holder = QWidget()
+    holder.setProperty("role", "panel")
+    holder.setLayout(layout)
+    return holder
+
+
+def _indented(widget: QLabel | QLineEdit) -> QWidget:
+    line = Row(widget)
+    line.setContentsMargins(12, 0, 24, 6)
+    holder = QWidget()
+    holder.setLayout(line)
+    return holder
