@@ -20,7 +20,6 @@ from empanada_desktop.document.titles import told_apart
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.jobs_controller import place_of
 from empanada_desktop.gui.panels.volume_panel import is_unfinished, unfinished_volume
-from empanada_desktop.gui.qt_runner import Relay
 from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.jobs.job import Job
 from empanada_desktop.jobs.spec import JobSpec
@@ -60,8 +59,7 @@ class VolumeDesk(QObject):
         jobs.finished.connect(self.show_result)
         jobs.show_asked.connect(self.show_result)
         jobs.partial.connect(self._show_partial)
-        self._ended = Relay(self, self._job_ended)
-        jobs.queue.job_ended.connect(self._ended.send)
+        jobs.ended.connect(self._job_ended)
 
     def image_changed(self) -> None:
         """Another image is worked on: show it, and where its result would go."""
@@ -171,11 +169,13 @@ class VolumeDesk(QObject):
         """Queue the job; what does not fit is said in the panel."""
         try:
             job = self._submit_volume()
+            more = self._submit_more(Path(self.panel.out.text().strip()).parent)
         except AppError as problem:
             self.panel.bar.say(problem.message, "error", problem.hint)
             return
         self.panel.bar.hide()
-        self._workspace.window.toast.say(f"{job.title} is under way. The list of jobs tells how far it is.")
+        words = f"{job.title} is" if not more else f"{more + 1} volumes are"
+        self._workspace.window.toast.say(f"{words} under way. The list of jobs tells how far it is.")
         image = self._workspace.image()
         if image is not None:
             self.panel.out.setText(str(self.free_out(image.title, ".zarr", Path(self.panel.out.text()).parent)))
@@ -197,6 +197,17 @@ class VolumeDesk(QObject):
         return self._workspace.jobs.submit(
             JobSpec("segment-volume", self.panel.form.params(), inputs), "Segment volume"
         )
+
+    def _submit_more(self, folder: Path) -> int:
+        """Queue the further volumes, each whole, with the same values; returns how many they are."""
+        task, files = load_task("segment-volume").module, self.panel.more_files
+        for file in files:
+            out = self.free_out(Path(file).name, ".zarr", folder)
+            inputs = task.Inputs.checked({"volume": file, "out": str(out)})
+            spec = JobSpec("segment-volume", self.panel.form.params(), inputs)
+            self._workspace.jobs.submit(spec, f"Segment {Path(file).name}")
+        self.panel.show_more([])
+        return len(files)
 
     def start_batch(self, axis: Axis) -> None:
         """Queue segmenting every plane of an orientation on its own, confined as the form says."""

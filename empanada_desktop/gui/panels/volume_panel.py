@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFileDialog, QLineEdit
+from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
 from empanada_desktop.core.advice import SmallestObject
 from empanada_desktop.core.footprint import estimated_predictions_bytes, in_gigabytes
@@ -16,7 +16,7 @@ from empanada_desktop.core.hints import Hint, volume_hints
 from empanada_desktop.core.preflight import Plan, estimate
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
-from empanada_desktop.gui.controls import ElidedLabel, IconButton, push_button, text_label
+from empanada_desktop.gui.controls import ElidedLabel, IconButton, Row, push_button, text_label
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.panels.preflight import Check, Preflight
 from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
@@ -30,6 +30,10 @@ CONFINE = (("whole", "Nothing"), ("box", "Box from two views"))
 CONFINE_TIP = (
     "Segment a part of the volume only: draw a box in one view for two of its sides, and in another view for the "
     "third. The result lies over the volume and is empty elsewhere."
+)
+MORE_TIP = (
+    "Choose further volumes: they are segmented one after another with the same values, each whole, and each gets a "
+    "result beside the first one's."
 )
 SEEN_FIELDS = ("ortho_plane", "inference_plane", "image_downsampling")
 SPARE, TILES = 1.1, 1024
@@ -49,6 +53,8 @@ class VolumePanel(TaskPanel):
         self.image = ElidedLabel()
         self.out = QLineEdit()
         self.out.setToolTip("Where the result is written: X.zarr (OME-Zarr) or X.tif.")
+        self.more_files: list[str] = []
+        self.more = ElidedLabel("none")
         self.confine = ChoiceBox(CONFINE, CONFINE_TIP)
         self._confine_words = words_below()
         self.region: Box | None = None
@@ -66,8 +72,17 @@ class VolumePanel(TaskPanel):
     def _make_rows(self) -> None:
         form = self.form
         form.add_row("Input", plain_row("Image", self.image), 0)
-        form.add_row("Input", plain_row("Confine to", self.confine), 1)
-        form.add_row("Input", self._confine_words, 2)
+        buttons = QWidget()
+        buttons.setLayout(
+            Row(
+                IconButton("folder-open", MORE_TIP, self._choose_more),
+                IconButton("x", "Only the image that is shown", lambda: self.show_more([])),
+                spacing=0,
+            )
+        )
+        form.add_row("Input", plain_row("Further volumes", self.more, buttons), 1)
+        form.add_row("Input", plain_row("Confine to", self.confine), 2)
+        form.add_row("Input", self._confine_words, 3)
         self.confine.chosen.connect(lambda how: self.region_asked.emit() if how == "box" else self.show_region(None))
         choose = IconButton("folder-open", "Choose where to write", self._choose_out)
         form.add_row("Output", plain_row("Write to", self.out, choose), 0)
@@ -93,6 +108,18 @@ class VolumePanel(TaskPanel):
         self.advise()
         self._show_sizes()
         self.check()
+
+    def show_more(self, files: list[str]) -> None:
+        """Segment other volumes after the one that is shown, with the same values."""
+        self.more_files = files
+        names = ", ".join(Path(file).name for file in files)
+        self.more.set_text(f"{len(files)}: {names}" if files else "none")
+        self.start_button.setText(f"Segment {len(files) + 1} volumes" if files else "Segment volume")
+
+    def _choose_more(self) -> None:
+        files, _ = QFileDialog.getOpenFileNames(self, "Segment further volumes")
+        if files:
+            self.show_more(files)
 
     def show_region(self, region: Box | None) -> None:
         """Confine to a box of voxels, or to nothing, and say so."""
