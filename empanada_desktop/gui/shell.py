@@ -24,7 +24,7 @@ from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.rooms import Tab, tabs_there
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
-SEARCH_WIDTH, SEARCH_LEAST_WIDTH, SEARCH_ICON_WIDTH, TOOLBAR_EDGES = 268, 160, 40, 24
+SEARCH_WIDTH, SEARCH_LEAST_WIDTH, SEARCH_ICON_WIDTH, TOOLBAR_EDGES, SPACE = 268, 160, 40, 24, 2
 
 
 @dataclass(frozen=True)
@@ -115,22 +115,22 @@ class TopBar(QToolBar):
         return button
 
     def fit(self, width: int, wants_icon: bool) -> None:
-        """Give the search the room that tabs and device leave of a width; where there is none, tabs lose their words."""
-        for self._shows_words in (True, False):
-            self._show_words()
-            room = width - self._taken()
-            if room >= SEARCH_ICON_WIDTH:
-                break
+        """Give the search the room that tabs and device leave; where there is none, the tabs lose their words."""
+        room = self._room(width, shows_words=True)
+        if room < SEARCH_ICON_WIDTH:
+            room = self._room(width, shows_words=False)
         is_icon = wants_icon or room < SEARCH_LEAST_WIDTH
         self.search.setFixedWidth(SEARCH_ICON_WIDTH if is_icon else min(room, SEARCH_WIDTH))
         for number, words in enumerate(self.search.findChildren(QLabel, "words")):
             words.setVisible(not is_icon and (number == 0 or room >= SEARCH_WIDTH))
 
-    def _taken(self) -> int:
-        """How much of the width all but the search and the stretch take."""
-        widgets = [self.widgetForAction(action) for action in self.actions()]
-        kept = [one for one in widgets if one is not None and one not in (self.search, self._stretch)]
-        return sum(one.sizeHint().width() + self.layout().spacing() for one in kept) + TOOLBAR_EDGES
+    def _room(self, width: int, shows_words: bool) -> int:
+        """How much of a width is left beside everything but the search and the stretch."""
+        self._shows_words = shows_words
+        self._show_words()
+        kept = [self.widgetForAction(action) for action in self.actions()]
+        widths = [one.sizeHint().width() + SPACE for one in kept if one not in (None, self.search, self._stretch)]
+        return width - int(sum(widths)) - TOOLBAR_EDGES
 
     def set_tabs_enabled(self, is_enabled: bool) -> None:
         """Tabs work on something that is open."""
