@@ -28,7 +28,7 @@ class Column:
     kind: str = NUMBER
     unit: str = ""
     figures: int = 3
-    width: int = 92
+    width: int = 80
     is_shown: bool = True
 
     @property
@@ -43,9 +43,9 @@ class Column:
 
 
 EYE = Column("visible", "", "Eye: whether the object is drawn. A click hides it or shows it again.", MARK, width=34)
-ID = Column("id", "Id", "The number that the object's voxels hold: class × divisor + count.", NUMBER, width=96)
+ID = Column("id", "Id", "The number that the object's voxels hold: class × divisor + count.", NUMBER, width=88)
 CLASS = Column("class", "Class", "What the object is, from its id.", WORDY, width=112, is_shown=False)
-STATUS = Column("status", "Status", "Queued, accepted, edited or flagged in review.", WORDY, width=128)
+STATUS = Column("status", "Status", "Queued, accepted, edited or flagged in review.", WORDY, width=112)
 REVIEW = Column(
     "review", "Review", "What the review queue asks of the object, and how suspicious it is, 0 to 1.", WORDY
 )

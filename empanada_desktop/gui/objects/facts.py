@@ -157,7 +157,7 @@ def _column(column: "measure_columns.Column") -> Column:
     is_text = column.key == "neighbours"
     return Column(
         column.key, column.title, column.definition, WORDY if is_text else NUMBER, column.unit,
-        FIGURES.get(column.key, 3), 110, column.key in SHOWN_FIRST,
+        FIGURES.get(column.key, 3), 80, column.key in SHOWN_FIRST,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QFont, QKeyEvent, QMouseEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate, QStyleOptionViewItem
 
@@ -36,6 +36,8 @@ STATE_ICONS = {
 }
 Index = QModelIndex | QPersistentModelIndex
 Keys = Qt.Key
+EDIT_KEYS = (Keys.Key_E, Keys.Key_Return, Keys.Key_Enter)
+OWN_KEYS = (*EDIT_KEYS, Keys.Key_Delete)
 
 
 class QueueList(QListView):
@@ -82,15 +84,22 @@ class QueueList(QListView):
         """Ask for the menu of the item."""
         self.menu_asked.emit(event.globalPos())
 
+    def event(self, event: QEvent) -> bool:
+        """E, Enter and Delete belong to the item here, whatever they mean elsewhere in the window."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _is_own(event):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        """Up and down look at other items, Enter edits, Delete deletes."""
+        """Up and down look at other items, E and Enter edit, Delete deletes."""
         steps = {Keys.Key_Up: -1, Keys.Key_Down: 1, Keys.Key_PageUp: -5, Keys.Key_PageDown: 5}
         steps |= {Keys.Key_Home: -len(self.queue.entries), Keys.Key_End: len(self.queue.entries)}
         step = steps.get(Keys(event.key()))
         if step is not None and self.queue.entries:
             row = min(max(0, self.queue.row + step), len(self.queue.entries) - 1)
             self.chosen.emit(self.queue.entries[row].item.key)
-        elif event.key() in (Keys.Key_Return, Keys.Key_Enter):
+        elif event.key() in EDIT_KEYS:
             self.edit_asked.emit()
         elif event.key() == Keys.Key_Delete:
             self.delete_asked.emit()
@@ -101,6 +110,10 @@ class QueueList(QListView):
         """The picture of an item; None while it is made."""
         made = _wish(self.queue.desk, entry)
         return None if made is None else self.crops.get(*made)
+
+
+def _is_own(event: QKeyEvent) -> bool:
+    return event.key() in OWN_KEYS and event.modifiers() == Qt.KeyboardModifier.NoModifier
 
 
 def _wish(desk: "ObjectsDesk", entry: Entry) -> tuple[object, CropWish] | None:

@@ -199,7 +199,7 @@ class ObjectTable(QWidget):
         metrics = self.view.fontMetrics()
         for place, column in enumerate(self.model.columns):
             self.view.setColumnHidden(place, not choices.get(column.key, column.is_shown))
-            self.view.setColumnWidth(place, max(column.width, metrics.horizontalAdvance(column.heading) + 34))
+            self.view.setColumnWidth(place, max(column.width, metrics.horizontalAdvance(column.heading) + 28))
         self.view.setColumnWidth(self.model.place_of("visible"), 34)
         place = self.model.place_of(self.model.sorted_by)
         order = Qt.SortOrder.DescendingOrder if self.model.is_descending else Qt.SortOrder.AscendingOrder
