@@ -47,13 +47,13 @@ ID = Column("id", "Id", "The number that the object's voxels hold: class × divi
 CLASS = Column("class", "Class", "What the object is, from its id.", WORDY, width=112, is_shown=False)
 STATUS = Column("status", "Status", "Queued, accepted, edited or flagged in review.", WORDY, width=112)
 REVIEW = Column(
-    "review", "Review", "What the review queue asks of the object, and how suspicious it is, 0 to 1.", WORDY
+    "review", "Review", "What the review queue asks of the object, and how suspicious it is, 0 to 1.", WORDY, width=92
 )
 VOXELS = Column("voxels", "Voxels", "How many voxels hold the id.", figures=9, width=96)
 PLACED = (
     Column("box", "Box", "First voxel and the one after the last along z, y and x.", BOX, width=210, is_shown=False),
-    Column("centre", "Centre z, y, x", "Mean place of the object's voxels.", TRIPLE, width=124),
-    Column("border", "Border", "Whether the object touches the edge of the volume, and so may go on beyond it.", WORDY),
+    Column("centre", "Centre z, y, x", "Mean place of the object's voxels, in voxels.", TRIPLE, width=112),
+    Column("border", "Border", "Whether the object touches the edge of the volume.", WORDY, width=60),
 )
 CORE = (EYE, ID, CLASS, STATUS, REVIEW, VOXELS)
 

@@ -1,7 +1,6 @@
-"""Writing the table to a file: CSV, or XLSX with a sheet that says what each column means."""
+"""Writing the table to a file: CSV or XLSX, with what each column means."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,68 +8,68 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from empanada_desktop.errors import SettingsError
-from empanada_desktop.gui.objects.columns import BOX, NUMBER, TRIPLE, Column, ObjectColumns
+from empanada_desktop.gui.objects.columns import BOX, NUMBER, TRIPLE, Column, ObjectColumns, grouped
+from empanada_desktop.io.tables import TableColumn, write_table
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.objects.desk import ObjectsDesk
 
 FILTER = "CSV (*.csv);;XLSX (*.xlsx)"
-Headed = tuple[str, str, NDArray[Any]]
+
+
+def ask_table_path(parent: QWidget, title: str, proposed: str) -> Path | None:
+    """Ask where a table is to be written; None when the user gives none."""
+    path, chosen = QFileDialog.getSaveFileName(parent, title, f"{proposed}.csv", FILTER)
+    if not path:
+        return None
+    return Path(path) if Path(path).suffix else Path(path).with_suffix(".xlsx" if "XLSX" in chosen else ".csv")
 
 
 def ask_export(parent: QWidget, desk: "ObjectsDesk", columns: Sequence[Column]) -> None:
     """Ask for a file and write the rows of the table, in its order, in a thread."""
     layer = desk.layer
-    if layer is None:
+    target = None if layer is None else ask_table_path(parent, "Export objects", f"{layer.title} objects")
+    if layer is None or target is None:
         return
-    path, chosen = QFileDialog.getSaveFileName(parent, "Export objects", f"{layer.title} objects.csv", FILTER)
-    if not path:
-        return
-    target = Path(path) if Path(path).suffix else Path(path).with_suffix(".xlsx" if "XLSX" in chosen else ".csv")
     objects, rows = desk.model.objects, desk.model.rows
-    table = headed_columns(objects, rows, columns)
+    notes = [f"Voxel size {layer.spacing}." if any(layer.spacing.zyx) else "Voxel size unknown; sizes are in voxels."]
+    notes += ["Some objects were changed after they were measured."] * bool(objects.is_stale[rows].any())
     desk.run(
-        lambda: write_table(target, table),
-        lambda _: desk.workspace.window.toast.say(f"Wrote {len(rows)} objects to {target.name}."),
+        lambda: write_table(target, table_columns(objects, rows, columns), notes=notes),
+        lambda _: desk.workspace.window.toast.say(f"Wrote {grouped(len(rows))} objects to {target.name}."),
     )
 
 
-def headed_columns(objects: ObjectColumns, rows: NDArray[np.int64], columns: Sequence[Column]) -> list[Headed]:
-    """Return (heading, meaning, values of the rows) of columns; places and boxes take one for each axis."""
-    found: list[Headed] = []
+def table_columns(objects: ObjectColumns, rows: NDArray[np.int64], columns: Sequence[Column]) -> list[TableColumn]:
+    """Return columns of the rows for writing; places and boxes take one for each axis."""
+    found: list[TableColumn] = []
     for column in columns:
         if column.kind == NUMBER:
-            found.append((column.heading, column.meaning, objects.number(column.key)[rows]))
+            values = objects.number(column.key)[rows].tolist()
+            found.append(TableColumn(_heading(column), _first_line(column.meaning), values))
         elif column.kind == TRIPLE:
-            found += _by_axis("centre", column.meaning, objects.centres[rows])
+            found += _by_axis("Centre", column.meaning, objects.centres[rows])
         elif column.kind == BOX:
-            found += _by_axis("box start", "First voxel of the box.", objects.starts[rows])
-            found += _by_axis("box stop", "Voxel after the last of the box.", objects.stops[rows])
+            found += _by_axis("Box start", "First voxel of the box.", objects.starts[rows])
+            found += _by_axis("Box stop", "Voxel after the last one of the box.", objects.stops[rows])
         else:
             teller = objects.teller(column)
-            words = [teller(int(row)) for row in rows]
-            found.append((column.heading, column.meaning, np.array(words, object)))
+            words = [_word(teller(row)) for row in rows.tolist()]
+            found.append(TableColumn(_heading(column), _first_line(column.meaning), words))
     return found
 
 
-def _by_axis(title: str, meaning: str, places: NDArray[Any]) -> list[Headed]:
-    return [(f"{title} {name}", meaning, places[:, number]) for number, name in enumerate("zyx")]
+def _heading(column: Column) -> str:
+    return f"{column.title} ({column.unit})" if column.unit else column.title
 
 
-def write_table(path: Path, table: Sequence[Headed]) -> Path:
-    """Write columns as CSV or XLSX, by the name's ending; SettingsError where it is another. OSError on a full disk."""
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        with path.open("w", newline="", encoding="utf-8-sig") as file:
-            writer = csv.writer(file)
-            writer.writerow([heading for heading, _meaning, _values in table])
-            writer.writerows(zip(*[map(_cell, values.tolist()) for _h, _m, values in table], strict=True))
-    else:
-        raise SettingsError(f"{path.name} is neither .csv nor .xlsx.", "Name the file X.csv or X.xlsx.")
-    return path
+def _first_line(meaning: str) -> str:
+    return meaning.partition("\n")[0]
 
 
-def _cell(value: object) -> object:
-    """Nothing where a figure is missing."""
-    return "" if value != value else value
+def _word(text: str) -> str:
+    return "" if text == "–" else text
+
+
+def _by_axis(title: str, meaning: str, places: NDArray[Any]) -> Iterable[TableColumn]:
+    return [TableColumn(f"{title} {name}", meaning, places[:, at].tolist()) for at, name in enumerate("zyx")]

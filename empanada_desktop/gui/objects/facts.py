@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from empanada_desktop.core.measure import Measurements
 
 NM3_IN_UM3 = 1e9
-GREY = Column("grey", "Grey", "Mean grey value of the object's voxels.", figures=2, width=72)
+GREY = Column("grey", "Grey", "Mean grey value of the object's voxels.", figures=2, width=60)
 NOT_YET = "Measure fills this column."
 # What is counted already, and so always of now.
 COUNTED = ("id", "class", "voxels", "volume", "grey_mean", "z", "y", "x", "border")
@@ -150,7 +150,7 @@ def voxel_volume(spacing: Spacing) -> float | None:
 
 
 def _volume() -> Column:
-    return Column("volume", "Volume", "Voxels times the volume of one.", unit="µm³", width=104)
+    return Column("volume", "Volume", "Voxels times the volume of one.", unit="µm³", width=88)
 
 
 def _column(column: "measure_columns.Column") -> Column:
