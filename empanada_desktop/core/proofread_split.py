@@ -27,6 +27,7 @@ from empanada_desktop.core.proofread_change import (
     patched,
 )
 from empanada_desktop.core.proofread_flood import Mask, Numbers, depth_inside, flooded
+from empanada_desktop.core.proofread_fronts import met_fronts
 from empanada_desktop.core.proofread_line import cut_along
 from empanada_desktop.errors import SettingsError
 
@@ -71,7 +72,7 @@ def split_by_points(
     sampling: Sampling = ISOTROPIC,
     context: JobContext | None = None,
 ) -> tuple[ArrayEdit, ...]:
-    """Return the edits that split each object with two points or more in it, by watershed on the depth inside it.
+    """Return the edits that split each object with two points or more in it, at the necks between them.
 
     points: (n, 3) z y x in voxels. The largest part keeps the id, the others get `new_ids`. sampling: relative sizes
     of a voxel along z, y, x. With axis and index only that plane is split, by the points in it. SettingsError when no
@@ -88,7 +89,8 @@ def split_by_points(
         own = [place for place, label_id in zip(places, hit, strict=True) if label_id == thing.label_id]
         for number, place in enumerate(own, 1):
             markers[thing.place(place)] = number
-        return flooded(thing.mask, depth_inside(thing.mask, thing.sampling(sampling)), markers)
+        sizes = thing.sampling(sampling)
+        return met_fronts(thing.mask, depth_inside(thing.mask, sizes), markers, sizes)
 
     return _split(labels, found, parts, new_ids, context, "Put two points or more into one object.")
 
