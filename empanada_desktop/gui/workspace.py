@@ -244,10 +244,11 @@ class Workspace(QObject):
         return next((layer for layer in self.document.of_kind(ImageLayer) if not layer.is_preview), None)
 
     def labels(self) -> LabelsLayer | None:
-        """The label layer that deeds act on: the active one, otherwise the topmost."""
+        """The label layer that deeds act on: the active one, otherwise the topmost, of previews only the last."""
         if isinstance(self.document.active, LabelsLayer):
             return self.document.active
-        return next(iter(reversed(self.document.of_kind(LabelsLayer))), None)
+        every = sorted(self.document.of_kind(LabelsLayer), key=lambda layer: not layer.is_preview)
+        return every[-1] if every else None
 
     def needs(self) -> dict[str, bool]:
         """Which needs of the actions are met."""
