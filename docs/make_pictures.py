@@ -136,6 +136,28 @@ class Photographer:
         self.until(lambda: workspace.labels() is not None and not workspace.labels().is_preview)  # type: ignore[union-attr]
         self.settle()
 
+    def consensus(self, out: Path) -> None:
+        """What three stacks agree on, in 3D and alone."""
+        workspace = self.workspace
+        before = len(workspace.document.layers)
+        workspace.form.show_mode("volume")
+        panel = workspace.form.volume
+        panel.form.set_values({"ortho_plane": True})
+        panel.out.setText(str(out))
+        QTest.mouseClick(panel.start_button, Qt.MouseButton.LeftButton)
+        job = workspace.jobs.queue.jobs[-1]
+        self.until(lambda: job.state.has_ended)
+        self.until(lambda: len(workspace.document.layers) > before)
+        workspace.grid.maximise("3d")
+        self.settle()
+        self.take("consensus")
+        workspace.grid.maximise(None)
+        panel.form.set_values({"ortho_plane": False})
+        labels = workspace.labels()
+        if labels is not None:
+            workspace.document.remove_layer(labels)
+        self.settle()
+
     def result(self) -> None:
         """The result in both themes, an object selected."""
         labels = self.workspace.labels()
@@ -203,6 +225,11 @@ def main() -> int:
         os.environ["HOME"] = os.environ["EMPANADA_DESKTOP_HOME"] = home
         photographer = Photographer(set(sys.argv[1:]))
         photographer.open_sample(Path(home))
+        if not photographer.wanted or "consensus" in photographer.wanted:
+            photographer.consensus(Path(home) / "results" / "consensus.zarr")
+        if photographer.wanted == {"consensus"}:
+            photographer.window.close()
+            return 0
         photographer.tune()
         if not photographer.wanted <= {"start", "live", "scales"} or not photographer.wanted:
             photographer.volume(Path(home) / "results" / "medulla_labels.zarr")

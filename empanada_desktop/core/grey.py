@@ -79,6 +79,19 @@ def grey_range_of_bands(
     return _integer_range(thinned, low, high) if dtype.kind in "ui" else _robust_range(thinned)
 
 
+def sampled_rows(height: int, width: int, at_most: int, at_once: int) -> list[slice]:
+    """Which rows of a plane to look at: all of them, in bands of about `at_once` pixels, when there are few enough.
+
+    Of a plane with more than `at_most` pixels so many, in evenly spaced bands from its first rows to its last.
+    """
+    rows = max(1, at_once // width)
+    if height * width <= at_most:
+        return [slice(first, min(first + rows, height)) for first in range(0, height, rows)]
+    count = max(2, at_most // (rows * width))
+    firsts = np.linspace(0, height - rows, count).astype(int).tolist() if rows < height else [0]
+    return [slice(first, first + rows) for first in firsts]
+
+
 def sampled_planes(n_planes: int, at_most: int = SAMPLED_PLANES) -> list[int]:
     """Indices of at most `at_most` evenly spaced planes, the first and the last among them."""
     return sorted({round(index) for index in np.linspace(0, n_planes - 1, min(n_planes, at_most)).tolist()})

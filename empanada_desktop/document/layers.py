@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Spacing
-from empanada_desktop.core.grey import GreyRange, grey_range
+from empanada_desktop.core.grey import GreyRange
 from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.reviewing import QueueItem
@@ -209,6 +209,7 @@ VoxelLayer = ImageLayer | LabelsLayer
 
 
 def source_grey_range(source: VolumeSource) -> GreyRange:
-    """Find the grey values that become black and white, by the rule of segmenting."""
-    volume = source.volume
-    return grey_range(lambda index: volume.read_plane(Axis.XY, index), volume.planes(Axis.XY), volume.dtype)
+    """Find the grey values that become black and white, as segmenting does."""
+    from empanada_desktop.tasks.inference import volume_grey_range
+
+    return volume_grey_range(source.volume)

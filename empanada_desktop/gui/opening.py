@@ -64,14 +64,19 @@ def _image(path: str, dataset: str | None) -> "ImageLayer":
     return layer
 
 
+LOOKED_AT, BANDS = 64 << 20, 16  # pixels of a plane that are looked at; a larger one in so many bands of rows
+
+
 def find_contrast(volume: "Volume", low: float = 0.5, high: float = 99.5) -> tuple[float, float]:
-    """Grey values that become black and white: percentiles of the finite values of three xy planes."""
+    """Grey values that become black and white: percentiles of the finite values of three xy planes, or of bands."""
     import numpy as np
 
-    from empanada_desktop.core.geometry import Axis
+    from empanada_desktop.core.grey import sampled_rows
 
-    depth = volume.planes(Axis.XY)
-    planes = [volume.read_plane(Axis.XY, index) for index in sorted({depth // 4, depth // 2, (3 * depth) // 4})]
+    depth, height, width = volume.shape
+    bands = sampled_rows(height, width, LOOKED_AT, LOOKED_AT if height * width <= LOOKED_AT else LOOKED_AT // BANDS)
+    indices = sorted({depth // 4, depth // 2, (3 * depth) // 4})
+    planes = [volume[index, rows, :] for index in indices for rows in bands]
     step = max(1, round((sum(plane.size for plane in planes) / 500_000) ** 0.5))
     values = np.concatenate([plane[::step, ::step].astype(np.float64).ravel() for plane in planes])
     values = values[np.isfinite(values)]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.core.grey import GreyRange, grey_range_of_bands
+from empanada_desktop.core.grey import GreyRange, grey_range_of_bands, sampled_planes, sampled_rows
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.inference_params import InferenceParams, PlaneParams
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 PIXELS_AT_ONCE = 32 << 20
+PIXELS_LOOKED_AT = 512 << 20  # of all planes together; more are sampled, so that a plane of any size opens soon
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,14 @@ class SegmentationResult:
 def volume_grey_range(volume: "Volume") -> GreyRange:
     """Find which grey values are black and white; from the same sampled xy planes whatever is segmented."""
     depth, height, width = volume.shape
-    rows = max(1, PIXELS_AT_ONCE // width)
+    a_plane = PIXELS_LOOKED_AT // len(sampled_planes(depth))
+    bands = sampled_rows(height, width, a_plane, min(a_plane // 2, PIXELS_AT_ONCE))
 
     def read_bands(index: int) -> "Iterator[NDArray[Any]]":
-        if rows >= height:
+        if len(bands) == 1:
             yield volume.read_plane(Axis.XY, index)
         else:
-            yield from (volume[index, first : first + rows, :] for first in range(0, height, rows))
+            yield from (volume[index, rows, :] for rows in bands)
 
     return grey_range_of_bands(read_bands, depth, volume.dtype, height * width)
 

@@ -1,5 +1,6 @@
 """The grey range: issue's rule for integers, robust range for the rest, the same whatever is asked."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from empanada_desktop.core.grey import BIT_DEPTHS, GreyRange, grey_range, grey_range_of_bands, sampled_planes
+from empanada_desktop.core.grey import (
+    BIT_DEPTHS,
+    GreyRange,
+    grey_range,
+    grey_range_of_bands,
+    sampled_planes,
+    sampled_rows,
+)
 
 
 def range_of(volume: NDArray[Any]) -> GreyRange:
@@ -173,3 +181,18 @@ def test_planes_in_bands_give_the_range_of_the_whole(dtype: str, rows: int, seed
         return [volume[index, first : first + rows] for first in range(0, volume.shape[1], rows)]
 
     assert grey_range_of_bands(bands, 2, volume.dtype, volume[0].size) == range_of(volume)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (7, 5), (100, 64), (64, 100)])
+def test_ordinary_planes_are_looked_at_whole(height: int, width: int) -> None:
+    for at_once in (1, 64, 10_000):
+        bands = sampled_rows(height, width, 6400, at_once)
+        assert [row for band in bands for row in range(height)[band]] == list(range(height))
+
+
+def test_of_large_planes_bands_from_the_first_to_the_last_row_are_looked_at() -> None:
+    bands = sampled_rows(30_000, 30_000, 512 << 20, 32 << 20)
+    assert (bands[0].start, bands[-1].stop) == (0, 30_000)
+    assert sum(band.stop - band.start for band in bands) * 30_000 <= 512 << 20
+    assert all(one.stop < other.start for one, other in pairwise(bands))
+    assert all((band.stop - band.start) * 30_000 <= 32 << 20 for band in bands)

@@ -1,5 +1,9 @@
 """A plane strip by strip: the very labels that it has when it is segmented at once."""
 
+import os
+import platform
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -130,9 +134,31 @@ def test_what_a_killed_job_left_goes(tmp_path: Path) -> None:
     left.mkdir()
     (left / "parts_0").write_bytes(b"old")
     with Scratch(tmp_path / "result.tif") as scratch:
-        assert list(left.iterdir()) == []
+        assert [path.name for path in left.iterdir()] == ["owner"]
         scratch.put("maps", 3, np.arange(6, dtype=np.float32).reshape(2, 3))
         assert scratch.get("maps", 3).tolist() == [[0, 1, 2], [3, 4, 5]]
         with pytest.raises(KeyError):
             scratch.get("maps", 4)
     assert not left.exists()
+
+
+def test_what_jobs_of_other_results_left_goes_unless_they_run(tmp_path: Path) -> None:
+    """Three folders beside the result: of a process that is no more, of one that runs, and one that is not ours."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    for name, owner in (
+        ("dead", f"{platform.node()}\n{ended.pid}\n"),
+        ("alive", f"{platform.node()}\n{os.getpid()}\n"),
+        ("elsewhere", f"another computer\n{ended.pid}\n"),
+        ("strange", ""),
+    ):
+        left = tmp_path / f".{name}.tif.scratch"
+        left.mkdir()
+        (left / "parts_0").write_bytes(b"old")
+        if owner:
+            (left / "owner").write_text(owner)
+    with Scratch(tmp_path / "result.tif"):
+        pass
+    gone = set() if sys.platform == "win32" else {".dead.tif.scratch"}
+    names = {".dead.tif.scratch", ".alive.tif.scratch", ".elsewhere.tif.scratch", ".strange.tif.scratch"}
+    assert {path.name for path in tmp_path.iterdir()} == names - gone

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.grey import GreyRange
 from empanada_desktop.engine.device import memory_guard
 from empanada_desktop.engine.plane import labels_from
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 from empanada_desktop.io.volumes import VolumeRef, open_volume
 from empanada_desktop.io.weights import find_weights
-from empanada_desktop.tasks import segment_plane, segment_volume
+from empanada_desktop.tasks import inference, segment_plane, segment_volume
 from empanada_desktop.tasks.demo import sample_path
 from empanada_desktop.tasks.inference import load_predictor, plane_settings
 from empanada_desktop.tasks.inference_params import PlaneParams
@@ -126,3 +127,25 @@ def test_a_job_that_shows_less_at_once_for_lack_of_memory_says_so(
     ]
     with open_volume(out) as labels:
         assert labels[...].any()
+
+
+def test_the_grey_range_of_a_huge_plane_is_found_in_bands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With the limits made small; no read is larger than a band, and an ordinary plane is read whole."""
+    path = tmp_path / "plane.tif"
+    values = np.random.default_rng(0).integers(0, 4096, (1, 300, 200), dtype=np.uint16)
+    tifffile.imwrite(path, values, compression="zlib", tile=(64, 64), metadata={"axes": "ZYX"})
+    with open_volume(path) as volume:
+        whole = inference.volume_grey_range(volume)
+        read: list[int] = []
+        real = type(volume).__getitem__
+        monkeypatch.setattr(type(volume), "__getitem__", lambda *asked: _noted(real(*asked), read))
+        monkeypatch.setattr(inference, "PIXELS_LOOKED_AT", 20_000)
+        monkeypatch.setattr(inference, "PIXELS_AT_ONCE", 4_000)
+        assert inference.volume_grey_range(volume) == whole == GreyRange(0.0, 4095.0, "12 bits")
+    assert sum(read) <= 20_000
+    assert max(read) <= 4_000
+
+
+def _noted(values: NDArray[np.uint16], read: list[int]) -> NDArray[np.uint16]:
+    read.append(values.size)
+    return values
