@@ -20,6 +20,8 @@ class JobsController(QObject):
     """Submits jobs, keeps the lists up to date, and tells when one has ended."""
 
     lines_changed = Signal(list)
+    ended = Signal(object)
+    """A job that has ended, however; told before what it led to."""
     finished = Signal(object)
     failed = Signal(object)
     settled = Signal(str)
@@ -77,6 +79,7 @@ class JobsController(QObject):
 
     def _ended(self, job: Job) -> None:
         self._tell()
+        self.ended.emit(job)
         if job.state is JobState.DONE:
             self.settled.emit(place_of(job))
             self.finished.emit(job)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
 QtWidgets = pytest.importorskip("PySide6.QtWidgets")
 
 from PySide6.QtCore import QCoreApplication, Qt  # noqa: E402
+from pytestqt.qtbot import QtBot  # noqa: E402
 
 from empanada_desktop.gui.app import make_application  # noqa: E402
 from empanada_desktop.gui.calm import Collector  # noqa: E402
@@ -34,6 +36,25 @@ def qapp() -> object:
     theme.use("dark")
     Collector(application)
     return application
+
+
+class PatientBot(QtBot):
+    """Waits as long as a slow and busy machine may take; a quick one is never kept waiting by that."""
+
+    def waitUntil(self, callback: Callable[[], object], *, timeout: int = 60_000) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = 60_000, **options: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **options)
+
+    def waitExposed(self, widget: QtWidgets.QWidget, *, timeout: int = 60_000) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: object, request: pytest.FixtureRequest) -> QtBot:
+    """pytest-qt's robot, with patience."""
+    return PatientBot(request)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QThread, QThreadPool, QTimer
 from PySide6.QtWidgets import QApplication, QToolTip
 
-PATIENCE = 5.0
+PATIENCE = 30.0
 # Threads that libraries start once and keep for the life of the process; and numba's compiling, once for all windows.
 LASTING_THREADS = ("zarr_io", "asyncio", "pytest", "compiling the viewer")
 Living = dict[str, dict[int, str]]

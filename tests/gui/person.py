@@ -26,9 +26,10 @@ from pytestqt.qtbot import QtBot
 
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.gui.controls import Section
+from empanada_desktop.gui.jobs_controller import JobsController
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.workspace import Workspace
-from empanada_desktop.jobs.job import Job
+from empanada_desktop.jobs.job import Job, JobState
 
 LONG = 60_000
 LEFT, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
@@ -44,6 +45,8 @@ class Person:
 
     def __init__(self, window: MainWindow, qtbot: QtBot) -> None:
         self.window, self.qtbot = window, qtbot
+        self._listened: JobsController | None = None
+        self._over: set[str] = set()
 
     # What is seen
 
@@ -59,7 +62,34 @@ class Person:
 
     def job(self) -> Job:
         """The newest job."""
-        return self.workspace.jobs.queue.jobs[-1]
+        jobs = self.workspace.jobs
+        if self._listened is not jobs:
+            self._listened = jobs
+            jobs.ended.connect(lambda job: self._over.add(job.id))
+        return jobs.queue.jobs[-1]
+
+    def until_ended(self, job: Job) -> None:
+        """Wait until a job has ended and the window has been told of it, which is later."""
+        self.until(lambda: job.id in self._over)
+        assert job.state.has_ended
+
+    @contextmanager
+    def holding(self, job: Job, when: Callable[[Job], object]) -> Iterator[None]:
+        """Let a running job wait as soon as something holds, however quick it is, until the block has ended."""
+        queue = self.workspace.jobs.queue
+
+        def look(changed: Job) -> None:  # on the queue's own thread
+            if changed is job and job.state is JobState.RUNNING and when(job):
+                queue.pause(job)
+
+        queue.job_changed.connect(look)
+        try:
+            self.until(lambda: job.state is JobState.PAUSED or job.state.has_ended)
+            assert job.state is JobState.PAUSED, job.error
+            yield
+        finally:
+            queue.job_changed.disconnect(look)
+            queue.pause(job, False)
 
     def labels(self, part: str) -> LabelsLayer:
         """The label layer whose title holds `part`."""
@@ -72,6 +102,11 @@ class Person:
         except WaitedInVain as problem:
             said = self.window.bar.text() if self.window.bar.isVisible() else ""
             raise AssertionError(f"waited in vain; the window says “{said}”, layers {self.layers}") from problem
+
+    def let_it_settle(self) -> None:
+        """Let the window carry out what it has put off: layouts, and what waits for the next turn of the loop."""
+        for _ in range(8):
+            QApplication.processEvents()
 
     def until_rest(self) -> None:
         """Wait until the window does nothing more of its own accord."""

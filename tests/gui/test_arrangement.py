@@ -12,6 +12,8 @@ from empanada_desktop.gui.arrangement import Space
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.workspace import Workspace
 
+from .person import Person
+
 LEFT = Qt.MouseButton.LeftButton
 PLANES = (Axis.XY, Axis.YZ, Axis.XZ)
 
@@ -28,7 +30,7 @@ def resize(window: MainWindow, width: int, qtbot: QtBot) -> None:
     """Make the window so wide, by a real resize event, and let it settle."""
     window.resize(width, 800)
     qtbot.waitUntil(lambda: window.width() == width)
-    qtbot.wait(30)
+    Person(window, qtbot).let_it_settle()
 
 
 def shown(workspace: Workspace) -> list[bool]:
@@ -106,7 +108,7 @@ def test_nothing_of_the_narrow_form_is_cut_off(
     workspace.form.show_mode(mode)
     for section in workspace.form.current.form.sections.values():
         section.set_open(True)
-    qtbot.wait(50)
+    Person(window, qtbot).let_it_settle()
     form = workspace.form.current.form
     room = QRect(0, 0, form.parentWidget().width(), 10**6)
     fields = [row.control.widget for row in form.rows.values()]

@@ -17,6 +17,7 @@ from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.theme import theme
 from empanada_desktop.jobs.job import JobState
 from empanada_desktop.settings import load_settings
+from empanada_desktop.tasks.demo import sample_path
 
 from .person import Person
 
@@ -86,15 +87,15 @@ def test_closing_at_once_leaves_no_process(
 
 @dataclass
 class Running:
-    """A window with a job that waits for its turn for ever."""
+    """A window with a volume that is worked on for longer than the questions take."""
 
     window: MainWindow
     person: Person
 
 
 @pytest.fixture
-def running(make_window: Callable[..., MainWindow], crop: Path, qtbot: QtBot, weights_file: Path) -> Running:
-    window = make_window(path=crop)
+def running(make_window: Callable[..., MainWindow], qtbot: QtBot, weights_file: Path) -> Running:
+    window = make_window(path=sample_path())
     window.activateWindow()
     assert window.workspace is not None
     window.workspace.form.show_mode("volume")
@@ -114,7 +115,7 @@ def start_jobs(running: Running, count: int, folder: Path) -> None:
 
 def test_closing_with_jobs_can_be_taken_back(running: Running, tmp_path: Path) -> None:
     start_jobs(running, 3, tmp_path)
-    window = running.window
+    window, person = running.window, running.person
     assert window.workspace is not None
     asked: list[str] = []
 
@@ -123,12 +124,12 @@ def test_closing_with_jobs_can_be_taken_back(running: Running, tmp_path: Path) -
         asked.append(box.text())
         running.person.click(running.person.button("Keep running", box))
 
-    with running.person.answering(keep):
+    with person.answering(keep):
         assert not window.close()
     assert asked == ["3 jobs running."]
     assert window.isVisible()
     assert len(window.workspace.jobs.queue.unfinished) == 3
-    with running.person.pressing("Cancel jobs and close"):
+    with person.pressing("Cancel jobs and close"):
         assert window.close()
     assert not window.isVisible()
     assert all(job.state is JobState.CANCELLED for job in window.workspace.jobs.queue.jobs)
@@ -138,17 +139,20 @@ def test_closing_with_jobs_can_be_taken_back(running: Running, tmp_path: Path) -
 def test_docks_are_where_they_were(make_window: Callable[..., MainWindow], crop: Path, qtbot: QtBot) -> None:
     first = make_window(path=crop)
     assert first.workspace is not None
-    first.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, first.workspace.left_dock)
-    first.resizeDocks([first.workspace.right_dock], [450], Qt.Orientation.Horizontal)
-    first.use_theme("light")
     first.choose_tab("segment")
-    qtbot.wait(50)
+    first.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, first.workspace.left_dock)
+    Person(first, qtbot).let_it_settle()
+    docks = [first.workspace.right_dock, first.workspace.left_dock]
+    first.resizeDocks(docks, [450, 450], Qt.Orientation.Horizontal)
+    first.use_theme("light")
+    Person(first, qtbot).let_it_settle()
     width = first.workspace.right_dock.width()
+    assert width == 450
     first.close()
 
     second = make_window(path=crop)
     assert second.workspace is not None
-    qtbot.wait(50)
+    Person(second, qtbot).let_it_settle()
     assert second.dockWidgetArea(second.workspace.left_dock) is Qt.DockWidgetArea.RightDockWidgetArea
     assert second.workspace.right_dock.width() == width
     assert load_settings().theme == "light"

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QDialog
 
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.document import ArraySource, LabelsLayer
+from empanada_desktop.gui import session_keeper
 from empanada_desktop.io.ome_zarr import ResultStore, is_complete
 from empanada_desktop.jobs.job import JobState
 from empanada_desktop.settings import load_settings
@@ -165,7 +166,7 @@ def test_while_a_volume_is_segmented(person: Person, crop: Path, weights_file: P
     before = looks(person)
     person.click(panel.start_button)
     job = person.job()
-    person.until(lambda: job.state.has_ended)
+    person.until_ended(job)
     assert job.state is JobState.FAILED
     person.until(person.window.bar.isVisible)
     words = said(person.window.bar)
@@ -177,7 +178,7 @@ def test_while_a_volume_is_segmented(person: Person, crop: Path, weights_file: P
     disk.resize(8000)
     person.click(person.button("Run again", "Resume", within=person.window.bar))
     again = person.job()
-    person.until(lambda: again.state.has_ended)
+    person.until_ended(again)
     assert again.state is JobState.DONE, again.error
     assert not person.window.bar.isVisible()
     assert is_complete(out)
@@ -196,10 +197,23 @@ def small_home(home: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def at_home(small_home: Path, disk: Disk, request: pytest.FixtureRequest) -> Iterator[Person]:
-    """A person at a window whose own folder is on the small disk, which has room when the window closes."""
+def at_home(
+    small_home: Path, disk: Disk, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Person]:
+    """A person at a window whose own folder is on the small disk, which has room when the window closes.
+
+    Nothing is kept unasked after the first time, so that nothing is being written when somebody looks.
+    """
+    monkeypatch.setattr(session_keeper, "FIRST_KEPT_MS", 0)
     yield request.getfixturevalue("person")
     disk.free()
+
+
+def until_kept(person: Person) -> None:
+    """Wait until what was opened is kept for the first time."""
+    person.until(lambda: person.workspace.session._session is not None)
+    person.until(lambda: any("Session kept" in text for text in person.window.status.texts()))
+    person.until(lambda: not half_written(person.workspace.session._session.folder))  # type: ignore[union-attr]
 
 
 def paint(person: Person) -> LabelsLayer:
@@ -217,7 +231,7 @@ def with_work(at_home: Person, crop: Path, result: Path, disk: Disk) -> Person:
     """Labels that are in no file are open, and the disk is full."""
     person = at_home
     open_both(person, crop, result)
-    person.until(lambda: person.workspace.session._session is not None)
+    until_kept(person)
     paint(person)
     disk.fill()
     return person
@@ -286,7 +300,7 @@ def test_continuing_does_not_take_the_place_of_what_could_not_be_kept(with_work:
     disk.free()
     person.drop(path)
     person.until(lambda: person.layers == ["other"])
-    person.until(lambda: person.workspace.session._session is not None)
+    until_kept(person)
     paint(person)
     disk.fill()
     person.until(person.window.actions_table["continue"].isEnabled)
@@ -309,7 +323,7 @@ def test_without_work_of_its_own_everything_closes(at_home: Person, crop: Path, 
     person = at_home
     person.drop(crop)
     person.until(lambda: person.layers == ["crop"])
-    person.until(lambda: person.workspace.session._session is not None)
+    until_kept(person)
     disk.fill()
     close_it(person)
     person.until(lambda: person.layers == [])
@@ -358,5 +372,5 @@ def test_a_session_that_finds_no_room_is_said_and_written_later(with_work: Perso
     assert half_written(disk.place) == []
     disk.free()
     person.workspace.session.keep()
-    person.until(lambda: any("kept" in text for text in person.window.status.texts()))
-    assert not person.window.bar.isVisible()
+    person.until(lambda: not person.window.bar.isVisible())
+    assert any("Session kept" in text for text in person.window.status.texts())

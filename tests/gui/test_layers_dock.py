@@ -51,8 +51,8 @@ class Dock:
         return self.person.workspace.layers.list
 
     def settle(self) -> None:
-        self.person.qtbot.wait(20)
-        self.person.until(lambda: self.person.workspace.grid.is_complete)
+        self.person.let_it_settle()
+        self.person.until_rest()
 
     def click(self, title: str, x: int) -> None:
         """Click a row at a distance from the left (or, negative, from the right)."""

@@ -140,7 +140,7 @@ def test_every_test_of_the_window_is_watched(tmp_path: Path) -> None:
     for name in ("conftest.py", "leaks.py", "person.py"):
         shutil.copy(HERE / name, folder)
     text = (folder / "leaks.py").read_text()
-    (folder / "leaks.py").write_text(text.replace("PATIENCE = 5.0", "PATIENCE = 0.2"))
+    (folder / "leaks.py").write_text(text.replace("PATIENCE = 30.0", "PATIENCE = 0.5"))
     (folder / "test_leaking.py").write_text(LEAKING)
     options = ["-q", "-p", "no:cacheprovider", "--import-mode=importlib", f"--rootdir={tmp_path}", "-c", os.devnull]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}

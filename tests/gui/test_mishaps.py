@@ -109,14 +109,14 @@ def test_a_volume_survives_its_process(at_work: Person, weights_file: Path, tmp_
     person.until(lambda: job.state is JobState.RUNNING and raw_children())
     for child in raw_children():
         os.kill(child, signal.SIGKILL)
-    person.until(lambda: job.state.has_ended)
+    person.until_ended(job)
     assert job.state is JobState.FAILED
     person.until(person.window.bar.isVisible)
     assert "The system ended the computation" in person.window.bar.text()
     assert person.layers == ["crop"]
     person.click(person.button("Run again", "Resume", within=person.window.bar))
     again = person.job()
-    person.until(lambda: again.state.has_ended)
+    person.until_ended(again)
     assert again.state is JobState.DONE, again.error
     person.until(lambda: len(person.layers) == 2)
 

@@ -121,7 +121,7 @@ def test_a_long_name_is_shortened_where_it_stands_not_cut(person: Person, crop: 
     open_file(person, long)
     for label in (person.workspace.form.plane.image, person.workspace.form.volume.image):
         person.click(person.button("Volume" if label is person.workspace.form.volume.image else "Plane"))
-        person.until(lambda label=label: "…" in label.text() and len(label.text()) > 10, 2000)
+        person.until(lambda label=label: "…" in label.text() and len(label.text()) > 10)
         assert label.toolTip() == long.stem
         assert label.fontMetrics().horizontalAdvance(label.text()) <= label.width()
 
@@ -141,7 +141,7 @@ def test_boxes_drawn_in_two_views_propose_the_smallest_object(person: Person, cr
     assert form.changed_names() == []
     for name in ("min_size", "min_extent"):
         apply = rows[name].apply
-        person.until(lambda apply=apply: apply.visibleRegion().boundingRect().size() == apply.size(), 2000)
+        person.until(lambda apply=apply: apply.visibleRegion().boundingRect().size() == apply.size())
     person.click(rows["min_size"].apply)
     person.click(rows["min_extent"].apply)
     assert (form.values()["min_size"], form.values()["min_extent"]) == (3000, 11)
@@ -260,7 +260,7 @@ def test_a_plane_confined_to_a_label_then_the_whole_stack(person: Person, crop: 
     person.click(person.button("Segment every plane", within=panel))
     person.until(lambda: person.workspace.jobs.queue.jobs)  # the labels are in no file: they are written first
     job = person.job()
-    person.until(lambda: job.state.has_ended)
+    person.until_ended(job)
     assert job.state is JobState.DONE, job.error
     person.until(lambda: "crop_xy_labels" in person.layers)
     result = person.labels("crop_xy_labels")
@@ -312,7 +312,7 @@ def test_jobs_that_failed_stay_and_can_be_run_again(
     away = crop.rename(crop.with_name("away.tif"))
     person.click(person.button("Segment every plane", within=panel))
     job = person.job()
-    person.until(lambda: job.state.has_ended)
+    person.until_ended(job)
     assert job.state is JobState.FAILED
     person.click(person.button("Show the list of jobs"))
     card = person.window.jobs_list.card(job.id)
@@ -327,7 +327,7 @@ def test_jobs_that_failed_stay_and_can_be_run_again(
     assert not bar.isVisible(), "what it says is being mended"
     person.until(lambda: card.words().endswith("It was run again."))
     assert not card.run_again.isVisible(), "its successor is what can be run again"
-    person.until(lambda: again.state.has_ended)
+    person.until_ended(again)
     assert again.state is JobState.DONE, again.error
     done = person.window.jobs_list.card(again.id)
     person.until(lambda: done.show_result.isVisible())

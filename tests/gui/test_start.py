@@ -48,7 +48,7 @@ window.background._threads.shutdown()
 
 def test_the_first_paint_loads_nothing_heavy(home: Path) -> None:
     outcome = subprocess.run(
-        [sys.executable, "-c", FIRST_PAINT], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", FIRST_PAINT], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
     assert outcome.returncode == 0, outcome.stderr[-2000:]
     assert outcome.stdout.split() == []
@@ -66,7 +66,7 @@ def test_the_window_never_loads_torch_whatever_is_segmented(
     write_json(home / "compiled.json", calm._now())  # it need not be compiled in another process first
     command = [sys.executable, "-m", "tests.gui.no_torch_checks", tiny_volume, str(weights_file)]
     out = tmp_path / "out.zarr"
-    outcome = subprocess.run([*command, str(out)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
+    outcome = subprocess.run([*command, str(out)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert outcome.returncode == 0, outcome.stderr[-2000:]
     assert outcome.stdout.splitlines() == ["plane live", "volume done", "torch False"]
     assert out.exists()

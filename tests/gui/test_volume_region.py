@@ -58,7 +58,7 @@ def test_a_box_from_two_views_is_segmented_alone(person: Person, crop: Path, wei
 
     person.click(panel.start_button)
     job = person.job()
-    person.until(lambda: job.state.has_ended)
+    person.until_ended(job)
     assert job.state is JobState.DONE, job.error
     person.until(lambda: "mito" in person.layers)
     labels = np.asarray(person.labels("mito").source[0:24, :, :])

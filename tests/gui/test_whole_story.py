@@ -87,9 +87,9 @@ def segment_the_volume(person: Person, out: Path) -> LabelsLayer:
     person.type_into(panel.form.rows["min_extent"].control.widget, "0")
     person.click(person.button("Segment volume", within=panel))
     first = person.job()
-    person.until(lambda: first.done)
-    person.click(person.button("Cancel this job"))
-    person.until(lambda: first.state.has_ended)
+    with person.holding(first, lambda job: job.done):
+        person.click(person.button("Cancel this job"))
+        person.until_ended(first)
     assert first.state is JobState.CANCELLED
     assert not is_complete(out)
     timed = panel.plan().seconds_per_pixel
@@ -97,7 +97,7 @@ def segment_the_volume(person: Person, out: Path) -> LabelsLayer:
     person.click(person.button("Run again", "Resume"))
     second = person.job()
     assert second is not first
-    person.until(lambda: second.state.has_ended)
+    person.until_ended(second)
     assert second.state is JobState.DONE, second.error
     person.until(lambda: out.name in _path(person.workspace.document.active))
     found = person.workspace.document.active

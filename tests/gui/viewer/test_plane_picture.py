@@ -194,7 +194,6 @@ def test_changed_voxels_show_where_the_picture_has_moved_to(
     canvas._loader.refresh([Request(key, grid, labels.source, True) for key in keys], box)
     canvas.set_look(Look((0, 340, 460), 2.0))
     settle(qtbot, canvas)
-    qtbot.wait(50)
     shown = on_screen(canvas)
     canvas._redraw()
     np.testing.assert_array_equal(shown, on_screen(canvas))

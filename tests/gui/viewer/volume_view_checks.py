@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document.colours import colours_of
 from empanada_desktop.document.view import Camera
+from empanada_desktop.gui.viewer.volume_view import REST_MS
 
 LEFT, CONTROL = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier
 MIDDLES = {7: (7.0, 10.0, 12.5), 9: (23.0, 31.5, 37.5)}
@@ -139,11 +140,15 @@ def test_the_objects_of_all_visible_layers_are_seen(solid: Any) -> None:
 
 def test_scrolling_does_not_redraw_before_it_rests(solid: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     moved: list[object] = []
-    monkeypatch.setattr(solid.grid.volume_view.gl, "set_crosshair", moved.append)
+    view = solid.grid.volume_view
+    monkeypatch.setattr(view.gl, "set_crosshair", moved.append)
+    rest = view._timers[REST_MS]
+    rest.setInterval(600_000)  # however slowly the planes come, nobody rests
     for z in range(6, 20):
         solid.document.change_view(crosshair=(z, 10, 12))
         solid.qtbot.wait(10)
     assert moved == []
+    rest.start(REST_MS)
     solid.settle()
     assert moved == [(19, 10, 12)]
 
