@@ -58,6 +58,7 @@ class ProofreadRoom(QObject):
         self.form.changed.connect(lambda _name: desk.use(self.form.values))
         self.banner.applied.connect(desk.apply)
         self.banner.cleared.connect(desk.clear)
+        self.dock.history.list.failed.connect(self.workspace.window.tell)
         desk.done.connect(self._done)
         self.queue.edit_asked.connect(self._mend)
         self.labels.jump_asked.connect(self.jump)
@@ -215,9 +216,16 @@ class ProofreadRoom(QObject):
         deed = self._deed_words(plan) if isinstance(plan, Plan) else ""
         picked = bool(desk.picks.ids or desk.picks.points) or desk.picks.line is not None
         clear = "Cancel" if desk.outcome is not None else "Clear" if picked else ""
+        if desk.doubt is not None and isinstance(plan, Plan):
+            words = f"{desk.doubt.message} {desk.doubt.hint}"
+            return BannerState(icon, title, hint, self._named(), words, deed, "Clear", is_wrong=True)
         return BannerState(icon, title, hint, self._named(), self._words(), deed, clear)
 
     def _hint(self) -> str:
+        if self.desk.values.means_all:
+            layer = self.desk.layer
+            where = "" if self.desk.values.works_in == "3d" else f" in {self._plane_words()}"
+            return f"All objects of {layer.title if layer is not None else 'the labels'}{where}"
         hints = {"click": "Click objects in any view", "line": "Draw lines over objects", "points": "Click points"}
         where = "" if self.desk.values.works_in == "3d" else f", in {self._plane_words()}"
         return hints[self.desk.values.pick_by] + where
@@ -258,5 +266,5 @@ class ProofreadRoom(QObject):
             return f"Merge {count} objects" if count > 1 else f"Rename to {plan.into}"
         if plan.values.mode is Mode.SPLIT and plan.values.split_by == "points":
             return f"Split at {len(plan.picked.points)} points"
-        words = {Mode.SPLIT: "Split", Mode.FILTER: "Remove them"}
+        words = {Mode.SPLIT: "Split", Mode.FILTER: "Remove"}
         return words.get(plan.values.mode) or plan.title.partition(" ")[0]

@@ -1,6 +1,6 @@
 """Carries a plan out on voxels, in whatever thread: edits, what is shown of them beforehand, and a word on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -15,7 +15,7 @@ from empanada_desktop.core.ids import FreeIds
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
 from empanada_desktop.core.paint_shapes import smoothed
 from empanada_desktop.core.proofread import delete, merge
-from empanada_desktop.core.proofread_change import around, chosen_boxes, widened
+from empanada_desktop.core.proofread_change import around, box_in_plane, chosen_boxes, widened
 from empanada_desktop.core.proofread_filter import Scope, filter_border, filter_small
 from empanada_desktop.core.proofread_morph import fill_holes, morph
 from empanada_desktop.core.proofread_split import split_by_distance, split_by_line, split_by_points
@@ -105,14 +105,35 @@ def _split(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
         found = split_by_line(ground.labels, boxes, line.vertices, free, **(common | place))
     seen = np.array([*picked.ids, *free.taken], np.int64)
     shown = show(found, ground.labels, lambda _before, after: np.isin(after, seen))
-    return Outcome(plan, found, tuple(free.taken), _parts_words(shown, seen), shown)
+    sizes = part_sizes(found, ground, plan, free.taken)
+    return Outcome(plan, found, tuple(free.taken), _parts_words(sizes), shown)
 
 
-def _parts_words(shown: Shown | None, ids: NDArray[np.int64]) -> str:
-    if shown is None:
-        return f"{len(ids)} parts"
-    found, counts = np.unique(shown.voxels[shown.voxels > 0], return_counts=True)
-    sizes = sorted((int(count) for each, count in zip(found, counts, strict=True) if each in ids), reverse=True)
+def part_sizes(parts: tuple[ArrayEdit, ...], ground: Ground, plan: Plan, new_ids: Sequence[int]) -> list[int]:
+    """Voxels of each part that a split makes, the largest first; of what lies in the plane where only that is split."""
+    counts = dict.fromkeys(new_ids, 0)
+    for part in parts:
+        before = np.asarray(ground.labels[part.box.slices])
+        window = Window(part.box, before.copy())
+        part.apply(window)
+        for label_id, count in zip(*np.unique(window.voxels[window.voxels != before], return_counts=True), strict=True):
+            counts[int(label_id)] = counts.get(int(label_id), 0) + int(count)
+    whole = sum(_size(ground, label_id, plan) for label_id in plan.picked.ids)
+    kept = whole - sum(counts.values())
+    return sorted([*counts.values(), kept], reverse=True)
+
+
+def _size(ground: Ground, label_id: int, plan: Plan) -> int:
+    row = ground.objects.find(label_id)
+    if row is None:
+        return 0
+    if plan.axis is None:
+        return int(ground.objects.voxels[row])
+    box = box_in_plane(ground.objects.box(label_id), plan.axis, plan.index)
+    return 0 if box is None else int(np.count_nonzero(np.asarray(ground.labels[box.slices]) == label_id))
+
+
+def _parts_words(sizes: list[int]) -> str:
     more = f" and {len(sizes) - MANY} more" if len(sizes) > MANY else ""
     return f"{len(sizes)} parts: {', '.join(map(str, sizes[:MANY]))}{more} voxels"
 
@@ -188,12 +209,13 @@ def _filter(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
     else:
         found = filter_small(ground.labels, ground.objects, values.min_size, **common)
     shown = show(found, ground.labels, lambda before, after: (after == 0) & (before != 0))
-    return Outcome(plan, found, (), _filter_words(shown, ground.objects, values.works_in), shown)
+    words = _filter_words(shown, ground.objects, values.works_in) if shown or not found else ""
+    return Outcome(plan, found, (), words, shown)
 
 
 def _filter_words(shown: Shown | None, objects: ObjectIndex, works_in: str) -> str:
     if shown is None:
-        return ""
+        return "nothing goes"
     count = len(np.unique(shown.voxels[shown.voxels > 0]))
     if works_in == "3d":
         return f"{count} of {len(objects)} objects go"

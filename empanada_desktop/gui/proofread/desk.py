@@ -49,6 +49,8 @@ class ProofreadDesk(QObject):
         self.values = Values()
         self.plan: Plan | NotYet = NotYet("")
         self.problem: AppError | None = None
+        self.doubt: AppError | None = None
+        """Why there is no preview: what Enter would say."""
         self.preview = Preview(self.document)
         self.is_applying = False
         self.pair: tuple[tuple[int, ...], PairFacts] | None = None
@@ -288,6 +290,7 @@ class ProofreadDesk(QObject):
         """Show beforehand what the plan comes to, where that is not obvious and does not take long."""
         if self.outcome is None:
             self.preview.drop()
+            self.doubt = None
         wanted = self.has_tool and isinstance(self.plan, Plan) and self.plan.values.mode in STYLES
         if not wanted or self.is_applying:
             if not self.is_applying:
@@ -324,7 +327,8 @@ class ProofreadDesk(QObject):
             else:  # voxels have changed meanwhile
                 self.objects.when_current(lambda: self._start(plan, then))
 
-        self.worker.start(lambda work: carry_out(plan, ground, work), finish, self._failed)
+        failed = self._failed if self.is_applying else self._doubted
+        self.worker.start(lambda work: carry_out(plan, ground, work), finish, failed)
 
     def _show(self, outcome: Outcome) -> None:
         if outcome.plan == self.plan and self.layer is not None and self.has_tool:
@@ -337,6 +341,14 @@ class ProofreadDesk(QObject):
             self.workspace.window.failed(problem)
         self.problem = problem if isinstance(problem, AppError) else None
         self.changed.emit()
+
+    def _doubted(self, problem: BaseException) -> None:
+        """A plan cannot be carried out as it is; nobody has asked for it yet."""
+        if isinstance(problem, AppError):
+            self.doubt = problem
+            self.changed.emit()
+        else:
+            self._failed(problem)
 
     def _commit(self, outcome: Outcome) -> None:
         """Make the deed."""
@@ -479,8 +491,8 @@ class ProofreadDesk(QObject):
 
 
 def _settled(plan: Plan | NotYet) -> Plan | NotYet:
-    """A plan in 3D is the same whichever plane is looked at."""
-    if isinstance(plan, Plan) and plan.values.works_in == "3d":
+    """A plan in 3D is the same whichever plane is looked at, and so is one along a line."""
+    if isinstance(plan, Plan) and plan.values.works_in == "3d" and plan.picked.line is None:
         return replace(plan, picked=replace(plan.picked, place=(Axis.XY, 0)))
     return plan
 

@@ -20,6 +20,7 @@ MOST_PLACED = 8
 SEEN_SHARE = 0.5
 # An object that fills more than this is not read as a whole to say in which stacks it is seen.
 LARGEST_READ = 1 << 24
+SMALLEST_VOLUME = 1e-4
 
 
 @dataclass(frozen=True)
@@ -117,4 +118,5 @@ def volume_words(voxels: int, spacing: Spacing) -> str:
     if not spacing.is_known:
         return f"{voxels} voxels"
     z, y, x = (size or 0.0 for size in spacing.zyx)
-    return f"{voxels * z * y * x / 1e9:.3g} µm³"
+    volume = voxels * z * y * x / 1e9
+    return f"{volume:.3g} µm³" if volume >= SMALLEST_VOLUME else f"{voxels} voxels"

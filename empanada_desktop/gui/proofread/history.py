@@ -2,17 +2,31 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, QRect, QSize, Qt, QTimer
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolButton, QWidget
 
 from empanada_desktop.document import Document
-from empanada_desktop.document.edits import Edit
+from empanada_desktop.errors import AppError
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.controls import Column, Row, rule, text_label
 from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.theme import SMALL, theme
+
+if TYPE_CHECKING:
+    from empanada_desktop.document.history import Deed
 
 ROW_HEIGHT, HEADER_HEIGHT, ICON, MARGIN, TEXT_LEFT = 40, 35, 16, 14, 42
 REFRESH_MS = 30_000
@@ -81,7 +95,7 @@ class HistoryModel(QAbstractListModel):
     def __init__(self, document: Document, parent: QObject) -> None:
         super().__init__(parent)
         self._document = document
-        self.edits: Sequence[Edit] = ()
+        self.edits: "Sequence[Deed]" = ()
         self.position = 0
         self.refresh()
 
@@ -120,6 +134,9 @@ class HistoryModel(QAbstractListModel):
 
 class HistoryList(QListView):
     """The rows; a click or Enter travels."""
+
+    failed = Signal(object)
+    """Why a step could not be made."""
 
     def __init__(self, document: Document) -> None:
         super().__init__()
@@ -163,7 +180,11 @@ class HistoryList(QListView):
             self._step.stop()
 
     def _make_step(self, back: bool) -> bool:
-        return (self._document.undo() if back else self._document.redo()) is not None
+        try:
+            return (self._document.undo() if back else self._document.redo()) is not None
+        except AppError as problem:
+            self.failed.emit(problem)
+            return False
 
 
 class _Delegate(QStyledItemDelegate):

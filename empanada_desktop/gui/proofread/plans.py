@@ -1,7 +1,7 @@
 """From what is picked and what the form says to a plan of a deed: one value that says everything, or why not yet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.objects import ObjectIndex
@@ -117,7 +117,10 @@ def _split(values: Values, picked: Picked, _objects: ObjectIndex) -> Plan | NotY
     if by == "line":
         if picked.line is None:
             return NotYet("Draw a line across an object")
-        return Plan(values, picked, title=f"Split {objects_words(picked.ids)} along a line") if picked.ids else _none()
+        if not picked.ids:
+            return NotYet("The line crosses no object")
+        on_line = replace(picked, place=(picked.line.axis, picked.line.index))
+        return Plan(values, on_line, title=f"Split {objects_words(picked.ids)} along a line")
     if not picked.ids:
         return NotYet("Click an object" if by == "distance" else "Click points in an object")
     if by == "distance":
@@ -126,10 +129,6 @@ def _split(values: Values, picked: Picked, _objects: ObjectIndex) -> Plan | NotY
     if len(picked.points) < 2:
         return NotYet("Click two points or more in it")
     return Plan(values, picked, title=f"Split {objects_words(picked.ids)} at {len(picked.points)} points")
-
-
-def _none() -> NotYet:
-    return NotYet("The line crosses no object")
 
 
 def _morph(values: Values, picked: Picked, _objects: ObjectIndex) -> Plan | NotYet:
