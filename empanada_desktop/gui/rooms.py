@@ -103,11 +103,16 @@ class Pages(QWidget):
         self._layout = Column()
         self.setLayout(self._layout)
 
-    def show_page(self, page: QWidget | None) -> None:
-        """Show a widget, which stays here, or nothing."""
+    def add_page(self, page: QWidget | None) -> None:
+        """Take a widget in without showing it."""
         if page is not None and page not in self._pages:
+            page.hide()
             self._pages.append(page)
             self._layout.addWidget(page)
+
+    def show_page(self, page: QWidget | None) -> None:
+        """Show a widget, which stays here, or nothing."""
+        self.add_page(page)
         self.shown = page
         for other in self._pages:
             other.setVisible(other is page)
@@ -125,8 +130,9 @@ class Pages(QWidget):
 
 
 class Rooms(QObject):
-    """Makes the rooms when they are first chosen; `entered` carries the name of the room that was."""
+    """Makes the rooms when they are first chosen; `made` carries a new Room, `entered` the name of one."""
 
+    made = Signal(object)
     entered = Signal(str)
 
     def __init__(self, workspace: "Workspace", made: Mapping[str, Room]) -> None:
@@ -143,6 +149,7 @@ class Rooms(QObject):
                 raise KeyError(name)
             room: Room = importlib.import_module(maker).make_room(self._workspace)
             self._made[name] = room
+            self.made.emit(room)
         return self._made[name]
 
     def is_made(self, name: str) -> bool:

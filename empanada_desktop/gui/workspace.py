@@ -77,6 +77,7 @@ class Workspace(QObject):
         self.advisor = Advisor(self)
         self.session = SessionKeeper(self)
         self.rooms = Rooms(self, self._own_rooms())
+        self.rooms.made.connect(self._take_room)
         self.tool = "cursor"
         self._tool_of_room: dict[str, str] = {}
         self._make_docks()
@@ -117,6 +118,18 @@ class Workspace(QObject):
         segment = Room("segment", left, left_header, right=self.form, right_header=self.form.header)
         return {"view": Room("view", left, left_header), "segment": segment}
 
+    def _take_room(self, room: Room) -> None:
+        """A room is made: its parts live where they will be shown."""
+        for pages, page in (
+            (self.left, room.left),
+            (self.left_header, room.left_header),
+            (self.right, room.right),
+            (self.right_header, room.right_header),
+            (self.banner, room.banner),
+            (self.bottom, room.bottom),
+        ):
+            pages.add_page(page)
+
     def show_room(self, name: str) -> None:
         """Put a room's parts into the docks, above and below the views; what is open, looked at and done stays."""
         room = self.rooms[name]
@@ -129,16 +142,17 @@ class Workspace(QObject):
         for pages, page in ((self.banner, room.banner), (self.bottom, room.bottom)):
             pages.show_page(page)
             pages.setVisible(page is not None)
-        if not is_at_home(self.tool, name):
-            self.choose_tool(self._tool_of_room.get(name, "cursor"))
+        kept = self._tool_of_room.get(name, self.tool if is_at_home(self.tool, name) else "cursor")
+        if kept != self.tool:
+            self.choose_tool(kept)
         self.rooms.entered.emit(name)
 
     def choose_tool(self, name: str) -> None:
         """Take a tool, in the room that is shown if it is at home there, otherwise in its own."""
         if not is_at_home(name, self.rooms.current):
-            self._tool_of_room[self.rooms.current] = self.tool
-            self.tool = name
-            self.window.choose_tab(TOOL_BY_NAME[name].rooms[0])
+            home = TOOL_BY_NAME[name].rooms[0]
+            self._tool_of_room[home] = name
+            self.window.choose_tab(home)
         self.tool = name
         self.window.tools.show_tool(name)
         tool = self._canvas_tool(name)
@@ -225,7 +239,9 @@ class Workspace(QObject):
         try:
             self._deed(name)()
         except AppError as problem:
-            self.window.tell(problem)
+            self.window.tell(problem, about=name)
+        else:
+            self.window.bar.settle(name)
 
     def _deed(self, name: str) -> Callable[[], object]:
         if name.startswith("tool_"):
