@@ -92,6 +92,11 @@ class BrushStroke:
         """Lines that are not painted yet, (n, 4) in units of length with the radius."""
         return [piece.path for piece in self._waiting]
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether what was drawn has been put back, by Undo."""
+        return self._stroke is not None and self._stroke.was_cancelled
+
     def go_to(self, place: Place, pressure: float = 1.0) -> None:
         """Lead the brush on to a place (voxels)."""
         plane = math.floor(place[self._axis.normal])
@@ -122,7 +127,8 @@ class BrushStroke:
         """Paint one piece; False when none waits."""
         if not self._waiting:
             return False
-        if self._stroke is None:
+        if self._stroke is None or not self._stroke.is_open:
+            # Another deed came between: what was drawn before it is one of its own.
             self._stroke = self._painter.document.begin_stroke(self._layer, self._title())
         piece = self._waiting.popleft()
         before = self._stroke.read(piece.box)
@@ -288,7 +294,10 @@ class Painter:
         while self._strokes and not self._is_reading:
             stroke = self._strokes[0]
             reads = stroke.missing()
-            if reads:
+            if stroke.is_given_up:
+                self._strokes.popleft()
+                self._current = None if stroke is self._current else self._current
+            elif reads:
                 self._read(reads)
             elif not stroke.paint_next():
                 if not stroke.has_ended:

@@ -3,7 +3,7 @@
 from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.gui.theme import PLANE_COLOURS
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PLANE_OF, PlaneCamera, Triple
 from empanada_desktop.gui.viewer.lengths import round_length, words
@@ -68,6 +68,18 @@ def paint_badge(painter: QPainter, left: float, bottom: float, caption: str, fon
     painter.setFont(font)
     painter.setPen(BADGE_TEXT)
     painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, caption)
+
+
+def paint_frame(painter: QPainter, camera: PlaneCamera, plane: int, box: Box) -> None:
+    """Draw the edges of a box of voxels: whole lines where it holds the plane, dashes on the planes beside it."""
+    rows, columns = DISPLAYED[camera.axis]
+    corner = QPointF(*camera.point_of(box.start[rows], box.start[columns]))
+    frame = QRectF(corner, QPointF(*camera.point_of(box.stop[rows], box.stop[columns])))
+    holds = box.start[camera.axis.normal] <= plane < box.stop[camera.axis.normal]
+    for pen in (QPen(QColor("#101114"), 3), QPen(BADGE_TEXT, 1)):
+        pen.setStyle(Qt.PenStyle.SolidLine if holds else Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        painter.drawRect(frame)
 
 
 def paint_rubber_band(painter: QPainter, band: QRectF, caption: str, font: QFont) -> None:

@@ -42,6 +42,7 @@ class PlanePicture(QWidget):
         self._lying: tuple[tuple[float, float], QRect] | None = None
         self._is_complete = True
         self._band: QRectF | None = None
+        self._frame: Box | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         loader.arrived.connect(self._on_arrived)
         loader.refreshed.connect(self._on_refreshed)
@@ -106,6 +107,12 @@ class PlanePicture(QWidget):
             self._crosshair = crosshair
             for rectangle in moved:
                 self.update(*rectangle)
+
+    def set_frame(self, frame: Box | None) -> None:
+        """Show the edges of a box of voxels, or of none; the pixels under them stay."""
+        if frame != self._frame:
+            self._frame = frame
+            self.update()
 
     def visible_box(self) -> Box | None:
         """The voxels of the plane that can be seen, one plane thick; None when the plane is out of sight."""
@@ -179,6 +186,8 @@ class PlanePicture(QWidget):
         camera = self.camera()
         if self._crosshair is not None:
             overlays.paint_crosshair(painter, camera, self._crosshair)
+        if self._frame is not None:
+            overlays.paint_frame(painter, camera, self._plane, self._frame)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         paint_marks(painter, camera, self._plane, self._marks)
         if self._layers and exposed.intersects(overlays.corner_of_scale_bar(self.rect())):

@@ -1,5 +1,7 @@
 """The four linked views: xy beside yz, over xz beside 3D; one crosshair, one zoom."""
 
+from collections.abc import Mapping
+
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QImage, QShowEvent
 from PySide6.QtWidgets import QTabBar, QVBoxLayout, QWidget
@@ -19,6 +21,7 @@ from empanada_desktop.gui.viewer.plane_view import PlaneView, ViewFrame
 from empanada_desktop.gui.viewer.volume_view import VolumeView
 
 VIEW_3D = "3d"
+MARKS = ("points", "shapes")
 ORDER = (Axis.XY, Axis.YZ, Axis.XZ)
 NAMES = ("xy", "yz", "xz", VIEW_3D)
 
@@ -209,6 +212,11 @@ class ViewGrid(QWidget):
         for plane in self.planes.values():
             plane.canvas.update()
 
+    def set_frames(self, frames: Mapping[Axis, Box]) -> None:
+        """Show the edges of a box in the views of some orientations."""
+        for axis, plane in self.planes.items():
+            plane.canvas.set_frame(frames.get(axis))
+
     def set_wheel(self, zooms: bool) -> None:
         """Whether the wheel zooms and Ctrl+wheel goes through the planes (napari), or the other way round."""
         for plane in self.planes.values():
@@ -257,17 +265,24 @@ class ViewGrid(QWidget):
 
     # What the document says
 
-    def _take_layers(self, *_what: object) -> None:
+    def _take_layers(self, layer: Layer | None = None, names: object = None) -> None:
         document = self.document
+        if isinstance(names, frozenset) and layer is not None and layer.kind in MARKS:
+            self._show_marks()
+            return
         if (document.shape, document.spacing) != (self._shape, self._spacing):
             self._shape, self._spacing = document.shape, document.spacing
             for plane in self.planes.values():
                 plane.set_volume(self._shape, self._spacing)
             self._take_view(document.view, frozenset(("crosshair", "zoom")))
         drawn = self.link.drawn()
-        marks: list[Layer] = [one for one in document.layers if one.visible and one.kind in ("points", "shapes")]
         for plane in self.planes.values():
             plane.canvas.set_layers(drawn)
+        self._show_marks()
+
+    def _show_marks(self) -> None:
+        marks: list[Layer] = [one for one in self.document.layers if one.visible and one.kind in MARKS]
+        for plane in self.planes.values():
             plane.canvas.set_marks(marks)
 
     def _take_view(self, view: ViewState, names: frozenset[str]) -> None:

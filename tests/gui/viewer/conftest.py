@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +15,15 @@ from pytestqt.qtbot import QtBot
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer
-from empanada_desktop.document.sources import ArraySource
+from empanada_desktop.document.sources import ArraySource, open_source
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
+from empanada_desktop.gui.viewer.toolbox import Toolbox
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
+from empanada_desktop.io.ome_zarr import ResultStore
+from empanada_desktop.io.volumes import VolumeRef
+from empanada_desktop.tasks.demo import sample_path
+
+from .hand import HERE, Hand, Studio
 
 SHAPE = (30, 40, 50)
 
@@ -92,3 +100,46 @@ def make_story(qtbot: QtBot) -> Iterator[Callable[..., Story]]:
 @pytest.fixture
 def story(make_story: Callable[..., Story]) -> Story:
     return make_story()
+
+
+@pytest.fixture
+def studio(qtbot: QtBot, tmp_path: Path) -> Iterator[Studio]:
+    """Makes views of the sample with empty labels, or labels that lie in a file, and a hand on them."""
+    made: list[Any] = []
+
+    def make(voxels: NDArray[np.uint32] | None = None, in_file: bool = False, spacing: Spacing | None = None) -> Hand:
+        document = Document()
+        image = open_source(VolumeRef(str(sample_path())))
+        grid = ViewGrid(document, with_3d=False)
+        made.extend((grid, image))
+        grid.resize(1000, 900)
+        qtbot.addWidget(grid)
+        grid.show()
+        spacing = spacing or image.spacing
+        document.add_layer(ImageLayer(title="sample", source=image, spacing=spacing))
+        if in_file:
+            path = tmp_path / "labels.zarr"
+            store = ResultStore.create(path, image.shape, spacing, 64, {})
+            array = store.label_array("labels/mito", 1, "mito", 1000)
+            if voxels is not None:
+                array[:] = voxels
+            store.finish()
+            source = open_source(VolumeRef(str(path), "labels/mito"))
+            made.append(source)
+            document.add_layer(LabelsLayer(title="mito", source=source, spacing=spacing, label_divisor=1000))
+        else:
+            layer = document.new_labels("mito", label_divisor=1000)
+            if voxels is not None:
+                layer.source[:, :, :] = voxels  # type: ignore[index]
+        document.change_layer(document.of_kind(LabelsLayer)[-1], active_id=1001)
+        document.change_view(crosshair=HERE)
+        document.history.clear()
+        toolbox = Toolbox(grid)
+        made.append(toolbox)
+        hand = Hand(document, grid, toolbox, qtbot)
+        qtbot.waitUntil(lambda: 0 < grid.look.zoom != 1, timeout=10_000)
+        return hand
+
+    yield make
+    for one in reversed(made):
+        one.close()
