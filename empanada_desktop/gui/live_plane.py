@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from empanada_desktop.core.confine import PlaneMask, inside_of, window_of
 from empanada_desktop.core.geometry import Axis, Box, Spacing
@@ -31,6 +31,9 @@ FOLLOW_MS = 400
 class LivePlaneDesk(QObject):
     """Everything about one plane: wish, preview, keeping, finders, batch."""
 
+    region_changed = Signal()
+    """What it is confined to is another region, or none."""
+
     def __init__(self, workspace: "Workspace") -> None:
         super().__init__(workspace)
         self._workspace = workspace
@@ -40,9 +43,9 @@ class LivePlaneDesk(QObject):
         self.confidence = ConfidenceDesk(workspace, self.panel)
         self._asked = 0
         self.region: tuple[Axis, Box] | None = None
+        self._shape = (0, 0, 0)
         self.grouping: Grouping | None = None
         self._is_first = True
-        self._has_run = False
         self._said: tuple[str, Axis, int, Spacing] | None = None
         self._shown: LivePlane | None = None
         self._follow = QTimer(self)
@@ -137,6 +140,7 @@ class LivePlaneDesk(QObject):
         image = self._workspace.image()
         if image is None:
             return
+        self._forget_region_elsewhere()
         axis, index = self.place()
         place = (image.title, axis, index, image.spacing)
         if place != self._said and self._workspace.form.mode.value() == "plane":
@@ -158,7 +162,17 @@ class LivePlaneDesk(QObject):
         self._workspace.window.toast.say(words)
         self._confine_changed()
 
+    def _forget_region_elsewhere(self) -> None:
+        """A region that was drawn in a volume of another size means nothing here."""
+        before, self._shape = self._shape, self._workspace.document.shape
+        if self.region is not None and before != self._shape:
+            self.region = None
+            if self.panel.confine.value() == "region":
+                self.panel.confine.set_value("whole")
+            self._confine_changed()
+
     def _confine_changed(self) -> None:
+        self.region_changed.emit()
         self.panel.say_confined(self._confine_words())
         self._rerun()
 
@@ -235,9 +249,7 @@ class LivePlaneDesk(QObject):
 
     def _predicted(self, wish: "Wish", prediction: Prediction) -> None:
         plane = prediction.plane
-        is_measure = prediction.ran and self._has_run and plane.region is None
-        self._has_run = True
-        if is_measure:
+        if prediction.ran and plane.region is None:
             pixels = prediction.confidence.size
             self._workspace.form.volume.show_time(prediction.downsampling, prediction.seconds / pixels)
         if wish.name == "live" and self._is_awaited:

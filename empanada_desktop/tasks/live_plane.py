@@ -47,7 +47,7 @@ class Prediction:
     """What the network said of a plane, as far as it is shown.
 
     confidence: (H, W) uint8, 255 is certainly foreground. ran: whether the network had to run. seconds: how long that
-    took.
+    took, without loading it; 0 where it did not run.
     """
 
     plane: LivePlane
@@ -96,12 +96,11 @@ class LivePlanes:
 
     def predict(self, plane: LivePlane, params: PlaneParams, context: JobContext) -> Prediction:
         """Run the network on a plane, unless its outputs are kept; says what it sees."""
-        started = time.perf_counter()
-        outputs, ran = self._outputs_of(plane, params, context)
+        outputs, seconds = self._outputs_of(plane, params, context)
         semantic = outputs.semantic
         foreground = semantic[0] if len(semantic) == 1 else 1 - semantic[0]
         confidence = np.rint(foreground * 255).astype(np.uint8)
-        return Prediction(plane, params.image_downsampling, confidence, ran, time.perf_counter() - started)
+        return Prediction(plane, params.image_downsampling, confidence, seconds > 0, seconds)
 
     def group(self, plane: LivePlane, params: PlaneParams, context: JobContext) -> Grouping:
         """Find the objects of a plane; runs the network only when the plane's outputs are not kept."""
@@ -123,18 +122,21 @@ class LivePlanes:
         if self._volume is not None:
             self._volume.close()
 
-    def _outputs_of(self, plane: LivePlane, params: PlaneParams, context: JobContext) -> "tuple[PlaneOutputs, bool]":
+    def _outputs_of(self, plane: LivePlane, params: PlaneParams, context: JobContext) -> "tuple[PlaneOutputs, float]":
+        """The network's outputs, and how many seconds it ran for them; 0 when they were kept."""
         key = (plane, params.weights, params.image_downsampling)
         predictor = self._predictor_for(params)
         if key in self._outputs:
             self._outputs.move_to_end(key)
-            return self._outputs[key], False
+            return self._outputs[key], 0.0
         image = self._read(plane)
         context.check_cancelled()
         # Always at quarter resolution: fine boundaries are made from that when objects are found.
+        started = time.perf_counter()
         self._outputs[key] = predictor.predict(image, params.image_downsampling)
+        seconds = time.perf_counter() - started
         self._forget_oldest()
-        return self._outputs[key], True
+        return self._outputs[key], seconds
 
     def _read(self, plane: LivePlane) -> NDArray[np.float32]:
         if self._volume is None or self._ref != plane.ref:

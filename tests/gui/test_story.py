@@ -69,6 +69,9 @@ def test_from_the_first_plane_to_continue(story: Story, weights_file: Path, tmp_
     story.segment_plane(weights_file)
     preview = workspace.live.preview
     assert preview is not None
+    # One plane tells how long a volume takes.
+    checks = {check.name: check.words for check in workspace.form.volume.preflight.checks}
+    assert checks["Time"].startswith("about ")
     shown = preview.source.version
     slider = workspace.form.plane.form.rows["segmentation_confidence"].control.widget
     assert isinstance(slider, SliderField)

@@ -47,6 +47,7 @@ class VolumePanel(TaskPanel):
     box_asked = Signal()
     voxel_size_asked = Signal()
     region_asked = Signal()
+    region_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__(StackParams)
@@ -126,6 +127,7 @@ class VolumePanel(TaskPanel):
         self.region = region
         self.confine.set_value("whole" if region is None else "box")
         say_below(self._confine_words, "" if region is None else _region_words(region))
+        self.region_changed.emit()
         self.check()
 
     def confine_words(self) -> str:
