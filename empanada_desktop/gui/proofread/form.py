@@ -14,7 +14,6 @@ from empanada_desktop.gui.controls import (
     Section,
     Segmented,
     SliderField,
-    push_button,
     rule,
     text_label,
     whole_box,
@@ -142,25 +141,23 @@ class EditForm(QWidget):
     """The form; `changed` carries the name of the value that the user changed."""
 
     changed = Signal(str)
-    apply_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.setProperty("role", "panel")
         self.values = Values()
         self._quiet = False
-        self.fields = Fields(self._take)
+        self.fields, self._below = Fields(self._take), Fields(self._take_below)
         self.bar = MessageBar("error")
         self.mode = self.fields.segments("mode", MODES, MODE_TIPS)
         self.lines: dict[str, Line] = {}
         self._pages = {mode: QWidget() for mode in Mode}
         self._make_merge()
-        self._make_split(self._pages[Mode.SPLIT], "split")
+        self._make_split(self._pages[Mode.SPLIT], "split", self.fields)
         self._make_morph()
         self._make_filter()
         below = QWidget()
-        self._make_split(below, "below")
-        self.split_button = push_button("Split", self.apply_asked.emit)
+        self._make_split(below, "below", self._below)
         self.split_section = Section("Split", below)
         top = Column(self.mode)
         top.setContentsMargins(12, 8, 12, 6)
@@ -180,7 +177,8 @@ class EditForm(QWidget):
         """Show other values; nobody is told."""
         self._quiet = True
         self.values = values
-        self.fields.show(values)
+        for fields in (self.fields, self._below):
+            fields.show(values)
         self._quiet = False
         self._arrange()
 
@@ -222,8 +220,7 @@ class EditForm(QWidget):
             ("goes_on", Line("After it", fields.tick("goes_on", "Go to the next in queue"), "When it is done.")),
         )
 
-    def _make_split(self, page: QWidget, place: str) -> None:
-        fields = self.fields
+    def _make_split(self, page: QWidget, place: str, fields: Fields) -> None:
         by = fields.segments("split_by", (("distance", "Distance"), ("points", "Points"), ("line", "Line")))
         distance = fields.number("min_distance", *limits.MIN_DISTANCE, "voxels")
         new_ids = fields.number("new_ids_from", 0, limits.LARGEST_ID, zero="lowest free")
@@ -283,12 +280,19 @@ class EditForm(QWidget):
         self.show_values(replace(self.values, **{name: value}))
         self.changed.emit(name)
 
+    def _take_below(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Who sets how to split, splits."""
+        if not self._quiet and getattr(self.values, name) != value:
+            self.change(**{name: value, "mode": Mode.SPLIT})
+
     def _arrange(self) -> None:
         """Show what belongs to the values that are shown."""
         values = self.values
         if values.mode is not Mode.FILTER and values.works_in == "planes":
             self.values = values = replace(values, works_in="plane")
+            self._quiet = True
             self.fields.show(values)
+            self._quiet = False
         for mode, page in self._pages.items():
             page.setVisible(mode is values.mode)
         self.split_section.setVisible(values.mode is Mode.MERGE)

@@ -95,7 +95,7 @@ class HistoryModel(QAbstractListModel):
     def __init__(self, document: Document, parent: QObject) -> None:
         super().__init__(parent)
         self._document = document
-        self.edits: "Sequence[Deed]" = ()
+        self.edits: Sequence[Deed] = ()
         self.position = 0
         self.refresh()
 

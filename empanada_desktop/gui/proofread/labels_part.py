@@ -75,13 +75,14 @@ class LabelsPart(QWidget):
     def _arrange(self) -> None:
         lines = (
             Line("Jump to label", _side(self.jump, self.jump_button), "Put the crosshair into the object."),
-            Line("Next free", _side(self.classes, self.free, self.copy, self.take), "The lowest id nobody has."),
+            Line("Next free", self.classes, "The lowest id of a class that nobody has.", True),
         )
-        divisor = Row(self.divisor)
-        divisor.setContentsMargins(14 + LABEL_WIDTH + 5, 0, 12, 4)
+        found = Row(self.free, self.copy, 1, self.take, spacing=6)
+        found.setContentsMargins(14 + LABEL_WIDTH + 5, 0, 24, 0)
+        self.divisor.setContentsMargins(14 + LABEL_WIDTH + 5, 2, 12, 4)
         last = Row(1, self.export)
         last.setContentsMargins(14, 6, 12, 0)
-        layout = Column(*lines, divisor, self._counts, last)
+        layout = Column(*lines, found, self.divisor, self._counts, last)
         layout.setContentsMargins(0, 0, 0, 8)
         self.setLayout(layout)
 
@@ -161,7 +162,9 @@ class LabelsPart(QWidget):
         for class_id, name, count, _voxels in self.counts:
             row = QWidget()
             words = text_label(f"{count} object{'' if count == 1 else 's'}")
-            row.setLayout(Row(ElidedLabel(f"{name} ({class_id})", "second"), words))
+            line = Row(ElidedLabel(f"{name} ({class_id})", "second"), words)
+            line.setStretch(0, 1)
+            row.setLayout(line)
             row.setMinimumHeight(24)
             self._counts.addWidget(row)
 

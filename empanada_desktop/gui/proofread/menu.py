@@ -4,21 +4,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPoint
-from PySide6.QtGui import QAction, QIcon
+from PySide6.QtGui import QAction, QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.gui.docks.layers import object_colour
-from empanada_desktop.gui.icons import icon, pixmap
+from empanada_desktop.gui.icons import icon
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.proofread.facts import volume_words
 from empanada_desktop.gui.proofread.form import MORPHS
 from empanada_desktop.gui.proofread.plans import objects_words, voxels_of
-from empanada_desktop.gui.theme import theme
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.proofread.desk import ProofreadDesk
 
+SQUARE = 12
 Change = Callable[..., None]
 
 
@@ -44,8 +44,7 @@ class ObjectMenu(QMenu):
         name = self._layer.class_of(self.label_id)
         size = "" if index is None else volume_words(voxels_of(index, self.label_id), self._layer.spacing)
         words = ", ".join(part for part in (f"{self.label_id} {name}".strip(), size) if part)
-        square = pixmap("square", theme.colour(object_colour(self._layer, self.label_id)), 16)
-        title = QAction(QIcon(square), words, self)
+        title = QAction(_square(object_colour(self._layer, self.label_id)), words, self)
         title.setEnabled(False)
         self.addAction(title)
         self.addSeparator()
@@ -115,6 +114,15 @@ class ObjectMenu(QMenu):
         if is_on:
             self._desk.document.select(self._layer, {*self._desk.picks.ids, self.label_id})
         self._deeds.isolate(is_on)
+
+
+def _square(colour: str) -> QIcon:
+    """A square of an object's colour that is not greyed with the title that it stands beside."""
+    picture = QPixmap(SQUARE, SQUARE)
+    picture.fill(QColor(colour))
+    made = QIcon(picture)
+    made.addPixmap(picture, QIcon.Mode.Disabled)
+    return made
 
 
 def open_menu(
