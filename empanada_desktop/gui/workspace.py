@@ -23,6 +23,7 @@ from empanada_desktop.gui.jobs_controller import JobsController, place_of
 from empanada_desktop.gui.live_plane import LivePlaneDesk
 from empanada_desktop.gui.opening import Opened, find_contrast
 from empanada_desktop.gui.panels.segment_dock import SegmentDock
+from empanada_desktop.gui.region_frame import RegionFrame
 from empanada_desktop.gui.rooms import Pages, Room, Rooms
 from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.gui.session_keeper import SessionKeeper
@@ -75,6 +76,7 @@ class Workspace(QObject):
         self.volume = VolumeDesk(self)
         self.fuse = FuseDesk(self)
         self.advisor = Advisor(self)
+        self.frame = RegionFrame(self)
         self.session = SessionKeeper(self)
         self.rooms = Rooms(self, self._own_rooms())
         self.rooms.made.connect(self._take_room)
