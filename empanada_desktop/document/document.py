@@ -1,6 +1,6 @@
 """The document: what is open, in which order, what is selected, where the user looks, and what can be undone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ from psygnal import Signal
 from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.document.editable import EditableSource
-from empanada_desktop.document.edits import Edit, LayerEdit, PropertyEdit, VoxelEdit
+from empanada_desktop.document.edits import Edit, LayerEdit, Patch, PropertyEdit, VoxelEdit
 from empanada_desktop.document.history import DEFAULT_BUDGET, History
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
 from empanada_desktop.document.placed import PlacedSource
@@ -27,7 +27,9 @@ class Document:
 
     Signals: layer_added(layer, place), layer_removed(layer), layers_reordered(), layer_changed(layer, names),
     voxels_changed(layer, box), active_changed(layer or None), view_changed(view, names), history_changed(),
-    selection_changed(layer), applied(what, edit): "do", "undo" or "redo", after everything else was told.
+    selection_changed(layer), applied(what, edit): "do", "undo" or "redo", after everything else was told;
+    stroke_written(id, edit): what a stroke that is still drawn has changed since the last time; stroke_ended(id,
+    whether it becomes a deed).
     """
 
     layer_added = Signal(Layer, int)
@@ -40,12 +42,15 @@ class Document:
     history_changed = Signal()
     selection_changed = Signal(Layer)
     applied = Signal(str, object)
+    stroke_written = Signal(str, object)
+    stroke_ended = Signal(str, bool)
 
     def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
         self._layers: tuple[Layer, ...] = ()
         self._active: Layer | None = None
         self._view = ViewState()
         self.history = History(budget)
+        self.open_strokes: set[Stroke] = set()
 
     # What is open
 
@@ -102,7 +107,9 @@ class Document:
     # Edits
 
     def apply(self, edit: Edit) -> None:
-        """Make a change and put it in the history."""
+        """Make a change and put it in the history; what has been drawn of a stroke becomes a deed before it."""
+        for stroke in tuple(self.open_strokes):
+            stroke.commit()
         edit.apply(self)
         self._note(edit)
 
@@ -112,23 +119,39 @@ class Document:
         self.applied.emit("do", edit)
 
     def undo(self) -> Edit | None:
-        """Take the last edit back and return it; None when there is none."""
-        edit = self.history.next_undo
-        if edit is not None:
-            edit.revert(self)
-            self.history.step_back()
-            self.history_changed.emit()
-            self.applied.emit("undo", edit)
+        """Take the last edit back and return it; None when there is none. AppError where it can no longer be read.
+
+        A stroke that is being drawn is given up instead.
+        """
+        if self.open_strokes:
+            for stroke in tuple(self.open_strokes):
+                stroke.cancel()
+            return None
+        deed = self.history.next_undo
+        if deed is None:
+            return None
+        edit = deed.edit
+        edit.revert(self)
+        self.history.step_back()
+        self.history_changed.emit()
+        self.applied.emit("undo", edit)
         return edit
 
     def redo(self) -> Edit | None:
-        """Make the edit that was undone last again and return it; None when there is none."""
-        edit = self.history.next_redo
-        if edit is not None:
-            edit.apply(self)
-            self.history.step_forward()
-            self.history_changed.emit()
-            self.applied.emit("redo", edit)
+        """Make the edit that was undone last again and return it; None when there is none, or while a stroke is drawn.
+
+        AppError as undo.
+        """
+        if self.open_strokes:
+            return None
+        deed = self.history.next_redo
+        if deed is None:
+            return None
+        edit = deed.edit
+        edit.apply(self)
+        self.history.step_forward()
+        self.history_changed.emit()
+        self.applied.emit("redo", edit)
         return edit
 
     def add_layer(self, layer: Layer, place: int | None = None, title: str = "") -> None:
@@ -171,26 +194,35 @@ class Document:
         self.edit_properties(layer, f"Rename {layer.title}", title=title)
 
     def edit_properties(self, layer: Layer, edit_title: str, **values: object) -> None:
-        """Change properties of a layer as a deed that undoes: title, points, shapes."""
-        before = {name: getattr(layer, name) for name in values}
-        self.apply(PropertyEdit(edit_title, layer.id, before, values))
+        """Change properties of a layer as a deed that undoes: title, points, shapes, class names, review."""
+        before: dict[str, Any] = {}
+        after: dict[str, Any] = {}
+        for name, value in values.items():
+            present = getattr(layer, name)
+            if isinstance(value, Mapping):
+                before[name], after[name] = Patch.between(value, present), Patch.between(present, value)
+            else:
+                before[name], after[name] = present, value
+        self.apply(PropertyEdit(edit_title, layer.id, before, after))
 
     def edit_voxels(self, layer: LabelsLayer, title: str, *parts: ArrayEdit) -> None:
         """Change voxels of a label layer; SettingsError when they may not be changed."""
         if not parts:
             return
         self._check_unlocked(layer)
-        self.make_editable(layer)
         self.apply(VoxelEdit(title, layer.id, parts))
 
     def begin_stroke(self, layer: LabelsLayer, title: str) -> Stroke:
         """Begin to write into a label layer bit by bit, which becomes one deed; SettingsError where it is locked."""
         self._check_unlocked(layer)
-        self.make_editable(layer)
-        return Stroke(self, layer, title)
+        stroke = Stroke(self, layer, title)
+        self.open_strokes.add(stroke)
+        return stroke
 
     def end_stroke(self, stroke: Stroke, parts: tuple[ArrayEdit, ...]) -> None:
         """Put a stroke that was written already in the history; for Stroke only."""
+        self.open_strokes.discard(stroke)
+        self.stroke_ended.emit(stroke.id, bool(parts))
         if parts:
             self._note(VoxelEdit(stroke.title, stroke.layer.id, parts))
 
@@ -256,6 +288,7 @@ class Document:
     def clear(self) -> None:
         """Close everything: no layers, no history, the default view."""
         self.history.clear()
+        self.open_strokes.clear()
         self.replace_layers(())
         self._view = ViewState()
         self.view_changed.emit(self._view, frozenset(ViewState.__dataclass_fields__))
@@ -279,8 +312,13 @@ class Document:
             self.layers_reordered.emit()
 
     def writable(self, layer_id: str) -> ArraySource | EditableSource:
-        """Return the voxels of a label layer for writing; SettingsError when they lie in a file; for edits only."""
+        """Return the voxels of a label layer for writing, over its file where they lie in one; for edits only.
+
+        SettingsError where the layer is no labels.
+        """
         layer = self.layer(layer_id)
+        if isinstance(layer, LabelsLayer):
+            self.make_editable(layer)
         source = getattr(layer, "source", None)
         if not isinstance(layer, LabelsLayer) or not isinstance(source, ArraySource | EditableSource):
             raise SettingsError(f"{layer.title} cannot be changed where it is.", "Make an editable copy of it first.")

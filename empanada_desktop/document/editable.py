@@ -176,9 +176,20 @@ class EditableSource:
 
     # Keeping
 
+    @property
+    def is_as_in_file(self) -> bool:
+        """Whether there is a file below and nothing was changed over it."""
+        return self.base is not None and self.blocks.is_empty
+
     def freeze(self) -> "FrozenLabels":
         """Return the labels as they are now; later writing leaves them alone."""
         return FrozenLabels(self, self.blocks.freeze(), self._version)
+
+    def copy(self) -> "EditableSource":
+        """Return labels that are the same now and are changed on their own; the file below is shared."""
+        twin = EditableSource(self.base, self._shape, self._dtype, self.spacing, self.blocks.budget, self._levels)
+        twin.blocks.adopt(self.blocks.freeze())
+        return twin
 
     def use_folder(self, folder: Path) -> None:
         """Let blocks that find no room in memory lie in a folder; OSError where it cannot be written to."""
@@ -226,6 +237,12 @@ class FrozenLabels:
     def __init__(self, source: EditableSource, blocks: Frozen, version: int) -> None:
         self._source, self._blocks, self.version = source, blocks, version
         self.shape, self.dtype, self.spacing = source.shape, source.dtype, source.spacing
+        self.base = source.base
+
+    @property
+    def is_as_in_file(self) -> bool:
+        """Whether there is a file below and nothing was changed over it."""
+        return self.base is not None and not self._blocks
 
     def write(self, folder: Path) -> Path:
         """Write the state into a folder and return its file; only blocks that lie nowhere yet are written. OSError."""

@@ -3,7 +3,7 @@
 import datetime
 import functools
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -99,8 +99,28 @@ class LayerEdit(Stamp):
 
 
 @dataclass(frozen=True)
+class Patch:
+    """What of a mapping changes: values by key, None where there is none."""
+
+    changes: dict[Any, Any]
+
+    @classmethod
+    def between(cls, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> "Patch":
+        """Return what turns one mapping into another."""
+        gone = dict.fromkeys(key for key in before if key not in after)
+        return cls(gone | {key: value for key, value in after.items() if before.get(key) != value})
+
+    def on(self, values: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return a mapping with the changes made."""
+        return {key: value for key, value in {**values, **self.changes}.items() if value is not None}
+
+
+@dataclass(frozen=True)
 class PropertyEdit(Stamp):
-    """Properties of a layer that matter enough to be undone: title, points, shapes."""
+    """Properties of a layer that matter enough to be undone: title, points, shapes, what the review said.
+
+    before, after: values by name; of mappings, which may be large, only a Patch.
+    """
 
     title: str
     layer_id: str
@@ -115,15 +135,23 @@ class PropertyEdit(Stamp):
     @property
     def n_bytes(self) -> int:
         """Memory of the values kept."""
-        return OWN_BYTES + sum(getattr(value, "nbytes", 64) for value in self.before.values())
+        return OWN_BYTES + sum(_n_bytes(value) for value in (*self.before.values(), *self.after.values()))
 
     def apply(self, document: "Document") -> None:
         """Give the properties their new values."""
-        document.change_layer(document.layer(self.layer_id), **self.after)
+        self._put(document, self.after)
 
     def revert(self, document: "Document") -> None:
         """Give the properties their old values back."""
-        document.change_layer(document.layer(self.layer_id), **self.before)
+        self._put(document, self.before)
+
+    def _put(self, document: "Document", values: Mapping[str, Any]) -> None:
+        layer = document.layer(self.layer_id)
+        made = {
+            name: value.on(getattr(layer, name)) if isinstance(value, Patch) else value
+            for name, value in values.items()
+        }
+        document.change_layer(layer, **made)
 
 
 @dataclass(frozen=True)
@@ -197,6 +225,12 @@ class Edits(Stamp):
         """Take the changes back in reverse order."""
         for part in reversed(self.parts):
             part.revert(document)
+
+
+def _n_bytes(value: Any) -> int:  # noqa: ANN401 - about, whatever it is
+    if isinstance(value, Patch):
+        return 64 * len(value.changes)
+    return int(getattr(value, "nbytes", 0)) or 64 * (len(value) if isinstance(value, tuple | frozenset) else 1)
 
 
 def planes_in_words(boxes: Iterable[Box]) -> str:

@@ -1,45 +1,94 @@
-"""What was done and can be undone, within a budget of bytes."""
+"""What was done and can be undone: every step, in memory within a budget of bytes and in the journal beyond."""
 
-from collections.abc import Sequence
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from empanada_desktop.document.edits import Edit
+from empanada_desktop.document.edits import Edit, Edits, LayerEdit, PropertyEdit, VoxelEdit
 
 DEFAULT_BUDGET = 1 << 30
+Reader = Callable[[], Edit]
+
+
+@dataclass(eq=False)
+class Deed:
+    """An edit in the history: its words are always at hand, itself perhaps only in the journal.
+
+    number: of its record in the journal, 0 where it has none. reader: reads it from there, once it is there.
+    """
+
+    title: str
+    when: datetime.datetime
+    who: str
+    where: str
+    n_bytes: int = 0
+    number: int = 0
+    layer_ids: frozenset[str] = frozenset()
+    held: Edit | None = field(default=None, repr=False)
+    reader: Reader | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, edit: Edit) -> "Deed":
+        """Return the deed of an edit that is in memory."""
+        ids = frozenset(touched_layers(edit))
+        return cls(edit.title, edit.when, edit.who, edit.where, edit.n_bytes, layer_ids=ids, held=edit)
+
+    @property
+    def edit(self) -> Edit:
+        """The edit; read from the journal where it is not in memory. AppError where that is gone or damaged."""
+        if self.held is not None:
+            return self.held
+        if self.reader is None:
+            raise ValueError(f"{self.title} is nowhere")
+        return self.reader()
+
+    def let_go(self) -> int:
+        """Let the edit be in the journal only, where that is possible; returns the bytes that are free now."""
+        if self.reader is None or self.held is None or holds_layers(self.held):
+            return 0
+        self.held, freed = None, self.n_bytes
+        return freed
 
 
 class History:
-    """Edits in order; those after `position` were undone. The oldest are dropped when the budget is spent."""
+    """Deeds in order; those after `position` were undone. The oldest leave the memory when the budget is spent.
+
+    With a journal they stay undoable; without one they are forgotten.
+    """
 
     def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
         self._budget = budget
-        self._edits: list[Edit] = []
+        self._deeds: list[Deed] = []
         self._position = 0
         self._saved = 0
+        self._bytes = 0
+        self._held_from = 0
+        self.has_journal = False
 
     @property
-    def edits(self) -> Sequence[Edit]:
-        """All edits that are kept, oldest first."""
-        return tuple(self._edits)
+    def edits(self) -> Sequence[Deed]:
+        """All deeds, oldest first."""
+        return tuple(self._deeds)
 
     @property
     def position(self) -> int:
-        """How many of the kept edits stand; the rest were undone."""
+        """How many of the deeds stand; the rest were undone."""
         return self._position
 
     @property
     def n_bytes(self) -> int:
         """Memory that the edits take."""
-        return sum(edit.n_bytes for edit in self._edits)
+        return self._bytes
 
     @property
-    def next_undo(self) -> Edit | None:
-        """The edit that undo would take back."""
-        return self._edits[self._position - 1] if self._position else None
+    def next_undo(self) -> Deed | None:
+        """The deed that undo would take back."""
+        return self._deeds[self._position - 1] if self._position else None
 
     @property
-    def next_redo(self) -> Edit | None:
-        """The edit that redo would make again."""
-        return self._edits[self._position] if self._position < len(self._edits) else None
+    def next_redo(self) -> Deed | None:
+        """The deed that redo would make again."""
+        return self._deeds[self._position] if self._position < len(self._deeds) else None
 
     @property
     def is_saved(self) -> bool:
@@ -50,17 +99,24 @@ class History:
         """Remember that everything up to here is in a file."""
         self._saved = self._position
 
-    def push(self, edit: Edit) -> None:
+    def push(self, edit: Edit) -> Deed:
         """Add an edit that was just made; what was undone before it is gone."""
         if self._saved > self._position:
             self._saved = -1
-        del self._edits[self._position :]
-        self._edits.append(edit)
+        self._bytes -= sum(deed.n_bytes for deed in self._deeds[self._position :] if deed.held is not None)
+        del self._deeds[self._position :]
+        deed = Deed.of(edit)
+        self._deeds.append(deed)
         self._position += 1
-        while self.n_bytes > self._budget and len(self._edits) > 1:
-            del self._edits[0]
-            self._position -= 1
-            self._saved -= 1
+        self._bytes += deed.n_bytes
+        self._make_room()
+        return deed
+
+    def put(self, deeds: list[Deed], position: int) -> None:
+        """Begin with deeds that were read from a journal."""
+        self.clear()
+        self._deeds, self._position, self._saved = deeds, position, position
+        self._bytes = sum(deed.n_bytes for deed in deeds if deed.held is not None)
 
     def step_back(self) -> None:
         """Note that the last edit was undone."""
@@ -72,5 +128,45 @@ class History:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._edits.clear()
-        self._position = self._saved = 0
+        self._deeds = []
+        self._position = self._saved = self._bytes = self._held_from = 0
+
+    def _make_room(self) -> None:
+        if self.has_journal:
+            self._spill()
+        else:
+            self._forget()
+
+    def _spill(self) -> None:
+        """Let the oldest deeds be in the journal only; those that are not in it yet stay."""
+        place = min(self._held_from, len(self._deeds))
+        while self._bytes > self._budget and place < len(self._deeds) - 1:
+            deed = self._deeds[place]
+            if deed.number and deed.held is not None and deed.reader is None:
+                break
+            self._bytes -= deed.let_go()
+            place += 1
+        self._held_from = place
+
+    def _forget(self) -> None:
+        while self._bytes > self._budget and len(self._deeds) > 1:
+            self._bytes -= self._deeds[0].n_bytes if self._deeds[0].held is not None else 0
+            del self._deeds[0]
+            self._position -= 1
+            self._saved -= 1
+
+
+def holds_layers(edit: Edit) -> bool:
+    """Whether an edit holds layers, which only the memory and the session's own file know."""
+    if isinstance(edit, Edits):
+        return any(holds_layers(part) for part in edit.parts)
+    return isinstance(edit, LayerEdit)
+
+
+def touched_layers(edit: Edit) -> set[str]:
+    """Return the ids of all layers that an edit names; previews are no part of the history."""
+    if isinstance(edit, Edits):
+        return {layer_id for part in edit.parts for layer_id in touched_layers(part)}
+    if isinstance(edit, LayerEdit):
+        return {layer.id for layer in (*edit.before, *edit.after) if not layer.is_preview}
+    return {edit.layer_id} if isinstance(edit, VoxelEdit | PropertyEdit) else set()

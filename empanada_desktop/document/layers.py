@@ -165,6 +165,8 @@ class LabelsLayer(Layer):
         twin = super().duplicate()
         if isinstance(self.source, ArraySource) and isinstance(self.source.array, np.ndarray):
             twin.source = ArraySource(self.source.array.copy())
+        elif isinstance(self.source, EditableSource):
+            twin.source = self.source.copy()
         return twin
 
 

@@ -1,5 +1,6 @@
 """Layers as plain values that JSON holds, and back; voxels of the session's own labels go into Zarr beside it."""
 
+import copy
 import shutil
 import time
 import uuid
@@ -11,6 +12,8 @@ import numpy as np
 from empanada_desktop.core.edits import box_blocks
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange
+from empanada_desktop.document.editable import EditableSource, FrozenLabels
+from empanada_desktop.document.frozen import FrozenArray
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.reviewing import items_from_plain
@@ -20,6 +23,7 @@ from empanada_desktop.io.volumes import VolumeRef
 
 IN_MEMORY_BYTES = 1 << 30
 CHUNK = 64
+LABELS = "labels"
 REMOVE_TRIES, REMOVE_SECONDS = 50, 0.02
 Written = dict[str, tuple[int, str]]
 COMMON = ("title", "id", "visible", "opacity", "locked", "note")
@@ -94,28 +98,56 @@ def layer_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> L
     )
 
 
+def frozen(layer: Layer) -> Layer:
+    """Return a copy of a layer as it is now, for writing: the layer may change meanwhile, and keeps its id."""
+    twin = copy.copy(layer)
+    if isinstance(twin, ImageLayer | LabelsLayer) and isinstance(twin.source, ArraySource | EditableSource):
+        twin.source = twin.source.freeze()  # type: ignore[assignment] # read by boxes only
+    return twin
+
+
 def is_own(layer: Layer) -> bool:
     """Whether a layer holds what is in no file of the user's."""
     if isinstance(layer, ImageLayer | LabelsLayer):
+        source: object = layer.source
+        if isinstance(source, EditableSource | FrozenLabels):
+            return not source.is_as_in_file
         return not isinstance(layer.source, VolumeSource | PlacedSource)
     return isinstance(layer, PointsLayer | ShapesLayer)
 
 
 def _source_to_plain(layer: ImageLayer | LabelsLayer, folder: Path, written: Written) -> dict[str, Any]:
-    source = layer.source
+    source: PlaneSource | FrozenArray | FrozenLabels = layer.source
     if isinstance(source, VolumeSource):
         return {"kind": "file", **_address(source.ref)}
     if isinstance(source, PlacedSource):
-        place = {"shape": list(source.shape), "axis": str(source.axis), "start": list(source.box.start)}
-        return {"kind": "planes", **_address(source.planes.ref), **place}
+        return _planes_to_plain(source)
+    if isinstance(source, EditableSource):
+        source = source.freeze()
+    if isinstance(source, FrozenLabels) and source.is_as_in_file:
+        return _base_to_plain(source)
     version, store = written.get(layer.id, (-1, ""))
     present = source.version
-    if version != present or not (folder / store).is_dir():
-        store = f"labels/{layer.id}-{uuid.uuid4().hex[:8]}.zarr"
-        write_voxels(source, folder / store)
+    if version != present or not store or not (folder / store).exists():
+        if isinstance(source, FrozenLabels):
+            store = source.write(folder / LABELS / layer.id).relative_to(folder).as_posix()
+        else:
+            store = f"{LABELS}/{layer.id}-{uuid.uuid4().hex[:8]}.zarr"
+            write_voxels(source, folder / store)
         # What was changed meanwhile is newer than this and is written the next time.
         written[layer.id] = (present, store)
-    return {"kind": "own", "store": store}
+    return {"kind": "overlay" if isinstance(source, FrozenLabels) else "own", "store": store}
+
+
+def _base_to_plain(source: FrozenLabels) -> dict[str, Any]:
+    """Labels that can be changed and were not: the file below."""
+    base = source.base
+    return _planes_to_plain(base) if isinstance(base, PlacedSource) else {"kind": "file", **_address(base.ref)}  # type: ignore[union-attr]
+
+
+def _planes_to_plain(source: PlacedSource) -> dict[str, Any]:
+    place = {"shape": list(source.shape), "axis": str(source.axis), "start": list(source.box.start)}
+    return {"kind": "planes", **_address(source.planes.ref), **place}
 
 
 def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> PlaneSource:
@@ -124,6 +156,10 @@ def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) ->
         source = read_voxels(folder / str(values["store"]))
         written[str(plain["id"])] = (source.version, str(values["store"]))
         return source
+    if values["kind"] == "overlay":
+        editable = EditableSource.opened(folder / str(values["store"]))
+        written[str(plain["id"])] = (editable.version, str(values["store"]))
+        return editable
     size = values.get("voxel_size")
     volume = open_source(VolumeRef(values["path"], values.get("dataset"), tuple(size) if size else None))
     if values["kind"] == "file":
@@ -134,7 +170,7 @@ def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) ->
     return PlacedSource(volume, (z, y, x), axis, start[axis.normal], (start[axis.in_plane[0]], start[axis.in_plane[1]]))
 
 
-def write_voxels(source: PlaneSource, path: Path) -> None:
+def write_voxels(source: PlaneSource | FrozenArray, path: Path) -> None:
     """Write the voxels of a source as a Zarr array, block by block; complete or not there. OSError on a full disk."""
     import zarr
     from zarr.codecs import ZstdCodec

@@ -127,7 +127,6 @@ def keep_plane(
     box = plane_box(axis, index, origin, labels.shape)
     voxels = np.expand_dims(labels, axis.normal)
     if into is not None:
-        document.make_editable(into)
         source = document.writable(into.id)
         document.edit_voxels(into, f"{axis} plane {index}", RegionEdit.between(box, source[box.slices], voxels))
         return into

@@ -6,21 +6,27 @@ sessions/<id>/picture.png       what was in view, for the start page; the window
 sessions/<id>/lock              the process that has the session open
 """
 
+import contextlib
 import datetime
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from empanada_desktop.document.document import Document
+from empanada_desktop.document.editable import EditableSource
+from empanada_desktop.document.journal import JOURNAL_FILE, Journal, JournalFile, Problem
+from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.document.lock import SessionLock
-from empanada_desktop.document.plain import is_own, layer_from_plain, layer_to_plain
+from empanada_desktop.document.plain import LABELS, frozen, is_own, layer_from_plain, layer_to_plain
+from empanada_desktop.document.recovery import Recovered, recover
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.io.journal import sync_file
 from empanada_desktop.settings import read_json, user_folder, write_json
 
 VERSION = 1
@@ -31,20 +37,50 @@ Parameters = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is open at one moment. parameters: values of the forms, by task."""
+    """What is open at one moment. parameters: values of the forms, by task.
+
+    closed: layers that are not open, but that undoing can bring back; closed_plain: those not in memory. position: the
+    last record of the journal that this state holds; None without one.
+    """
 
     layers: tuple[Layer, ...]
     active: str | None
     view: ViewState
     parameters: Parameters
     title: str = ""
+    closed: tuple[Layer, ...] = ()
+    closed_plain: tuple[dict[str, Any], ...] = ()
+    position: int | None = None
 
     @classmethod
-    def of(cls, document: Document, parameters: Parameters | None = None, title: str = "") -> Self:
-        """What is open in a document now; previews are not kept."""
-        layers = tuple(layer for layer in document.layers if not layer.is_preview)
+    def of(
+        cls,
+        document: Document,
+        parameters: Parameters | None = None,
+        title: str = "",
+        journal: Journal | None = None,
+    ) -> Self:
+        """What is open in a document now, frozen; previews are not kept."""
+        for stroke in tuple(document.open_strokes):
+            stroke.tell()
+        layers = [layer for layer in document.layers if not layer.is_preview]
         active = document.active.id if document.active is not None else None
-        return cls(layers, active, document.view, parameters or {}, title)
+        closed: tuple[list[Layer], list[dict[str, Any]]] = [], []
+        if journal is not None:
+            open_ids = {layer.id for layer in layers}
+            ids = {layer_id for deed in document.history.edits for layer_id in deed.layer_ids}
+            closed = journal.book.closed(ids - open_ids)
+        position = journal.position if journal is not None else None
+        return cls(
+            tuple(frozen(layer) for layer in layers),
+            active,
+            document.view,
+            parameters or {},
+            title,
+            tuple(frozen(layer) for layer in closed[0]),
+            tuple(closed[1]),
+            position,
+        )
 
 
 def own_work(layers: Iterable[Layer]) -> list[Layer]:
@@ -62,6 +98,14 @@ class Opened:
     layers: list[Layer] = field(default_factory=list)
     active: str | None = None
     view: ViewState = field(default_factory=ViewState)
+    recovered: Recovered = field(default_factory=Recovered)
+    book: LayerBook = field(default_factory=LayerBook)
+    file: JournalFile | None = None
+
+    @property
+    def n_recovered(self) -> int:
+        """Steps that were in the journal only: the program had not ended as it should."""
+        return self.recovered.count
 
 
 class Session:
@@ -71,6 +115,9 @@ class Session:
         self.folder = folder
         self._lock = SessionLock(folder)
         self._written: dict[str, tuple[int, str]] = {}
+        self._used: set[str] = set()
+        self._file: JournalFile | None = None
+        self.journal: Journal | None = None
 
     @classmethod
     def create(cls) -> Self:
@@ -83,9 +130,39 @@ class Session:
         """The folder's name."""
         return self.folder.name
 
+    def keep_journal(self, journal: Journal) -> None:
+        """Let a journal write into this session's folder from now on. SettingsError on a full disk."""
+        with self._writing():
+            journal.open(JournalFile(self.folder))
+        self.journal = journal
+
+    def begin_journal(self, document: Document, on_problem: Problem = bool) -> Journal:
+        """Write every deed of a document down from now on; what is open now is kept first."""
+        journal = Journal(document, LayerBook(document.layers), on_problem)
+        self.write(Snapshot.of(document, journal=journal))
+        self.keep_journal(journal)
+        self.give_room(document)
+        return journal
+
+    def go_on(self, opened: Opened, document: Document, on_problem: Problem = bool) -> Journal:
+        """Go on with the journal of a session that was read and shown."""
+        journal = Journal(document, opened.book, on_problem, opened.recovered.number)
+        journal.open(opened.file or JournalFile(self.folder))
+        self.journal, opened.file = journal, None
+        self.give_room(document)
+        return journal
+
+    def give_room(self, document: Document) -> None:
+        """Let changed labels lie in the session's folder as far as the memory is too small for them."""
+        for layer in document.layers:
+            source = getattr(layer, "source", None)
+            if isinstance(source, EditableSource):
+                with contextlib.suppress(OSError):
+                    source.use_folder(self.folder / LABELS / layer.id)
+
     def save(self, document: Document, parameters: Parameters | None = None, title: str = "") -> None:
         """Write everything that is open; labels only where they changed since. SettingsError where the disk is full."""
-        self.write(Snapshot.of(document, parameters, title))
+        self.write(Snapshot.of(document, parameters, title, self.journal))
         document.history.mark_saved()
 
     def write(self, snapshot: Snapshot) -> None:
@@ -93,19 +170,27 @@ class Session:
 
         What is changed meanwhile is written the next time. SettingsError where the disk is full.
         """
+        end = 0
+        if self.journal is not None and snapshot.position is not None:
+            end = self.journal.wait_for(snapshot.position)
         with self._writing():
             layers = [layer_to_plain(layer, self.folder, self._written) for layer in snapshot.layers]
+            closed = [layer_to_plain(layer, self.folder, self._written) for layer in snapshot.closed]
+            closed += snapshot.closed_plain
             values = {
                 "version": VERSION,
                 "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 "title": snapshot.title or next((str(layer["title"]) for layer in layers), ""),
                 "layers": layers,
+                "closed": closed,
+                "journal": None if snapshot.position is None else {"position": snapshot.position, "end": end},
                 "active": snapshot.active,
                 "view": snapshot.view.to_plain(),
                 "parameters": snapshot.parameters,
             }
             write_json(self.folder / SESSION_FILE, values)
-            self._drop_unused(layers)
+            sync_file(self.folder / SESSION_FILE)
+            self._drop_unused([*layers, *closed])
 
     def load(self, document: Document) -> Opened:
         """Open everything that was open; read() and show() in one."""
@@ -127,6 +212,8 @@ class Session:
             opened.faults.append("The session was kept by a newer version of this program; some of it may be missing.")
         found = [self._layer(plain, opened) for plain in _list(values.get("layers"))]
         opened.layers = [layer for layer in found if layer is not None]
+        self._used = _stores([*_list(values.get("layers")), *_list(values.get("closed"))])
+        self._replay(opened, values)
         opened.active = str(values.get("active"))
         view = values.get("view")
         opened.view = ViewState.from_plain(view if isinstance(view, dict) else {})
@@ -138,13 +225,23 @@ class Session:
         document.replace_layers(tuple(opened.layers))
         document.active = next((layer for layer in opened.layers if layer.id == opened.active), None)
         document.change_view(**{name: getattr(opened.view, name) for name in ViewState.__dataclass_fields__})
+        document.history.put(opened.recovered.deeds, opened.recovered.position)
         document.history.mark_saved()
+        document.history_changed.emit()
 
     def close(self) -> None:
         """Let go of the session; it stays on the disk to be continued."""
-        self._lock.release()
+        self._let_go()
         if not (self.folder / SESSION_FILE).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _let_go(self) -> None:
+        if self.journal is not None:
+            self.journal.detach()
+            self.journal.close()
+        if self._file is not None:
+            self._file.close()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -154,7 +251,7 @@ class Session:
 
     def discard(self) -> None:
         """Remove the session from the disk."""
-        self._lock.release()
+        self._let_go()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextmanager
@@ -177,12 +274,31 @@ class Session:
             opened.faults.append("One layer of the session is damaged and was left out.")
         return None
 
+    def _replay(self, opened: Opened, values: dict[str, Any]) -> None:
+        """Make again what the journal tells beyond the layers' state."""
+        if not (self.folder / JOURNAL_FILE).exists():
+            opened.recovered = Recovered(tuple(opened.layers))
+            return
+        kept = values.get("journal")
+        position = kept.get("position") if isinstance(kept, dict) else None
+        closed = [plain for plain in _list(values.get("closed")) if isinstance(plain, dict) and "id" in plain]
+        opened.book = LayerBook(opened.layers, closed, self.folder)
+        self._file = opened.file = JournalFile(self.folder)
+        position = position if isinstance(position, int) else None
+        opened.recovered = recover(opened.layers, opened.file, opened.book, position)
+        opened.layers = list(opened.recovered.layers)
+        opened.faults += opened.recovered.faults
+
     def _drop_unused(self, layers: list[dict[str, Any]]) -> None:
-        """Remove voxels of layers that are gone, and older versions of those that are there."""
-        used = {str(layer.get("source", {}).get("store")) for layer in layers}
-        for store in (self.folder / "labels").glob("*.zarr"):
-            if f"labels/{store.name}" not in used:
-                shutil.rmtree(store, ignore_errors=True)
+        """Remove what was used by the state before and is not by this one: others may still read what is newer."""
+        used = _stores(layers)
+        for store in self._used - used:
+            path = self.folder / store
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        self._used = used
 
 
 @dataclass(frozen=True)
@@ -228,6 +344,19 @@ def _forget_oldest() -> None:
     for session in kept_sessions()[KEPT_SESSIONS - 1 :]:
         if not session.is_open:
             shutil.rmtree(session.folder, ignore_errors=True)
+
+
+def _stores(layers: Iterable[Any]) -> set[str]:
+    """Where in the folder the voxels of layers lie that are given as plain values."""
+    sources = [layer.get("source") for layer in layers if isinstance(layer, dict)]
+    stores = {str(source["store"]) for source in sources if isinstance(source, dict) and "store" in source}
+    return {store for store in stores if _is_inside(store)}
+
+
+def _is_inside(store: str) -> bool:
+    """Whether a path lies among the session's labels, whatever a mangled file says."""
+    parts = PurePosixPath(store).parts
+    return len(parts) > 1 and parts[0] == LABELS and ".." not in parts
 
 
 def _list(value: object) -> list[Any]:

@@ -1,6 +1,7 @@
 """Where a layer's voxels come from: a file, an array of the session, one plane, or a job that still runs."""
 
 import threading
+import weakref
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.document.frozen import FrozenArray
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes import Volume, VolumeRef
 
@@ -93,7 +95,8 @@ class ArraySource(FlatSource):
         depth, height, width = (int(length) for length in getattr(array, "chunks", (1, 1, 1)))
         super().__init__((z, y, x), np.dtype(array.dtype), (depth, height, width))
         self.array = array
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
+        self._frozen: weakref.WeakSet[FrozenArray] = weakref.WeakSet()
 
     @property
     def n_bytes(self) -> int:
@@ -108,9 +111,18 @@ class ArraySource(FlatSource):
         return np.asarray(self.array[index])
 
     def __setitem__(self, index: Any, values: Any) -> None:  # noqa: ANN401
-        with self._lock:
+        with self.lock:
+            for frozen in tuple(self._frozen):
+                frozen.keep(_box_written(index, self._shape))
             self.array[index] = values
             self._version += 1
+
+    def freeze(self) -> FrozenArray:
+        """Return the voxels as they are now; later writing leaves them alone."""
+        with self.lock:
+            frozen = FrozenArray(self)
+            self._frozen.add(frozen)
+        return frozen
 
 
 class VolumeSource:
@@ -296,6 +308,13 @@ def check_labels_type(dtype: np.dtype[Any], title: str) -> None:
     """Raise VolumeError unless voxels of this type can be label ids."""
     if dtype.kind not in "bui" or (dtype.kind == "u" and dtype.itemsize > 8):
         raise VolumeError(f"{title} holds {dtype}, which are no label ids.", "Open it as an image.")
+
+
+def _box_written(index: Any, shape: Triple) -> Box:  # noqa: ANN401 - as arrays take them
+    """The box that an index of three slices reaches into; everything for any other index."""
+    if isinstance(index, tuple) and len(index) == 3 and all(isinstance(item, slice) for item in index):
+        return box_of(index, shape)
+    return whole_box(shape)
 
 
 def _to_box(axis: Axis, index: int, rows: slice, columns: slice, shape: Triple) -> Box:

@@ -144,7 +144,7 @@ class Blocks:
     def __init__(self, shapes: list[Triple], dtype: np.dtype[Any], budget: int = BUDGET) -> None:
         self.grids = [Grid(shape) for shape in shapes]
         self.dtype = dtype
-        self._budget = budget
+        self.budget = budget
         self._blocks: OrderedDict[Key, Block] = OrderedDict()
         self._spots: dict[Key, Spot] = {}
         self._bytes = 0
@@ -267,9 +267,13 @@ class Blocks:
             spots[key] = spot
         return spots
 
-    def adopt(self, spots: dict[Key, Spot]) -> None:
-        """Begin with blocks that lie in a pack."""
-        self._spots.update(spots)
+    def adopt(self, frozen: "Frozen | dict[Key, Spot]") -> None:
+        """Begin with blocks that lie in a pack, or that a frozen state holds."""
+        for key, held in frozen.items():
+            if isinstance(held, Spot):
+                self._spots[key] = held
+            else:
+                self._put(key, held)
 
     def _moved(self, key: Key, held: "Block | Spot", spot: Spot) -> None:
         with self._lock:
@@ -300,7 +304,7 @@ class Blocks:
 
     def _make_room(self) -> None:
         """Move the blocks that were used longest ago into the pack; where that is full they stay in memory."""
-        while self._bytes > self._budget and self.pack is not None:
+        while self._bytes > self.budget and self.pack is not None:
             with self._lock:
                 if not self._blocks:
                     return

@@ -1,0 +1,300 @@
+"""The journal of a session: every deed, undo and redo as it is made, on the disk within a second.
+
+sessions/<id>/edits.journal holds records (io.records) one behind the other, numbered from 1:
+
+    do      an edit with its number, who made it and when; `stroke`: whose parts it takes the place of
+    undo    of: the number of the deed that was taken back
+    redo    of: the number of the deed that was made again
+    part    what a stroke that is still drawn has changed since its last part
+    drop    a stroke was cancelled
+
+A thread writes them; a torn end, as after a crash, is cut off. Where the disk is full the records wait in memory.
+"""
+
+import contextlib
+import functools
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from empanada_desktop.document.document import Document
+from empanada_desktop.document.edit_records import Blobs, edit_from_plain, edit_to_plain
+from empanada_desktop.document.edits import Edit, user_name, utc_now
+from empanada_desktop.document.history import Deed, holds_layers
+from empanada_desktop.document.layer_book import LayerBook
+from empanada_desktop.errors import SettingsError, VolumeError
+from empanada_desktop.io.journal import sync_folder
+from empanada_desktop.io.records import Place, packed, read_heads, read_record
+
+JOURNAL_FILE = "edits.journal"
+SYNC_SECONDS, RETRY_SECONDS, WAIT_SECONDS = 0.4, 1.0, 30.0
+DO, UNDO, REDO, PART, DROP = "do", "undo", "redo", "part", "drop"
+Values = dict[str, Any]
+Problem = Callable[[SettingsError | None], object]
+
+
+class JournalFile:
+    """The file of a journal, its torn end cut off when it is opened. OSError where it cannot be made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / JOURNAL_FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("a+b", buffering=0)
+        self._lock = threading.Lock()
+        self.heads: list[tuple[Place, Values]] = list(self._scan())
+        self._end = self.heads[-1][0].stop if self.heads else 0
+        self._file.truncate(self._end)
+        with contextlib.suppress(OSError):
+            sync_folder(folder)
+
+    def _scan(self) -> Iterator[tuple[Place, Values]]:
+        size = self._file.seek(0, os.SEEK_END)
+        self._file.seek(0)
+        with self.path.open("rb") as file:
+            yield from read_heads(file, size)
+
+    def append(self, record: bytes) -> Place:
+        """Put a record behind the others; OSError on a full disk, with nothing of it left behind."""
+        with self._lock:
+            try:
+                if self._file.write(record) != len(record):
+                    raise OSError(28, "No space left on device")
+            except OSError:
+                self._file.truncate(self._end)
+                raise
+            start, self._end = self._end, self._end + len(record)
+            return Place(start, self._end)
+
+    def read(self, place: Place) -> tuple[Values, Blobs]:
+        """Return a record; VolumeError where it is damaged or gone."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._file.seek(place.start)
+            record = read_record(self._file)
+            if record is not None:
+                return record
+        raise VolumeError(f"A step in {self.path} is damaged and cannot be read.", "The others are not affected.")
+
+    def cut(self, place: Place) -> None:
+        """Let the file end where a record begins."""
+        with self._lock:
+            self._end = place.start
+            self._file.truncate(self._end)
+
+    def sync(self) -> None:
+        """Wait until all is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+@dataclass
+class _Waiting:
+    """A record that is not in the file yet."""
+
+    values: Values
+    edit: Edit | None = None
+    deed: Deed | None = None
+    data: bytes = b""
+
+
+class Journal:
+    """Listens to a document from the moment it is made, and writes from the moment it has a file.
+
+    on_problem: called in the writing thread with what went wrong, and with None when it is over.
+    """
+
+    def __init__(self, document: Document, book: LayerBook, on_problem: Problem = bool, position: int = 0) -> None:
+        """position: number of the last record that the file holds already."""
+        self._document, self.book, self.on_problem = document, book, on_problem
+        self.position = self._done = position
+        self._ends: dict[int, int] = {}
+        self.problem: SettingsError | None = None
+        self._stroke, self._told = "", set[str]()
+        self._records: deque[_Waiting] = deque()
+        self._changed = threading.Condition()
+        self._is_closing = False
+        self._file: JournalFile | None = None
+        self._thread: threading.Thread | None = None
+        document.history.has_journal = True
+        for signal, slot in self._slots():
+            signal.connect(slot)
+
+    def _slots(self) -> tuple[tuple[Any, Any], ...]:
+        document = self._document
+        return (
+            (document.applied, self._applied),
+            (document.stroke_written, self._stroke_written),
+            (document.stroke_ended, self._stroke_ended),
+        )
+
+    # What is heard, on the document's thread
+
+    def _applied(self, what: str, edit: Edit) -> None:
+        history = self._document.history
+        deed = history.next_redo if what == "undo" else history.next_undo
+        if deed is None:
+            return
+        if what != "do":
+            stamp = {"of": deed.number, "when": utc_now().isoformat(), "who": user_name()}
+            self._put(_Waiting({"op": what, **stamp}))
+            return
+        values: Values = {"op": what}
+        if self._stroke:
+            values["stroke"], self._stroke = self._stroke, ""
+        self._put(_Waiting(values, edit, deed))
+
+    def _stroke_written(self, stroke: str, edit: Edit) -> None:
+        self._told.add(stroke)
+        self._put(_Waiting({"op": "part", "stroke": stroke}, edit))
+
+    def _stroke_ended(self, stroke: str, is_deed: bool) -> None:
+        if stroke not in self._told:
+            return
+        self._told.discard(stroke)
+        if is_deed:
+            self._stroke = stroke
+        else:
+            self._put(_Waiting({"op": "drop", "stroke": stroke}))
+
+    def _put(self, waiting: _Waiting) -> None:
+        self.position += 1
+        waiting.values["number"] = self.position
+        if waiting.deed is not None:
+            waiting.deed.number = self.position
+        if waiting.edit is not None:
+            self.book.note(waiting.edit)
+            if not holds_layers(waiting.edit):  # what cannot be kept is a defect that shows where it was made
+                waiting.data = self._packed(waiting)
+        with self._changed:
+            self._records.append(waiting)
+            self._changed.notify_all()
+
+    # The file
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a file."""
+        return self._file is not None
+
+    @property
+    def has_all(self) -> bool:
+        """Whether nothing waits to be written."""
+        return not self._records
+
+    def open(self, file: JournalFile) -> None:
+        """Begin to write; once, from any thread."""
+        self._file = file
+        self.book.folder = file.path.parent
+        self._thread = threading.Thread(target=self._write, args=(file,), name="journal", daemon=True)
+        self._thread.start()
+
+    def wait_for(self, position: int, seconds: float = WAIT_SECONDS) -> int:
+        """Wait until the records up to a position are in the file, and return where the last of them ends.
+
+        SettingsError where they find no room.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._done >= position or self.problem is not None, seconds)
+            if self._done < position:
+                raise self.problem or _no_room("it takes too long")
+            return self._ends.get(position, 0)
+
+    def detach(self) -> None:
+        """Listen no longer."""
+        for signal, slot in self._slots():
+            signal.disconnect(slot, missing_ok=True)
+        self._document.history.has_journal = False
+
+    def close(self) -> None:
+        """Write what waits, as far as there is room, and let go of the file; from any thread."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+        if self._thread is not None and self._file is not None:
+            self._thread.join()
+            self._file.close()
+
+    # In the thread
+
+    def _write(self, file: JournalFile) -> None:
+        is_dirty, synced = False, time.monotonic()
+        while True:
+            waiting = self._next(SYNC_SECONDS if is_dirty else None)
+            if waiting is not None:
+                if not self._try(lambda waiting=waiting: self._append(file, waiting)):  # type: ignore[misc]
+                    if self._is_closing:
+                        return
+                    self._pause()
+                    continue
+                is_dirty = True
+            if is_dirty and (waiting is None or time.monotonic() - synced > SYNC_SECONDS):
+                is_dirty, synced = not self._try(file.sync), time.monotonic()
+            if waiting is None and self._is_closing:
+                return
+
+    def _next(self, seconds: float | None) -> _Waiting | None:
+        """The record to write next; None when there is none for so long, or ever again."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._records or self._is_closing, seconds)
+            return self._records[0] if self._records else None
+
+    def _pause(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closing, RETRY_SECONDS)
+
+    def _try(self, deed: Callable[[], object]) -> bool:
+        """Do it, and tell when it begins to fail and when it works again."""
+        try:
+            deed()
+        except OSError as error:
+            if self.problem is None:
+                self._tell(_no_room(error.strerror or str(error)))
+            return False
+        if self.problem is not None and not self._records:
+            self._tell(None)
+        return True
+
+    def _tell(self, problem: SettingsError | None) -> None:
+        with self._changed:
+            self.problem = problem
+            self._changed.notify_all()
+        self.on_problem(problem)
+
+    def _append(self, file: JournalFile, waiting: _Waiting) -> None:
+        waiting.data = waiting.data or self._packed(waiting)
+        place = file.append(waiting.data)
+        if waiting.deed is not None:
+            waiting.deed.reader = functools.partial(read_edit, file, place, self.book)
+        with self._changed:
+            self._records.popleft()
+            self._done = waiting.values["number"]
+            self._ends[self._done] = place.stop
+            self._changed.notify_all()
+
+    def _packed(self, waiting: _Waiting) -> bytes:
+        blobs: Blobs = []
+        values = waiting.values
+        if waiting.edit is not None:
+            values = values | {"edit": edit_to_plain(waiting.edit, blobs, self.book.to_plain)}
+            self.book.told()
+        return packed(values, blobs)
+
+
+def read_edit(file: JournalFile, place: Place, book: LayerBook) -> Edit:
+    """Read the edit of a record; VolumeError where it is damaged."""
+    values, blobs = file.read(place)
+    return edit_from_plain(values["edit"], blobs, book.find)
+
+
+def _no_room(reason: str) -> SettingsError:
+    return SettingsError(
+        f"What you do cannot be written to the journal: {reason}.",
+        "Free space on the disk. Everything is still open, and is written when there is room.",
+    )

@@ -1,0 +1,177 @@
+"""From a session's last complete state and its journal to what was open at the end, with every step undoable."""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from empanada_desktop.document.document import Document
+from empanada_desktop.document.edit_records import edit_to_plain, layer_ids, new_layers
+from empanada_desktop.document.edits import Edit, VoxelEdit
+from empanada_desktop.document.history import Deed
+from empanada_desktop.document.journal import DO, DROP, PART, REDO, UNDO, JournalFile, Values, read_edit
+from empanada_desktop.document.layer_book import LayerBook
+from empanada_desktop.document.layers import Layer
+from empanada_desktop.errors import AppError, VolumeError
+from empanada_desktop.io.records import Place, packed
+
+
+@dataclass
+class Recovered:
+    """What a journal gave: the history, and how many steps were not in the last complete state."""
+
+    layers: tuple[Layer, ...] = ()
+    deeds: list[Deed] = field(default_factory=list)
+    position: int = 0
+    number: int = 0
+    count: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def recover(layers: Sequence[Layer], file: JournalFile, book: LayerBook, kept: int | None) -> Recovered:
+    """Make again what was done after record `kept`, the last that the layers' state holds; takes a while.
+
+    None: the state knows of no journal, and what is in the file is dropped.
+    """
+    numbers = [int(head["number"]) for _, head in file.heads]
+    if numbers and (kept is None or numbers[-1] < kept):
+        file.cut(file.heads[0][0])
+        file.heads.clear()
+    replay = _Replay(layers, file, book, kept or 0)
+    for place, head in file.heads:
+        try:
+            replay.take(place, head)
+        except VolumeError as problem:
+            file.cut(place)
+            replay.found.faults.append(f"What was done after {_time(head)} is lost. {problem.message}")
+            break
+    replay.end()
+    file.heads.clear()
+    return replay.found
+
+
+def count_after(path: JournalFile, kept: int) -> int:
+    """Return how many steps a journal holds after a record."""
+    return sum(1 for _, head in path.heads if head["number"] > kept and head["op"] in (DO, UNDO, REDO))
+
+
+class _Replay:
+    """Goes through the records in order; only those after `kept` change anything."""
+
+    def __init__(self, layers: Sequence[Layer], file: JournalFile, book: LayerBook, kept: int) -> None:
+        self._document = Document()
+        self._document.replace_layers(tuple(layers))
+        self._file, self._book, self._kept = file, book, kept
+        book.hold(layers)
+        self._strokes: dict[str, list[Place]] = {}
+        self.found = Recovered(number=kept)
+
+    def take(self, place: Place, head: Values) -> None:
+        """Take the next record."""
+        what, number = head["op"], int(head["number"])
+        self.found.number = max(self.found.number, number)
+        if what == PART:
+            self._strokes.setdefault(head["stroke"], []).append(place)
+        elif what == DROP:
+            self._drop(self._strokes.pop(head["stroke"], []), number)
+        elif what == DO:
+            self._do(place, head, number)
+        else:
+            self._step(what, int(head["of"]), number)
+
+    def end(self) -> None:
+        """Make a deed of what was drawn when the end came, and leave out what belongs to layers that are gone."""
+        for stroke, places in self._strokes.items():
+            self._finish(stroke, places)
+        found = self.found
+        kept = [all(self._book.knows(layer_id) for layer_id in deed.layer_ids) for deed in found.deeds]
+        found.position = sum(kept[: found.position])
+        found.deeds = [deed for deed, is_kept in zip(found.deeds, kept, strict=True) if is_kept]
+        found.layers = self._document.layers
+
+    def _do(self, place: Place, head: Values, number: int) -> None:
+        self._strokes.pop(head.get("stroke", ""), None)
+        plain, found = head["edit"], self.found
+        if number > self._kept:
+            for layer in new_layers(plain):
+                if not self._book.knows(layer["id"]):
+                    self._book.add_closed(layer)
+        deed = Deed(
+            *(plain["title"], datetime.fromisoformat(plain["when"]), plain["who"], plain["where"]),
+            number=number,
+            layer_ids=frozenset(layer_ids(plain)),
+            reader=functools.partial(read_edit, self._file, place, self._book),
+        )
+        if number > self._kept:
+            self._make(deed, forwards=True)
+        del found.deeds[found.position :]
+        found.deeds.append(deed)
+        found.position += 1
+
+    def _step(self, what: str, of: int, number: int) -> None:
+        """Undo or redo the deed with a number."""
+        deeds = self.found.deeds
+        place = next((index for index in range(len(deeds) - 1, -1, -1) if deeds[index].number == of), None)
+        if place is None:
+            return
+        if number > self._kept:
+            self._make(deeds[place], forwards=what == REDO)
+        self.found.position = place + (1 if what == REDO else 0)
+
+    def _make(self, deed: Deed, forwards: bool) -> None:
+        self.found.count += 1
+        if all(self._book.knows(layer_id) for layer_id in deed.layer_ids):
+            edit = deed.edit
+            if forwards:
+                edit.apply(self._document)
+            else:
+                edit.revert(self._document)
+
+    def _drop(self, places: Sequence[Place], number: int) -> None:
+        """Take back what a stroke had written that was cancelled later."""
+        if number > self._kept:
+            for place in reversed(places):
+                read_edit(self._file, place, self._book).revert(self._document)
+
+    def _finish(self, stroke: str, places: Sequence[Place]) -> None:
+        """Make a deed of a stroke that was still drawn when the end came; what cannot be read of it is left out."""
+        found = self.found
+        try:
+            parts = [read_edit(self._file, place, self._book) for place in places]
+            edit = _joined([part for part in parts if isinstance(part, VoxelEdit)])
+            place = self._append(edit, stroke)
+            edit.apply(self._document)
+        except AppError as problem:
+            found.faults.append(problem.message)
+            return
+        except OSError as error:
+            found.faults.append(f"The stroke that was drawn last could not be kept: {error.strerror}.")
+            return
+        found.count += 1
+        deed = Deed.of(edit)
+        deed.number = found.number
+        deed.reader = functools.partial(read_edit, self._file, place, self._book)
+        deed.held = None
+        del found.deeds[found.position :]
+        found.deeds.append(deed)
+        found.position += 1
+
+    def _append(self, edit: Edit, stroke: str) -> Place:
+        """Write a stroke that was finished here into the journal."""
+        blobs: list[bytes] = []
+        plain = edit_to_plain(edit, blobs, lambda _: {})
+        head = {"op": DO, "number": self.found.number + 1, "stroke": stroke, "edit": plain}
+        place = self._file.append(packed(head, blobs))
+        self.found.number += 1
+        return place
+
+
+def _joined(parts: Sequence[VoxelEdit]) -> Edit:
+    first = parts[0]
+    voxels = tuple(change for part in parts for change in part.parts)
+    return VoxelEdit(first.title, first.layer_id, voxels, when=first.when, who=first.who)
+
+
+def _time(head: Values) -> str:
+    when = head.get("edit", head).get("when", "")
+    return str(when)[:16].replace("T", " ")
