@@ -152,7 +152,7 @@ class _Sums:
         """Take the object's voxels of a block."""
         reach = [0 if at == self._scale.normal else 1 for at in range(3)]
         wide, place = widened(part, (reach[0], reach[1], reach[2]), self._shape)
-        ids = np.asarray(labels[wide.slices])
+        ids = np.ascontiguousarray(labels[wide.slices])
         found = outline(ids, label_id, place, self._scale.lattice.offsets)
         if not found.voxels:
             return

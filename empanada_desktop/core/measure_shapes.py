@@ -82,14 +82,28 @@ def outline(ids: NDArray[Any], label_id: int, place: Sequence[slice], offsets: I
     of each row, places in the array.
     """
     window = np.array([[part.start, part.stop] for part in place], np.int64)
-    voxels, sums, products, crossings, keys, counts, ends = _scan(ids, ids.dtype.type(label_id), window, offsets)
+    deep = _surrounded(ids == label_id, offsets)
+    voxels, sums, products, crossings, keys, counts, ends = _scan(ids, ids.dtype.type(label_id), deep, window, offsets)
     touching = {int(key): count for key, count in zip(keys, counts, strict=True)}
     return Outline(int(voxels), sums, products, crossings, touching, ends)
 
 
+def _surrounded(mask: NDArray[np.bool_], offsets: Ints) -> NDArray[np.bool_]:
+    """Return which voxels of a mask have only voxels of the mask around them, nothing being outside of the array."""
+    inner = np.pad(mask, 1)
+    for axis in range(3):
+        first, middle, last = (_cut(inner, axis, start, stop) for start, stop in ((0, -2), (1, -1), (2, None)))
+        inner = first & middle & last if offsets[:, axis].any() else middle
+    return np.ascontiguousarray(inner)
+
+
+def _cut(mask: NDArray[np.bool_], axis: int, start: int, stop: int | None) -> NDArray[np.bool_]:
+    return mask[(slice(None),) * axis + (slice(start, stop),)]
+
+
 @njit(cache=True, nogil=True)
 def _scan(
-    ids: NDArray[Any], own: np.integer, window: Ints, offsets: Ints
+    ids: NDArray[Any], own: np.integer, deep: NDArray[np.bool_], window: Ints, offsets: Ints
 ) -> tuple[int, Floats, Floats, Ints, Ints, Ints, NDArray[np.int32]]:
     depth, height, width = ids.shape
     n_offsets = offsets.shape[0]
@@ -117,6 +131,8 @@ def _scan(
                 products[1, 1] += y * y
                 products[1, 2] += y * x
                 products[2, 2] += x * x
+                if deep[z, y, x]:
+                    continue
                 for offset in range(n_offsets):
                     a, b, c = z + offsets[offset, 0], y + offsets[offset, 1], x + offsets[offset, 2]
                     inside = 0 <= a < depth and 0 <= b < height and 0 <= c < width

@@ -1,22 +1,46 @@
 """Which objects look wrong, why, and how much: what a review goes through first."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.geometry import Spacing
+import numpy as np
+from numpy.typing import NDArray
+
+from empanada_desktop.core.context import JobContext, QuietContext
+from empanada_desktop.core.geometry import Box, Spacing
+from empanada_desktop.core.measure import Measurements, measure
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
+from empanada_desktop.core.proofread_change import Sampling, common, relative_sizes, widened
+from empanada_desktop.core.proofread_split import ObjectMask, read_mask
+from empanada_desktop.core.review_contacts import Contact, contact_of
+from empanada_desktop.core.review_necks import find_neck
+from empanada_desktop.core.review_profiles import bluntness, largest_step
 
 Question = Literal["Join?", "Split?", "Real?", "Edge"]
+Place = tuple[float, float, float]
+
+AXES = "zyx"
+MASK_VOXELS = 2**22
+# Voxels beyond an end in which the shape may go on.
+BEYOND = 3
+FACE = 3
+CONTACT_MARGIN = 12
+CONTACT_VOXELS = 2**24
+# From how many robust deviations an object is odd among those of its class, and how many there have to be.
+ODD = 2.5
+FEW = 8
+SEEN = 0.5
+SECOND_PART = 0.2
 
 
 @dataclass(frozen=True)
 class Suspicion:
     """Why one object, or two that may be one, should be looked at.
 
-    ids: one object, or two for "Join?". kind: which rule says so ("contact", "neck", "step" …). reason: in words.
-    score: 0 to 1, the higher the more suspicious. place: z y x in voxels, where to look.
+    ids: one object, or two for "Join?". kind: which rule says so (contact, neck, step, end, stacks, odd, border).
+    reason: in words. score: 0 to 1, the higher the more suspicious. place: z y x in voxels, where to look.
     """
 
     ids: tuple[int, ...]
@@ -24,7 +48,7 @@ class Suspicion:
     kind: str
     reason: str
     score: float
-    place: tuple[float, float, float]
+    place: Place
 
 
 def suspicions(
@@ -35,17 +59,285 @@ def suspicions(
     objects: ObjectIndex | None = None,
     stacks: Mapping[str, LabelArray] | None = None,
     ids: Iterable[int] | None = None,
+    label_divisor: int = 10_000,
     context: JobContext | None = None,
 ) -> list[Suspicion]:
     """Return what is suspicious about objects (None: all), most suspicious first.
 
-    stacks: labels of the single stacks ("xy", "xz", "yz") of the result, where it kept them.
+    stacks: labels of the single stacks ("xy", "xz", "yz") of the result, where it kept them. Memory: an object's box
+    (a copy smaller by a whole factor where it is large), and the table of measures.
     """
+    context = context or QuietContext()
     objects = objects or ObjectIndex.of(labels, context)
-    found = []
-    for row, label_id in enumerate(objects.ids.tolist()):
-        if objects.touches_border[row]:
-            z, y, x = objects.centroids[row].tolist()
-            reason = f"Touches the border, {objects.voxels[row]} voxels"
-            found.append(Suspicion((label_id,), "Edge", "border", reason, 0.2, (z, y, x)))
-    return sorted(found, key=lambda each: -each.score)
+    wanted = objects.ids.tolist() if ids is None else sorted({int(each) for each in ids} & set(objects.ids.tolist()))
+    table = measure(labels, grey, spacing, objects=objects, label_divisor=label_divisor, context=context)
+    look = _Look(labels, grey, spacing, objects, stacks or {}, table)
+    found: list[Suspicion] = []
+    for done, label_id in enumerate(wanted, 1):
+        context.check_cancelled()
+        found += look.at(label_id)
+        context.report(done, len(wanted), "Looking for suspicious objects")
+    found += odd_ones(table, set(wanted), label_divisor)
+    return sorted(_of_pairs_once(found), key=lambda each: (-each.score, each.ids))
+
+
+class _Look:
+    """What the rules for a single object look at."""
+
+    def __init__(
+        self, labels: LabelArray, grey: LabelArray | None, spacing: Spacing, objects: ObjectIndex,
+        stacks: Mapping[str, LabelArray], table: Measurements,
+    ) -> None:  # fmt: skip
+        self._labels, self._grey, self._objects, self._stacks = labels, grey, objects, stacks
+        self._sampling: Sampling = relative_sizes(spacing)
+        self._unit = 1.0 if not spacing.is_known else min(size for size in spacing.zyx if size is not None) / 1000
+        self._unit_name = "µm" if spacing.is_known else "voxels"
+        self._table, self._median = table, float(np.median(objects.voxels)) if len(objects) else 0.0
+
+    def at(self, label_id: int) -> Iterator[Suspicion]:
+        """Yield what is suspicious about an object."""
+        thing = read_mask(self._labels, label_id, self._objects.box(label_id), MASK_VOXELS)
+        yield from self._steps(thing)
+        yield from self._ends(thing)
+        yield from self._neck(thing)
+        yield from self._contacts(label_id)
+        yield from self._seen_in(thing)
+        yield from self._border(label_id)
+
+    def _steps(self, thing: ObjectMask) -> Iterator[Suspicion]:
+        found = []
+        for axis in range(3):
+            first = self._inner_planes(thing, axis)
+            step = largest_step(_areas(thing.mask, axis)[first])
+            if step is not None and step.size > 2:
+                step = replace(step, index=step.index + first.start)
+                index = thing.box.start[axis] + (step.index + 1) * thing.factor
+                verb, square = "falls" if step.after < step.before else "grows", thing.factor**2
+                reason = (
+                    f"Area {verb} from {step.before * square} to {step.after * square} pixels at {AXES[axis]} {index}"
+                )
+                place = _middle_of_plane(thing, axis, step.index)
+                found.append(Suspicion((thing.label_id,), "Split?", "step", reason, 1 - 2 / step.size, place))
+        yield from sorted(found, key=lambda each: -each.score)[:1]
+
+    def _inner_planes(self, thing: ObjectMask, axis: int) -> slice:
+        """Return the planes that are not next to the volume's faces: there the network sees half of what it needs."""
+        low, high = thing.box.spans[axis]
+        first = max(0, -(-(FACE - low) // thing.factor))
+        last = len(range(low, min(high, self._labels.shape[axis] - FACE), thing.factor))
+        return slice(first, max(first, last))
+
+    def _ends(self, thing: ObjectMask) -> Iterator[Suspicion]:
+        for axis in range(3):
+            blunt = bluntness(_areas(thing.mask, axis))
+            for side, value in enumerate(blunt):
+                at_face = (thing.box.start, thing.box.stop)[side][axis] == (0, self._labels.shape[axis])[side]
+                if value > 0.3 and not at_face:
+                    yield self._end(thing, axis, side, value)
+
+    def _end(self, thing: ObjectMask, axis: int, side: int, value: float) -> Suspicion:
+        """Say of a blunt end whether the shape goes on in another object."""
+        last = thing.box.stop[axis] - 1 if side else thing.box.start[axis]
+        shape = np.take(thing.mask, -1 if side else 0, axis)
+        place = _middle_of_plane(thing, axis, thing.mask.shape[axis] - 1 if side else 0)
+        onward = self._goes_on(thing, axis, side, shape)
+        if onward is None:
+            reason = f"Ends at {AXES[axis]} {last} with a blunt face, nothing goes on"
+            return Suspicion((thing.label_id,), "Real?", "end", reason, 0.6 * value, place)
+        other, index, overlap = onward
+        reason = f"Ends at {AXES[axis]} {last}, same shape goes on at {AXES[axis]} {index}"
+        ids = (min(thing.label_id, other), max(thing.label_id, other))
+        return Suspicion(ids, "Join?", "end", reason, value * (0.4 + 0.6 * overlap), place)
+
+    def _goes_on(
+        self, thing: ObjectMask, axis: int, side: int, shape: NDArray[np.bool_]
+    ) -> tuple[int, int, float] | None:
+        """Return the object whose section beyond an end is most like the end's: id, plane and IoU."""
+        best: tuple[int, int, float] | None = None
+        edge = thing.box.stop[axis] if side else thing.box.start[axis] - 1
+        for step in range(BEYOND):
+            index = edge + step if side else edge - step
+            if not 0 <= index < self._labels.shape[axis]:
+                break
+            spans = list(thing.box.spans)
+            spans[axis] = (index, index + 1)
+            wide, _ = widened(Box.of_spans(spans), _off_axis(axis, CONTACT_MARGIN), self._labels.shape)
+            plane = np.asarray(self._labels[wide.slices]).take(0, axis)
+            within = [at for at in range(3) if at != axis]
+            corner = [thing.box.start[at] - wide.start[at] for at in within]
+            for other, overlap in _similar(plane, shape, corner, thing):
+                if best is None or overlap > best[2]:
+                    best = other, index, overlap
+        return best if best is not None and best[2] > 0.3 else None
+
+    def _neck(self, thing: ObjectMask) -> Iterator[Suspicion]:
+        neck = find_neck(thing.mask, thing.sampling(self._sampling))
+        if neck is not None and neck.tightness > 0.25:
+            voxels = neck.voxels * thing.factor**2
+            score = neck.tightness * min(1.0, (4 * neck.part) ** 0.5)
+            place = _in_volume(thing, neck.place)
+            reason = f"Two bodies joined by a neck of {voxels} voxels"
+            yield Suspicion((thing.label_id,), "Split?", "neck", reason, score, place)
+
+    def _contacts(self, label_id: int) -> Iterator[Suspicion]:
+        row = int(np.searchsorted(self._table.ids, label_id))
+        for other in map(int, self._table.values["neighbours"][row].split()):
+            if other > label_id and other in self._objects:
+                contact = self._contact(label_id, other)
+                score = 0.0 if contact is None else contact_score(contact)
+                if contact is not None and score > 0.15:
+                    reason = self._contact_words(contact)
+                    yield Suspicion((label_id, other), "Join?", "contact", reason, score, contact.place)
+
+    def _contact(self, one: int, other: int) -> Contact | None:
+        margin = (CONTACT_MARGIN,) * 3
+        boxes = [widened(self._objects.box(each), margin, self._labels.shape)[0] for each in (one, other)]
+        box = common(*boxes)
+        if box is None or math.prod(box.shape) > CONTACT_VOXELS:
+            return None
+        rows = [self._objects.find(each) for each in (one, other)]
+        smaller = min(int(self._objects.voxels[row]) for row in rows if row is not None)
+        grey = None if self._grey is None else np.asarray(self._grey[box.slices])
+        return contact_of(np.asarray(self._labels[box.slices]), grey, one, other, smaller, box)
+
+    def _contact_words(self, contact: Contact) -> str:
+        width = 2 * math.sqrt(contact.voxels / math.pi) * self._unit
+        flat = "Flat contact" if contact.roughness < 1 else "Contact"
+        wide = f"{width:.2g} {self._unit_name} wide"
+        if math.isnan(contact.line):
+            return f"{flat}, {wide}"
+        alike = contact.line < 0.75 and contact.step < 0.75
+        return f"{flat}, {wide}, {'same grey on both sides' if alike else 'grey differs'}"
+
+    def _seen_in(self, thing: ObjectMask) -> Iterator[Suspicion]:
+        """Hold an object against the single stacks, where it was not larger than can be read at once."""
+        if len(self._stacks) < 2 or thing.factor > 1:
+            return
+        seen, divided = [], []
+        for name, stack in self._stacks.items():
+            own = np.asarray(stack[thing.box.slices])[thing.mask]
+            ids, counts = np.unique(own[own > 0], return_counts=True)
+            counts = np.sort(counts)[::-1]
+            if counts.sum() >= SEEN * len(own):
+                seen.append(name)
+            if len(ids) > 1 and counts[1] >= SECOND_PART * len(own):
+                divided.append((name, float(counts[1] / len(own))))
+        place = _in_volume(thing, tuple(np.argwhere(thing.mask).mean(axis=0).tolist()))
+        if len(seen) < len(self._stacks):
+            words = "no stack" if not seen else f"{seen[0]} only" if len(seen) == 1 else f"{' and '.join(seen)} only"
+            score = 0.85 - 0.4 * (len(seen) - 1) if seen else 0.9
+            yield Suspicion((thing.label_id,), "Real?", "stacks", f"Found in {words}", score, place)
+        for _, part in divided[:1]:
+            score = 0.4 + part * (1 if len(divided) == 1 else 1.2)
+            reason = (
+                f"{' and '.join(each for each, _ in divided)} sees two objects here"
+                if len(divided) == 1
+                else (f"{' and '.join(each for each, _ in divided)} see two objects here")
+            )
+            yield Suspicion((thing.label_id,), "Split?", "stacks", reason, min(1.0, score), place)
+
+    def _border(self, label_id: int) -> Iterator[Suspicion]:
+        row = self._objects.find(label_id)
+        if row is None or not self._objects.touches_border[row]:
+            return
+        voxels = int(self._objects.voxels[row])
+        small = voxels < 0.25 * self._median
+        words = "smaller than its neighbours" if small else f"{voxels:,} voxels".replace(",", " ")
+        z, y, x = self._objects.centroids[row].tolist()
+        yield Suspicion((label_id,), "Edge", "border", f"Touches the border, {words}", 0.2 if small else 0.1, (z, y, x))
+
+
+def contact_score(contact: Contact) -> float:
+    """Return how much a contact looks like a cut through one object: wide, flat, and of one grey on both sides."""
+    wide = min(1.0, contact.share / 0.6)
+    flat = 1 / (1 + (contact.roughness / 3) ** 2)
+    if math.isnan(contact.line):
+        return 0.6 * wide * flat
+    return wide * (0.5 + 0.5 * flat) * math.exp(-(contact.line**2 + contact.step**2) / 2)
+
+
+ODD_RULES: tuple[tuple[str, Question, bool, str, str], ...] = (
+    ("voxels", "Real?", True, "Smaller than the rest", "Larger than the rest"),
+    ("sphericity", "Split?", False, "Long and thin or ragged: sphericity {value:.2f}", ""),
+    ("grey_mean", "Real?", False, "Darker than the rest", "Lighter than the rest"),
+    ("grey_sd", "Real?", False, "Smoother inside than the rest", "Rougher inside than the rest"),
+)
+
+
+def odd_ones(table: Measurements, wanted: set[int], label_divisor: int) -> Iterator[Suspicion]:
+    """Yield what is odd about objects among those of their class: size, shape, grey value, in robust deviations."""
+    classes = table.ids // label_divisor
+    for class_id in np.unique(classes):
+        rows = np.flatnonzero(classes == class_id)
+        if len(rows) >= FEW:
+            for rule in ODD_RULES:
+                if rule[0] in table.values:
+                    yield from _odd_by(table, rows, rule, wanted)
+
+
+def _odd_by(
+    table: Measurements, rows: NDArray[np.int64], rule: tuple[str, Question, bool, str, str], wanted: set[int]
+) -> Iterator[Suspicion]:
+    key, question, as_log, low, high = rule
+    values = np.asarray(table.values[key][rows], np.float64)
+    deviations = robust_deviations(np.log(np.maximum(values, 1)) if as_log else values)
+    for row, value, deviation in zip(rows.tolist(), values, deviations, strict=True):
+        words = high if deviation > 0 else low
+        if abs(deviation) > ODD and words and int(table.ids[row]) in wanted:
+            told = words.format(value=value) if "{" in words else f"{words}, {abs(deviation):.1f} deviations"
+            asked = "Split?" if words.startswith("Larger") else question
+            z, y, x = (float(table.values[axis][row]) for axis in AXES)
+            score = 0.9 * (1 - ODD / float(abs(deviation))) + 0.1
+            yield Suspicion((int(table.ids[row]),), asked, "odd", told, score, (z, y, x))
+
+
+def robust_deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (value - median) / (1.4826 · median absolute deviation): standard deviations where values are normal."""
+    from_median = values - np.median(values)
+    spread = 1.4826 * np.median(np.abs(from_median))
+    return from_median / spread if spread > 0 else np.zeros_like(values)
+
+
+def _of_pairs_once(found: Iterable[Suspicion]) -> Iterator[Suspicion]:
+    """Keep one suspicion for each rule and object or pair; of two ends that point at each other the stronger."""
+    best: dict[tuple[Any, ...], Suspicion] = {}
+    for each in found:
+        key = (each.ids, each.kind, each.question)
+        if key not in best or best[key].score < each.score:
+            best[key] = replace(each, score=round(min(1.0, max(0.0, each.score)), 4))
+    return iter(best.values())
+
+
+def _areas(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
+    """Return the voxels of each plane across an axis."""
+    return np.asarray(mask.sum(axis=tuple(other for other in range(3) if other != axis)), np.int64)
+
+
+def _similar(
+    plane: NDArray[Any], shape: NDArray[np.bool_], corner: list[int], thing: ObjectMask
+) -> Iterator[tuple[int, float]]:
+    """Yield the objects of a plane that lie over a shape, with the IoU of the two sections."""
+    whole = shape.repeat(thing.factor, 0).repeat(thing.factor, 1)
+    rows, columns = (slice(first, first + side) for first, side in zip(corner, whole.shape, strict=True))
+    below = plane[rows, columns]
+    whole = whole[: below.shape[0], : below.shape[1]]
+    for other in np.unique(below[whole]).tolist():
+        if other not in (0, thing.label_id):
+            shared = np.count_nonzero(below[whole] == other)
+            union = np.count_nonzero(whole) + np.count_nonzero(plane == other) - shared
+            yield int(other), shared / union
+
+
+def _off_axis(axis: int, margin: int) -> tuple[int, int, int]:
+    z, y, x = (0 if at == axis else margin for at in range(3))
+    return z, y, x
+
+
+def _middle_of_plane(thing: ObjectMask, axis: int, index: int) -> Place:
+    places = np.argwhere(np.take(thing.mask, index, axis)).mean(axis=0)
+    return _in_volume(thing, tuple(np.insert(places, axis, index).tolist()))
+
+
+def _in_volume(thing: ObjectMask, place: tuple[float, ...]) -> Place:
+    z, y, x = (at * thing.factor + first for at, first in zip(place, thing.box.start, strict=True))
+    return z, y, x

@@ -1,0 +1,275 @@
+"""Suspicions: faults planted into a real segmentation of the sample have to come before what nobody touched."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from empanada_desktop.core.context import QuietContext
+from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.core.objects import ObjectIndex
+from empanada_desktop.core.review import Suspicion, robust_deviations, suspicions
+from empanada_desktop.core.review_necks import find_neck
+from empanada_desktop.core.review_profiles import bluntness, largest_step
+from empanada_desktop.errors import JobCancelled
+
+Labels = NDArray[Any]
+ROOT = Path(__file__).resolve().parents[2]
+SPACING = Spacing(10.0, 10.0, 10.0, "the file")
+LARGE = 4000
+
+
+@pytest.fixture(scope="module")
+def sample() -> dict[str, Labels]:
+    """The sample image with the program's own labels and stacks, ids from 10,001 on."""
+    with np.load(ROOT / "tests/data/proofread/medulla_labels.npz") as file:
+        found = {name: np.where(file[name] > 0, file[name].astype(np.uint32) + 10_000, 0) for name in file}
+    return {**found, "grey": tifffile.imread(ROOT / "resources/sample/medulla.tif")}
+
+
+class Planter:
+    """Puts faults into labels, each into an object of its own."""
+
+    def __init__(self, labels: Labels, seed: int) -> None:
+        self.labels = labels
+        self.planted: list[set[int]] = []
+        self._draw = np.random.default_rng(seed)
+        index = ObjectIndex.of(labels)
+        self._boxes = index.boxes
+        self._left = index.ids[index.voxels > LARGE].tolist()
+        self._next = int(index.ids.max()) + 1
+        self._draw.shuffle(self._left)
+
+    def cut(self) -> None:
+        """Give the one half of an object an id of its own, across its longest axis."""
+        label_id, part, mask = self._take()
+        part[mask & (self._along(mask) > 0)] = self._new()
+        self.planted.append({label_id, self._next - 1})
+
+    def cut_off(self) -> None:
+        """Erase the one half of an object along an axis."""
+        label_id, part, mask = self._take()
+        part[mask & self._beyond(mask, int(self._draw.integers(3)))] = 0
+        self.planted.append({label_id})
+
+    def cut_quarter(self) -> None:
+        """Erase a quarter: from one plane to the next half of the area is gone."""
+        label_id, part, mask = self._take()
+        axis = int(self._draw.integers(3))
+        part[mask & self._beyond(mask, axis) & self._beyond(mask, (axis + 1) % 3)] = 0
+        self.planted.append({label_id})
+
+    def join(self) -> None:
+        """Join an object with its nearest neighbour by a bridge of seven voxels."""
+        label_id, _, _ = self._take()
+        own = self.labels == label_id
+        apart, nearest = ndimage.distance_transform_edt(own | (self.labels == 0), return_indices=True)
+        start = np.array(np.unravel_index(np.where(own, apart, np.inf).argmin(), own.shape))
+        end = nearest[:, *start]
+        for place in np.linspace(start, end, 2 * int(apart[tuple(start)]) + 2).round().astype(int):
+            around = tuple(slice(max(0, at - 3), at + 4) for at in place)
+            part = self.labels[around]
+            squares = sum(
+                (grid + cut.start - at) ** 2
+                for grid, cut, at in zip(np.indices(part.shape), around, place, strict=True)
+            )
+            part[(squares <= 9) & (part == 0)] = label_id
+        other = int(self.labels[tuple(end)])
+        self.labels[self.labels == other] = label_id
+        self._left = [each for each in self._left if each != other]
+        self.planted.append({label_id})
+
+    def invent(self) -> None:
+        """Put the shape of an object where nothing was found."""
+        mask = self.labels[self._boxes[self._left[-1]].slices] == self._left[-1]
+        while True:
+            start = [
+                int(self._draw.integers(whole - side))
+                for whole, side in zip(self.labels.shape, mask.shape, strict=True)
+            ]
+            part = self.labels[tuple(slice(first, first + side) for first, side in zip(start, mask.shape, strict=True))]
+            if not part[mask].any():
+                part[mask] = self._new()
+                self.planted.append({self._next - 1})
+                return
+
+    def _take(self) -> tuple[int, Labels, NDArray[np.bool_]]:
+        label_id = self._left.pop()
+        part = self.labels[self._boxes[label_id].slices]
+        return label_id, part, part == label_id
+
+    def _new(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+    def _along(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+        places = np.argwhere(mask)
+        longest = np.linalg.eigh(np.cov(places.T))[1][:, 2]
+        return np.tensordot(longest, np.indices(mask.shape) - places.mean(axis=0)[:, None, None, None], 1)
+
+    def _beyond(self, mask: NDArray[np.bool_], axis: int) -> NDArray[np.bool_]:
+        return np.indices(mask.shape)[axis] > np.argwhere(mask)[:, axis].mean()
+
+
+def best_scores(found: list[Suspicion], labels: Labels) -> dict[int, float]:
+    scores = dict.fromkeys(ObjectIndex.of(labels).ids.tolist(), 0.0)
+    for each in found:
+        for label_id in each.ids:
+            scores[label_id] = max(scores[label_id], each.score)
+    return scores
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 6))])
+def test_planted_faults_come_before_what_nobody_touched(sample: dict[str, Labels], seed: int) -> None:
+    planter = Planter(sample["labels"].copy(), seed)
+    for fault in (planter.cut, planter.join, planter.invent, planter.cut_off, planter.cut_quarter, planter.cut):
+        fault()
+    found = suspicions(planter.labels, sample["grey"], SPACING)
+    scores = best_scores(found, planter.labels)
+    touched = set().union(*planter.planted)
+    untouched = np.array([score for label_id, score in scores.items() if label_id not in touched])
+    planted = np.array([max(scores[each] for each in ids if each in scores) for ids in planter.planted])
+    assert len(untouched) >= 10
+    assert (planted > np.median(untouched)).all()
+    area_under_curve = np.mean([(score > untouched).mean() + (score == untouched).mean() / 2 for score in planted])
+    assert area_under_curve > 0.8
+
+
+def two_balls(neck: int, gap: int = 0) -> Labels:
+    labels = np.zeros((34, 36, 70), np.uint32)
+    grid = np.indices(labels.shape)
+    for x in (19, 51):
+        labels[sum((grid[axis] - (17, 18, x)[axis]) ** 2 for axis in range(3)) < 14**2] = 10_001
+    labels[17 : 17 + neck, 18 : 18 + neck, 20 : 50 - gap] = 10_001
+    return labels
+
+
+def only(found: list[Suspicion], kind: str) -> Suspicion:
+    (each,) = [each for each in found if each.kind == kind]
+    return each
+
+
+def test_a_neck_is_told_with_its_voxels_and_place() -> None:
+    neck = only(suspicions(two_balls(3), None, SPACING), "neck")
+    assert neck.question == "Split?"
+    assert neck.reason == "Two bodies joined by a neck of 9 voxels"
+    assert neck.place == pytest.approx((18, 19, 35), abs=4)
+    wide = only(suspicions(two_balls(9), None, SPACING), "neck")
+    assert 0 < wide.score < neck.score
+
+
+def test_a_ball_and_a_rod_have_no_neck() -> None:
+    ball = (np.indices((25, 25, 25)) - 12).astype(float)
+    assert find_neck((ball**2).sum(axis=0) < 100, (1.0, 1.0, 1.0)) is None
+    rod = np.zeros((14, 14, 60), np.bool_)
+    rod[2:12, 2:12, 2:58] = True
+    found = find_neck(rod, (1.0, 1.0, 1.0))
+    assert found is None or found.tightness < 0.1
+
+
+def cut_rod(line: int) -> tuple[Labels, NDArray[np.uint8]]:
+    """Return a rod of two ids; in the image a darker line of `line` planes lies at the cut."""
+    labels = np.zeros((24, 24, 60), np.uint32)
+    labels[6:18, 6:18, 4:30], labels[6:18, 6:18, 30:56] = 10_001, 10_002
+    grey = np.random.default_rng(0).normal(120, 10, labels.shape)
+    grey[labels == 0] -= 60
+    grey[:, :, 30 - line : 30 + line] -= 60 if line else 0
+    return labels, grey.clip(0, 255).astype(np.uint8)
+
+
+def test_a_flat_contact_of_one_grey_asks_to_join_and_a_membrane_does_not() -> None:
+    labels, grey = cut_rod(0)
+    joined = only(suspicions(labels, grey, SPACING), "contact")
+    assert joined.ids == (10_001, 10_002)
+    assert joined.reason == "Flat contact, 0.14 µm wide, same grey on both sides"
+    assert joined.place == pytest.approx((11.5, 11.5, 29), abs=1)
+    assert joined.score > 0.8
+    with_membrane = [each.score for each in suspicions(*cut_rod(1), SPACING) if each.kind == "contact"]
+    assert all(score < 0.3 for score in with_membrane)
+
+
+def test_an_end_that_goes_on_behind_missing_planes_asks_to_join() -> None:
+    labels = two_balls(0)
+    labels[labels > 0] = 0
+    grid = np.indices(labels.shape)
+    disc = (grid[0] - 17) ** 2 + (grid[1] - 18) ** 2 < 100
+    labels[disc & (grid[2] > 8) & (grid[2] < 34)], labels[disc & (grid[2] > 35) & (grid[2] < 60)] = 10_001, 10_002
+    found = [each for each in suspicions(labels, None, SPACING) if each.kind == "end"]
+    join = next(each for each in found if each.question == "Join?")
+    assert join.ids == (10_001, 10_002)
+    assert "same shape goes on at x 3" in join.reason
+    assert [each.ids for each in found if each.question == "Real?"] == [(10_001,), (10_002,)]
+
+
+def test_a_sudden_change_of_area_is_told_with_its_plane() -> None:
+    labels = np.zeros((60, 50, 50), np.uint32)
+    grid = np.indices(labels.shape)
+    labels[((grid - 25) ** 2).sum(axis=0) < 15**2] = 10_001
+    labels[25:30, 20:45, 20:45] = 10_001
+    step = only(suspicions(labels, None, SPACING), "step")
+    assert step.question == "Split?"
+    assert "at z 2" in step.reason or "at z 3" in step.reason
+    assert 24 <= step.place[0] <= 30
+
+
+def test_profiles_of_ellipsoids_are_not_suspicious() -> None:
+    for planes in (8, 20, 61):
+        z = np.linspace(-1, 1, planes + 2)[1:-1]
+        areas = (1000 * (1 - z**2)).astype(np.int64)
+        step = largest_step(areas)
+        assert step is not None
+        assert step.size < 1.2
+        assert max(bluntness(areas)) < 0.15
+    assert bluntness(np.full(20, 400)) == (1.0, 1.0)
+
+
+def test_the_stacks_tell_what_only_one_of_them_saw(sample: dict[str, Labels]) -> None:
+    labels = sample["labels"][60:160, 40:, 40:]
+    stacks = {name: sample[name][60:160, 40:, 40:].copy() for name in ("xy", "xz", "yz")}
+    index = ObjectIndex.of(labels)
+    alone, divided = index.ids[np.argsort(-index.voxels)][:2].tolist()
+    stacks["xy"][labels == alone], stacks["xz"][labels == alone] = 0, 0
+    half = np.indices(labels.shape)[0] > index.centroids[index.find(divided)][0]
+    stacks["yz"][(labels == divided) & half] = 99_999
+    found = [each for each in suspicions(labels, None, SPACING, stacks=stacks, objects=index) if each.kind == "stacks"]
+    first = next(each for each in found if each.ids == (alone,))
+    assert (first.question, first.reason) == ("Real?", "Found in yz only")
+    second = next(each for each in found if each.ids == (divided,) and each.question == "Split?")
+    assert second.reason == "yz sees two objects here"
+    assert first.score > np.median([each.score for each in found])
+
+
+def test_odd_ones_are_those_far_from_the_others_of_their_class() -> None:
+    labels, grey = np.zeros((20, 20, 210), np.uint32), np.full((20, 20, 210), 100, np.uint8)
+    for place in range(10):
+        labels[5 : 14 + place % 3, 5:14, 6 + 20 * place : 15 + 20 * place] = 10_001 + place
+        grey[:, :, 20 * place :] = 100 + place % 4
+    grey[labels == 10_004] = 180
+    odd = [each for each in suspicions(labels, grey, SPACING) if each.kind == "odd" and each.score > 0.5]
+    assert [(each.ids, each.question) for each in odd] == [((10_004,), "Real?")]
+    assert odd[0].reason.startswith("Lighter than the rest, ")
+    np.testing.assert_allclose(robust_deviations(np.array([1.0, 2, 3, 4, 5, 100]))[2:4], [-0.22, 0.22], atol=0.01)
+
+
+def test_scores_are_in_order_and_only_the_wanted_objects_are_looked_at(sample: dict[str, Labels]) -> None:
+    some = ObjectIndex.of(sample["labels"][:60]).ids[:6].tolist()
+    found = suspicions(sample["labels"][:60], sample["grey"][:60], SPACING, ids=some)
+    scores = [each.score for each in found]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 and isinstance(score, float) for score in scores)
+    assert {label_id for each in found for label_id in each.ids[:1]} <= set(some)
+    assert suspicions(np.zeros((4, 4, 4), np.uint8), None, Spacing()) == []
+
+
+def test_looking_can_be_cancelled() -> None:
+    class Cancelled(QuietContext):
+        def report(self, done: int, total: int, message: str = "") -> None:
+            if message.startswith("Looking"):
+                raise JobCancelled
+
+    with pytest.raises(JobCancelled):
+        suspicions(two_balls(3), None, SPACING, context=Cancelled())
