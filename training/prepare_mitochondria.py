@@ -4,7 +4,7 @@
 
 DATA holds `cdeep3m_sbem`, `vnc_sstem` and `flyem_medulla_fibsem` as docs/starter-weights.md says. OUT gets `train/`,
 `validation/` and `test/`, each a training set. The test blocks are the last sections of each stack; a section that
-nothing looks at lies between any two of training, validation and test.
+nothing looks at lies before the test blocks.
 """
 
 import argparse
@@ -19,9 +19,9 @@ DIVISOR = 1000
 SMALLEST = 30
 """Connected pieces of a mask below so many pixels are crumbs of the drawing, not mitochondria."""
 
-CDEEP3M = {"train": range(0, 13), "validation": [14], "test": range(16, 20)}
+CDEEP3M = {"train": range(0, 13), "validation": [13, 14], "test": range(16, 20)}
 # Sections 1 and 7 of the nerve cord came without mitochondria labels.
-VNC = {"train": [0, 2, 3, 4, 5, 6, 8, 9], "validation": [11], "test": range(13, 16)}
+VNC = {"train": [0, 2, 3, 4, 5, 6, 8, 9], "validation": [10, 11], "test": range(13, 16)}
 FLYEM_STEP = 10
 
 
