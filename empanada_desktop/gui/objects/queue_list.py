@@ -36,8 +36,10 @@ STATE_ICONS = {
 }
 Index = QModelIndex | QPersistentModelIndex
 Keys = Qt.Key
+STEPS = {Keys.Key_Up: -1, Keys.Key_Down: 1, Keys.Key_PageUp: -5, Keys.Key_PageDown: 5}
+ENDS = (Keys.Key_Home, Keys.Key_End)
 EDIT_KEYS = (Keys.Key_E, Keys.Key_Return, Keys.Key_Enter)
-OWN_KEYS = (*EDIT_KEYS, Keys.Key_Delete)
+OWN_KEYS = (*EDIT_KEYS, *STEPS, *ENDS, Keys.Key_Delete)
 
 
 class QueueList(QListView):
@@ -85,7 +87,7 @@ class QueueList(QListView):
         self.menu_asked.emit(event.globalPos())
 
     def event(self, event: QEvent) -> bool:
-        """E, Enter and Delete belong to the item here, whatever they mean elsewhere in the window."""
+        """These keys belong to the items here, whatever they mean elsewhere in the window."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _is_own(event):
             event.accept()
             return True
@@ -93,9 +95,8 @@ class QueueList(QListView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Up and down look at other items, E and Enter edit, Delete deletes."""
-        steps = {Keys.Key_Up: -1, Keys.Key_Down: 1, Keys.Key_PageUp: -5, Keys.Key_PageDown: 5}
-        steps |= {Keys.Key_Home: -len(self.queue.entries), Keys.Key_End: len(self.queue.entries)}
-        step = steps.get(Keys(event.key()))
+        last = len(self.queue.entries)
+        step = (STEPS | {Keys.Key_Home: -last, Keys.Key_End: last}).get(Keys(event.key()))
         if step is not None and self.queue.entries:
             row = min(max(0, self.queue.row + step), len(self.queue.entries) - 1)
             self.chosen.emit(self.queue.entries[row].item.key)

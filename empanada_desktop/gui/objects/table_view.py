@@ -30,6 +30,10 @@ STATUS_ICONS = {
 }
 Keys = Qt.Key
 STEPS = {Keys.Key_Up: -1, Keys.Key_Down: 1}
+OWN_KEYS = (
+    Keys.Key_Up, Keys.Key_Down, Keys.Key_PageUp, Keys.Key_PageDown, Keys.Key_Home, Keys.Key_End,
+    Keys.Key_Return, Keys.Key_Enter, Keys.Key_Delete, Keys.Key_Escape,
+)  # fmt: skip
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
 CENTRED, ALIGN_LEFT, ALIGN_RIGHT = (
@@ -164,6 +168,13 @@ class ObjectsView(QTableView):
 
     # Keys
 
+    def event(self, event: QEvent) -> bool:
+        """These keys belong to the rows here, whatever they mean elsewhere in the window."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and _is_own(event):
+            event.accept()
+            return True
+        return super().event(event)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Arrows, pages, ends; Ctrl+A, Enter, Delete, Escape."""
         row = self._row_after(event)
@@ -256,6 +267,11 @@ class ObjectsView(QTableView):
         if event.type() in (QEvent.Type.HoverMove, QEvent.Type.HoverEnter, QEvent.Type.HoverLeave):
             return True
         return super().viewportEvent(event)
+
+
+def _is_own(event: QKeyEvent) -> bool:
+    is_all = event.key() == Keys.Key_A and event.modifiers() == CONTROL
+    return is_all or (event.key() in OWN_KEYS and not event.modifiers() & ~SHIFT)
 
 
 class _CellDelegate(QStyledItemDelegate):
