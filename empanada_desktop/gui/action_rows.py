@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+SCALES = (100, 125, 150, 200)
 PRESETS = {"napari": "napari", "webknossos": "WEBKNOSSOS", "itksnap": "ITK-SNAP"}
 MENUS = ("File", "Edit", "View", "Layer", "Segment", "Annotate", "Proofread", "Measure", "Window", "Help")
 Keys = tuple[str, ...]

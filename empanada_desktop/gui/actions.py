@@ -7,11 +7,11 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
-from empanada_desktop.gui.action_rows import MENUS, PRESETS, ActionRow, Keys
+from empanada_desktop.gui.action_rows import MENUS, PRESETS, SCALES, ActionRow, Keys
 from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.room_rows import ROOM_ROWS
 
-__all__ = ["MENUS", "PRESETS", "ROWS", "ROW_BY_ID", "ActionRow", "Actions", "Keys", "conflicts"]
+__all__ = ["MENUS", "PRESETS", "ROWS", "ROW_BY_ID", "SCALES", "ActionRow", "Actions", "Keys", "conflicts"]
 
 ROWS: tuple[ActionRow, ...] = (
     ActionRow("open_file", "Open file…", "File", "Open a volume or an image.", "folder-open", ("Ctrl+O",)),
@@ -155,7 +155,17 @@ ROWS: tuple[ActionRow, ...] = (
         ends_group=True,
     ),
     ActionRow("theme_dark", "Dark", "View", "Dark colours.", "moon", checkable=True),
-    ActionRow("theme_light", "Light", "View", "Light colours.", "sun", checkable=True),
+    ActionRow("theme_light", "Light", "View", "Light colours.", "sun", checkable=True, ends_group=True),
+    *(
+        ActionRow(
+            f"scale_{percent}",
+            f"Size {percent} %",
+            "View",
+            f"Draw everything at {percent} % when the program is started again.",
+            checkable=True,
+        )
+        for percent in SCALES
+    ),
     ActionRow(
         "layer_rename",
         "Rename layer…",

@@ -1,5 +1,6 @@
 """Starts the window: only what the first paint needs is imported before it, the rest at named points after it."""
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,8 +12,10 @@ from empanada_desktop.gui import calm
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.notify import start_log
 from empanada_desktop.gui.theme import choose_font, theme
+from empanada_desktop.settings import load_settings
 
 SETTLE_MS = 150
+SCALE_VARIABLE = "QT_SCALE_FACTOR"
 
 
 def make_application(arguments: Sequence[str] = ()) -> QApplication:
@@ -29,8 +32,15 @@ def make_application(arguments: Sequence[str] = ()) -> QApplication:
     return application
 
 
+def use_scale(scale: float) -> None:
+    """Have Qt draw everything so many times as large; before the QApplication. Whoever starts it may say otherwise."""
+    if scale != 1:
+        os.environ.setdefault(SCALE_VARIABLE, f"{scale:g}")
+
+
 def main(path: str | None = None, is_sample: bool = False) -> int:
     """Open the window, with a volume or with the start page; returns the exit code when it is closed."""
+    use_scale(load_settings().scale)
     application = make_application()
     window = open_window(path, is_sample)
     # Ctrl-C in the terminal closes the window as its button does; a timer of the status bar lets Python notice.

@@ -4,6 +4,7 @@ import base64
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from PySide6.QtWidgets import QDockWidget, QFileDialog, QMainWindow, QMessageBox
 
 from empanada_desktop import __version__
 from empanada_desktop.errors import AppError, VolumeError
-from empanada_desktop.gui.actions import ROWS, Actions, Keys
+from empanada_desktop.gui.actions import ROWS, SCALES, Actions, Keys
 from empanada_desktop.gui.arrangement import Arrangement
 from empanada_desktop.gui.computer import Computer, look_at_computer
 from empanada_desktop.gui.controls import Column, MessageBar
@@ -130,6 +131,7 @@ class MainWindow(QMainWindow):
             "keys_help": self.show_keys,
             "theme_dark": lambda: self.use_theme("dark"),
             "theme_light": lambda: self.use_theme("light"),
+            **{f"scale_{percent}": partial(self.use_scale, percent) for percent in SCALES},
             "jobs_list": self.toggle_jobs,
             "dock_layers": self.arrangement.toggle_left,
             "dock_form": self._toggle_form,
@@ -295,6 +297,8 @@ class MainWindow(QMainWindow):
         self.actions_table.enable(needs, "" if self.workspace is None else self.workspace.rooms.current)
         self.actions_table["theme_dark"].setChecked(theme.tokens.name == "dark")
         self.actions_table["theme_light"].setChecked(theme.tokens.name == "light")
+        for percent in SCALES:
+            self.actions_table[f"scale_{percent}"].setChecked(round(self.settings.scale * 100) == percent)
         self.actions_table["jobs_list"].setChecked(not self.jobs_list.isHidden())
         for dock in self._docks():
             self.actions_table[f"dock_{dock.objectName()}"].setChecked(not dock.isHidden())
@@ -306,6 +310,13 @@ class MainWindow(QMainWindow):
         self.settings = replace(self.settings, theme=name)
         theme.use(name)
         self.enable_actions()
+
+    def use_scale(self, percent: int) -> None:
+        """Draw everything larger from the next start on: Qt asks for it before there is a window."""
+        self.settings = replace(self.settings, scale=percent / 100)
+        self.keep_settings()
+        self.enable_actions()
+        self.toast.say(f"Everything is drawn at {percent} % when the program is started again.")
 
     def toggle_jobs(self) -> None:
         """Open or close the list of jobs."""

@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from empanada_desktop.gui.actions import ROW_BY_ID, Actions
+from empanada_desktop.gui.actions import ROW_BY_ID, SCALES, Actions
 from empanada_desktop.gui.controls import Column, IconLabel, Row, text_label
 from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.rooms import Tab, tabs_there
@@ -189,11 +189,11 @@ def _search_button(actions: Actions) -> QPushButton:
 
 def _settings_button(actions: Actions) -> QToolButton:
     button = QToolButton()
-    button.setToolTip("Settings\nColours and keys.")
+    button.setToolTip("Settings\nColours, size and keys.")
     button.setAccessibleName("Settings")
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     show_icon(button, "gear")
-    for name in ("theme_dark", "theme_light", "keys", "reset_window"):
+    for name in ("theme_dark", "theme_light", *(f"scale_{percent}" for percent in SCALES), "keys", "reset_window"):
         button.addAction(actions[name])
     return button
 

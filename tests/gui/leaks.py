@@ -15,7 +15,7 @@ from typing import Any
 
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QThread, QThreadPool, QTimer
-from PySide6.QtWidgets import QApplication, QToolTip
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolTip
 
 PATIENCE = 30.0
 # Threads that libraries start once and keep for the life of the process; and numba's compiling, once for all windows.
@@ -141,7 +141,8 @@ def _address(thing: QObject) -> int:
 def _name(thing: QObject | None) -> str:
     if thing is None:
         return "nobody"
-    return f"{type(thing).__name__} {thing.objectName()}".strip()
+    words = thing.text() if isinstance(thing, QAbstractButton | QLabel) else ""
+    return " ".join(filter(None, (type(thing).__name__, thing.objectName(), words)))
 
 
 def torch_is_loaded() -> bool:

@@ -1,9 +1,18 @@
-"""Colours can be read: contrast of text on everything that it stands on, in both themes."""
+"""Colours can be read, on everything that text stands on and in both themes; and everything can be drawn larger."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QColor
 
+from empanada_desktop.gui.actions import SCALES
 from empanada_desktop.gui.theme import THEMES, Tokens, make_palette, make_style
+from empanada_desktop.settings import load_settings
+
+from .person import Person
 
 TEXT_ON = ("window", "panel", "raised", "sunken", "selected")
 
@@ -40,3 +49,44 @@ def test_the_style_sheet_has_every_colour(qapp: object, tokens: Tokens) -> None:
     assert "%(" not in style
     assert tokens.accent in style
     assert make_palette(tokens).window().color() == QColor(tokens.window)
+
+
+def test_the_size_of_everything_is_chosen_and_holds_from_the_next_start(person: Person, home: Path) -> None:
+    person.menu("View", "Size 150 %")
+    assert load_settings().scale == 1.5
+    assert "150 %" in person.window.toast.text()
+    checked = [percent for percent in SCALES if person.window.actions_table[f"scale_{percent}"].isChecked()]
+    assert checked == [150]
+    assert ratio() == 1.5
+    assert ratio(QT_SCALE_FACTOR="2") == 2, "who starts it has the last word"
+    person.menu("View", "Size 100 %")
+    assert ratio() == 1
+
+
+START = """
+import sys
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+from empanada_desktop.gui import app
+opened = app.open_window
+def look(*arguments):
+    window = opened(*arguments)
+    def close():
+        sys.stdout.write(str(window.devicePixelRatioF()))
+        window.close()
+        QApplication.instance().quit()
+    QTimer.singleShot(0, close)
+    return window
+app.open_window = look
+app.main()
+"""
+
+
+def ratio(**variables: str) -> float:
+    """Pixels of the screen for one of the window, in the program started anew."""
+    environment = {name: value for name, value in os.environ.items() if name != "QT_SCALE_FACTOR"} | variables
+    outcome = subprocess.run(
+        [sys.executable, "-c", START], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert outcome.returncode == 0, outcome.stderr[-2000:]
+    return float(outcome.stdout)
