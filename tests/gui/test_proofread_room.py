@@ -1,0 +1,288 @@
+"""Merging, splitting, shaping and filtering by mouse and keys, in all planes, undone to the byte."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QComboBox, QSpinBox
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.document import EditableSource
+from empanada_desktop.gui.controls import Segmented, SliderField
+
+from .person import CONTROL, Person
+from .proofreader import Proofreader, mitochondria, open_room, write_result
+
+Labels = NDArray[np.uint32]
+PLANES = (Axis.XY, Axis.XZ, Axis.YZ)
+
+
+@pytest.fixture(scope="session")
+def true_labels() -> Labels:
+    return mitochondria()
+
+
+@pytest.fixture(scope="session")
+def result(tmp_path_factory: pytest.TempPathFactory, true_labels: Labels) -> Path:
+    return write_result(tmp_path_factory.mktemp("result") / "sample.zarr", true_labels)
+
+
+@pytest.fixture
+def proofreader(person: Person, result: Path) -> Proofreader:
+    return open_room(person, result)
+
+
+def button(hand: Proofreader, line: str, value: object) -> None:
+    """Click a segment of the form."""
+    control = hand.room.form.lines[line].control
+    assert isinstance(control, Segmented)
+    hand.person.click(control.button(value))
+    hand.settle()
+
+
+def test_two_clicks_and_enter_merge_in_every_plane(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    assert hand.workspace.tool == "merge"
+    for axis, (one, other) in zip(PLANES, ((10005, 10007), (10008, 10003), (10015, 10009)), strict=True):
+        for label_id in (one, other):
+            place = hand.inside(label_id, true_labels)
+            hand.look_at(place)
+            hand.click(axis, place)
+        assert hand.desk.picks.ids == (one, other)
+        larger = max((one, other), key=lambda label_id: int((true_labels == label_id).sum()))
+        state = hand.room.banner.state
+        assert (state.deed, state.objects[0].id, state.objects[0].words) == ("Merge 2 objects", larger, "keeps its id")
+        assert state.words.endswith("µm³ together")
+        hand.enter(axis)
+        smaller = one + other - larger
+        expected = np.where(true_labels == smaller, larger, true_labels)
+        np.testing.assert_array_equal(hand.voxels(), expected)
+        assert hand.person.window.toast.text() == f"Merged {smaller} into {larger}."
+        assert isinstance(hand.layer.source, EditableSource)
+        hand.undo()
+        np.testing.assert_array_equal(hand.voxels(), true_labels)
+    hand.person.key(Qt.Key.Key_Y, CONTROL)
+    hand.settle()
+    np.testing.assert_array_equal(hand.voxels(), expected)
+
+
+def test_clicks_let_go_lines_cross_and_escape_clears(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    place = hand.inside(10008, true_labels)
+    hand.look_at(place)
+    hand.click(Axis.XY, place)
+    assert hand.desk.picks.ids == (10008,)
+    assert hand.room.dock.selection.lines[0] == ("Volume", "0.111 µm³")
+    hand.click(Axis.XY, place)
+    assert hand.desk.picks.ids == ()
+    hand.click(Axis.XY, place)
+    hand.qtbot.keyClick(hand.canvas(Axis.XY), Qt.Key.Key_Escape)
+    assert hand.desk.picks.ids == ()
+    assert hand.room.banner.state.deed == ""
+    button(hand, "merge_by", "line")
+    plane, row = np.unravel_index(
+        np.argmax(np.diff(true_labels.astype(int), axis=2).astype(bool).sum(axis=2)), (200, 200)
+    )
+    z, y = int(plane), int(row)
+    hand.look_at((z, 100, 100), 1.5)
+    hand.draw(Axis.XY, (z, y, 0), (z, y, 199))
+    assert list(hand.desk.picks.ids) == [int(each) for each in dict.fromkeys(true_labels[z, y].tolist()) if each]
+
+
+def test_points_split_in_every_plane(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    hand.person.click(hand.room.form.mode.button("split"))
+    assert hand.workspace.tool == "split"
+    for axis in PLANES:
+        hand.look_at(hand.inside(10008, true_labels))
+        index = hand.document.view.crosshair[axis.normal]
+        for end in np.argwhere(np.take(true_labels, [index], axis.normal) == 10008)[[0, -1]]:
+            voxel = [int(place) for place in end]
+            voxel[axis.normal] = index
+            hand.click(axis, (voxel[0], voxel[1], voxel[2]))
+        assert len(hand.desk.picks.points) == 2
+        hand.person.until(lambda: hand.desk.outcome is not None)
+        assert hand.room.banner.state.words.startswith("2 parts: ")
+        np.testing.assert_array_equal(hand.voxels(), true_labels)  # shown, not done
+        assert any(layer.is_preview for layer in hand.document.layers)
+        hand.enter(axis)
+        assert not any(layer.is_preview for layer in hand.document.layers)
+        now = hand.voxels()
+        assert set(np.unique(now)) - set(np.unique(true_labels)) == {10025}
+        np.testing.assert_array_equal(np.isin(now, (10008, 10025)), true_labels == 10008)
+        assert (now == 10008).sum() >= (now == 10025).sum() > 1000
+        hand.undo()
+        np.testing.assert_array_equal(hand.voxels(), true_labels)
+    z, y, x = hand.inside(10008, true_labels)
+    hand.look_at((z, y, x))
+    for voxel in ((z, y, x), (z, y, x + 8), (z, y, x)):  # a second click takes the point away
+        hand.click(Axis.XY, voxel)
+    assert hand.desk.picks.points == ((z, y, x + 8),)
+    hand.qtbot.keyClick(hand.canvas(Axis.XY), Qt.Key.Key_Backspace)
+    assert hand.desk.picks.points == ()
+
+
+def test_a_line_splits_the_plane_or_the_object(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    hand.person.click(hand.room.form.mode.button("split"))
+    button(hand, "split split_by", "line")
+    button(hand, "split works_in", "plane")
+    z, y, x = hand.inside(10008, true_labels)
+    hand.look_at((z, y, x), 2.0)
+    rows = np.flatnonzero((true_labels[z] == 10008).any(axis=1))
+    top, bottom = max(0, int(rows[0]) - 5), min(199, int(rows[-1]) + 5)
+    hand.draw(Axis.XY, (z, top, x), (z, bottom, x))
+    assert hand.desk.picks.ids == (10008,)
+    hand.enter()
+    now = hand.voxels()
+    changed = np.unique(np.nonzero(now != true_labels)[0])
+    assert changed.tolist() == [z]
+    hand.undo()
+    button(hand, "split works_in", "3d")
+    hand.draw(Axis.XY, (z, top, x), (z, bottom, x))
+    hand.enter()
+    now = hand.voxels()
+    assert len(np.unique(np.nonzero(now != true_labels)[0])) > 20
+    np.testing.assert_array_equal(now != 0, true_labels != 0)
+
+
+def test_shaping_and_filtering_are_shown_first(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    hand.person.click(hand.room.form.mode.button("morph"))
+    place = hand.inside(10005, true_labels)
+    hand.look_at(place)
+    hand.click(Axis.XY, place)
+    radius = hand.room.form.lines["radius"].control
+    assert isinstance(radius, SliderField)
+    hand.person.type_into(radius.number, "2")
+    hand.person.until(lambda: hand.desk.outcome is not None)
+    assert "voxels more" in hand.room.banner.state.words
+    hand.enter()
+    now = hand.voxels()
+    assert (now == 10005).sum() > (true_labels == 10005).sum()
+    others = (true_labels != 0) & (true_labels != 10005)
+    np.testing.assert_array_equal(now[others], true_labels[others])
+    assert hand.document.history.next_undo.title == "Dilate 10005, radius 2"
+    hand.undo()
+    combo = hand.room.form.lines["morph"].control
+    assert isinstance(combo, QComboBox)
+    hand.person.choose(combo, "Smooth")
+    hand.person.until(lambda: hand.desk.outcome is not None)
+    hand.enter()
+    now = hand.voxels()
+    np.testing.assert_array_equal(now[others], true_labels[others])
+    assert abs(int((now == 10005).sum()) - int((true_labels == 10005).sum())) < 50
+
+    hand.undo()
+    hand.person.key(Qt.Key.Key_F, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.desk.values.mode == "filter"
+    button(hand, "filter_by", "border")
+    hand.person.until(lambda: hand.desk.outcome is not None)
+    faces = [np.take(true_labels, [place], axis) for axis in range(3) for place in (0, -1)]
+    border = set(np.unique(np.concatenate([face.ravel() for face in faces]))) - {0}
+    assert hand.room.banner.state.words == f"{len(border)} of 24 objects go"
+    hand.person.click(hand.room.banner.apply_button)
+    hand.person.until(lambda: hand.document.history.next_undo.title == "Filter objects at the border")
+    np.testing.assert_array_equal(hand.voxels(), np.where(np.isin(true_labels, list(border)), 0, true_labels))
+    hand.settle()
+    hand.undo()
+    np.testing.assert_array_equal(hand.voxels(), true_labels)
+
+
+def test_the_menu_and_the_keys_of_an_object(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    place = hand.inside(10005, true_labels)
+    hand.look_at(place)
+    hand.right_click(Axis.XY, place)
+    menu = hand.room.menu
+    assert menu is not None
+    hand.person.until(menu.isVisible)
+    assert menu.actions()[0].text().startswith("10005 mito, ")
+    hand.person.menu_entry(menu, "Copy id")
+    assert QApplication.clipboard().text() == "10005"
+    hand.right_click(Axis.XY, place)
+    assert hand.room.menu is not None
+    hand.person.until(hand.room.menu.isVisible)
+    hand.person.menu_entry(hand.room.menu, "Accept")
+    assert hand.layer.review[10005] == "accepted"
+    hand.right_click(Axis.XY, place)
+    assert hand.room.menu is not None
+    hand.person.until(hand.room.menu.isVisible)
+    hand.person.menu_entry(hand.room.menu, "Delete")
+    hand.person.until(lambda: hand.document.history.next_undo.title == "Delete 10005")
+    np.testing.assert_array_equal(hand.voxels(), np.where(true_labels == 10005, 0, true_labels))
+
+    hand.settle()
+    hand.undo()
+    canvas = hand.canvas(Axis.XY)
+    hand.person.key(Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
+    for label_id in (10005, 10007):
+        hand.look_at(hand.inside(label_id, true_labels))
+        canvas.setFocus()
+        hand.qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.desk.picks.ids == (10005, 10007)
+    hand.enter()
+    assert len(np.unique(hand.voxels())) == 24  # 23 objects and the background
+    hand.look_at(hand.inside(10008, true_labels))
+    hand.qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    hand.person.key(Qt.Key.Key_Delete)
+    hand.person.until(lambda: hand.document.history.next_undo.title == "Delete 10008")
+    hand.settle()
+    assert 10008 not in np.unique(hand.voxels())
+
+
+def test_the_history_travels(proofreader: Proofreader, true_labels: Labels) -> None:
+    hand = proofreader
+    states = [hand.voxels()]
+    for label_id in (10005, 10007, 10008):
+        hand.document.select(hand.layer, [label_id])
+        hand.settle()
+        hand.desk.delete()
+        title = f"Delete {label_id}"
+        hand.person.until(lambda title=title: hand.document.history.next_undo.title == title)
+        hand.settle()
+        states.append(hand.voxels())
+    view = hand.room.dock.history
+    assert view.words.text().startswith("4 steps, ")
+    rows = [view.list.rows.index(row, 0).data() for row in range(view.list.rows.rowCount())]
+    expected = ["Delete 10008", "Delete 10007", "Delete 10005", "Segment volume", "As it was opened"]
+    assert rows == expected
+    for row, state in ((2, 1), (0, 3), (1, 2)):
+        place = view.list.visualRect(view.list.rows.index(row, 0)).center()
+        hand.person.click(view.list.viewport(), place)
+        hand.person.until(lambda: not view.list.is_travelling)
+        np.testing.assert_array_equal(hand.voxels(), states[state])
+    assert view.list.rows.index(0, 0).data() == "Delete 10008, undone"
+    hand.settle()
+
+
+def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofreader, tmp_path: Path) -> None:
+    hand = proofreader
+    part = hand.room.labels
+    hand.person.unfold(hand.room.dock.labels_section)
+    assert part.counts[0][:3] == (1, "mito", 24)
+    assert part.free_id() == 10025
+    hand.person.click(part.take)
+    assert hand.layer.active_id == 10025
+    field = part.jump
+    assert isinstance(field, QSpinBox)
+    hand.person.type_into(field, "10008")
+    hand.person.click(part.jump_button)
+    hand.person.until(lambda: hand.desk.id_at(hand.document.view.crosshair) == 10008)
+    assert hand.desk.picks.ids == (10008,)
+    with hand.person.choosing(tmp_path / "ids.csv"):
+        hand.person.click(part.export)
+    hand.person.until((tmp_path / "ids.csv").exists)
+    lines = (tmp_path / "ids.csv").read_text().splitlines()
+    assert lines[0] == "class,class name,id,voxels"
+    assert len(lines) == 25
+    hand.settle()
+
+    hand.person.click(hand.room.form.mode.button("filter"))
+    hand.person.until(lambda: hand.desk.outcome is not None)
+    hand.person.click(hand.person.button("Segment"))
+    hand.person.until(lambda: not any(layer.is_preview for layer in hand.document.layers))
+    assert hand.workspace.grid.canvas_tool is None
+    hand.person.until_rest()
