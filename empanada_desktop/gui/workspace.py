@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
 LOOK_AGAIN_MS = 150
+DEED = "a deed"
 LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 
 
@@ -241,9 +242,9 @@ class Workspace(QObject):
         try:
             self._deed(name)()
         except AppError as problem:
-            self.window.tell(problem, about=name)
+            self.window.tell(problem, about=DEED)
         else:
-            self.window.bar.settle(name)
+            self.window.bar.settle(DEED)
 
     def _deed(self, name: str) -> Callable[[], object]:
         if name.startswith("tool_"):

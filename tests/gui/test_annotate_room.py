@@ -1,0 +1,275 @@
+"""Annotate with mouse and keys: paint in the three planes, count labels, fill, pick, protect, between planes, undo."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QToolButton
+
+from empanada_desktop.core.geometry import Axis
+from empanada_desktop.document import LabelsLayer, PointsLayer, ShapesLayer
+from empanada_desktop.gui.annotate.dock import AnnotateDock
+from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.objects.desk import ObjectsDesk
+
+from .person import CONTROL, NO_KEY, SHIFT, Person
+
+KEY = Qt.Key
+
+
+@pytest.fixture
+def at_home(window: MainWindow, person: Person, crop: Path) -> Person:
+    """A person in the room Annotate, with the crop open and nothing painted."""
+    window.open_path(str(crop))
+    person.until(lambda: window.workspace is not None and bool(window.workspace.document.layers))
+    person.click(window.top.tab_button("annotate"))
+    person.until_rest()
+    return person
+
+
+@pytest.fixture
+def painting(at_home: Person) -> Person:
+    """The same with empty labels, made with the room's one button, and the brush in hand."""
+    at_home.click(at_home.button("New labels", within=dock(at_home)))
+    at_home.until(lambda: ObjectsDesk.of(at_home.workspace).is_current)
+    at_home.key(KEY.Key_2)
+    return at_home
+
+
+def dock(person: Person) -> AnnotateDock:
+    found = person.workspace.rooms["annotate"].right
+    assert isinstance(found, AnnotateDock)
+    return found
+
+
+def labels(person: Person) -> LabelsLayer:
+    layer = person.workspace.labels()
+    assert layer is not None
+    return layer
+
+
+def voxels(person: Person) -> np.ndarray:
+    return np.asarray(labels(person).source[:, :, :])
+
+
+def spot(person: Person, axis: Axis, row: float, column: float) -> QPoint:
+    """Where on a canvas a row and column of its plane (as displayed) are."""
+    x, y = person.workspace.grid.canvas(axis).camera().point_of(row, column)
+    return QPoint(round(x), round(y))
+
+
+def choose_from_button(person: Person, button: QToolButton, title: str) -> None:
+    """Click a button with a menu, and an entry of it; the button waits until its menu is closed."""
+    menu, timer = button.menu(), QTimer()
+
+    def choose() -> None:
+        if menu.isVisible():
+            timer.stop()
+            person.menu_entry(menu, title)
+
+    timer.timeout.connect(choose)
+    timer.start(10)
+    person.click(button)
+    person.until(lambda: not timer.isActive())
+
+
+def stroke(person: Person, axis: Axis, start: tuple[float, float], stop: tuple[float, float]) -> None:
+    steps = person.workspace.document.history.position
+    canvas = person.workspace.grid.canvas(axis)
+    person.drag(canvas, spot(person, axis, *start), spot(person, axis, *stop))
+    person.until(lambda: person.workspace.document.history.position == steps + 1)
+
+
+def test_there_is_one_button_where_there_are_no_labels(at_home: Person) -> None:
+    found = dock(at_home)
+    assert found.empty.isVisible()
+    assert not found.paint_section.isVisible()
+    at_home.key(KEY.Key_P)
+    canvas = at_home.workspace.grid.canvas(Axis.XY)
+    at_home.click(canvas)
+    at_home.until(lambda: "no labels to paint on" in at_home.window.bar.text())
+    at_home.click(at_home.button("New labels", within=at_home.window.bar))
+    at_home.until(lambda: found.paint_section.isVisible())
+    assert not at_home.window.bar.isVisible()
+    assert not found.empty.isVisible()
+    assert labels(at_home).active_id == 1001
+
+
+def test_strokes_in_three_planes_count_up_and_undo(painting: Person) -> None:
+    z, y, x = painting.workspace.document.view.crosshair
+    stroke(painting, Axis.XY, (10, 10), (10, 40))
+    assert set(np.unique(voxels(painting)).tolist()) == {0, 1001}
+    assert (voxels(painting)[z, 10, 10:40] == 1001).all()
+    painting.key(KEY.Key_M)
+    painting.until(lambda: labels(painting).active_id == 1002)
+    stroke(painting, Axis.XZ, (4, 50), (4, 60))
+    painting.key(KEY.Key_M)
+    painting.until(lambda: labels(painting).active_id == 1003)
+    stroke(painting, Axis.YZ, (50, 4), (60, 4))
+    done = voxels(painting)
+    assert (done[4, y, 50:60] == 1002).all()
+    assert (done[4, 50:60, x] == 1003).all()
+    for _ in range(3):
+        painting.key(KEY.Key_Z, CONTROL)
+    assert not voxels(painting).any()
+    for _ in range(3):
+        painting.key(KEY.Key_Z, CONTROL | SHIFT)
+    assert np.array_equal(voxels(painting), done)
+
+
+def test_keys_choose_labels_and_say_where_a_class_ends(painting: Person) -> None:
+    layer, found = labels(painting), dock(painting)
+    painting.type_into(found.label.divisor, "10")
+    painting.until(lambda: layer.active_id == 11)
+    painting.key(KEY.Key_Minus)
+    assert "first id of class 1, object" in painting.window.bar.text()
+    painting.key(KEY.Key_Equal)
+    assert layer.active_id == 12
+    assert not painting.window.bar.isVisible()
+    painting.key(KEY.Key_X)
+    assert layer.active_id == 0
+    painting.key(KEY.Key_X)
+    assert layer.active_id == 12
+    painting.click(found.label.add_class)
+    painting.qtbot.keyClicks(found.label.name, "mito")
+    painting.key(KEY.Key_Return)
+    painting.until(lambda: layer.active_id == 21)
+    assert layer.class_names == {1: "object", 2: "mito"}
+    assert found.label.class_choice.currentText() == "2  mito"
+    painting.choose(found.label.class_choice, "1  object")
+    painting.until(lambda: layer.active_id == 11)
+
+
+def test_size_by_slider_keys_and_wheel_and_the_ball(painting: Person) -> None:
+    found = dock(painting)
+    settings = lambda: found.tools.brush._painter.settings  # noqa: E731
+    size = settings().size
+    painting.key(KEY.Key_BracketRight)
+    assert settings().size > size
+    painting.key(KEY.Key_BracketLeft)
+    assert settings().size == size
+    canvas = painting.workspace.grid.canvas(Axis.XY)
+    painting.wheel(canvas, 3, SHIFT)
+    assert settings().size > size
+    assert found.tools.brush.size_field.value() == settings().size
+    assert found.tools.brush.real_size.text() == f"{settings().size * 10:.3g} nm across"
+    painting.slide(found.tools.brush.size_field.slider, 0.03)
+    wide = settings().size
+    assert wide < size
+    painting.click(found.tools.brush.shape.button(True))
+    painting.click(canvas, spot(painting, Axis.XY, 30, 30))
+    painting.until(lambda: bool(voxels(painting).any()))
+    assert np.ptp(np.flatnonzero(voxels(painting).any(axis=(1, 2)))) + 1 >= wide - 1
+
+
+def test_protect_pick_erase_and_fill(painting: Person) -> None:
+    layer, found = labels(painting), dock(painting)
+    z = painting.workspace.document.view.crosshair[0]
+    stroke(painting, Axis.XY, (10, 10), (10, 40))
+    first = int((voxels(painting) == 1001).sum())
+    painting.key(KEY.Key_M)
+    painting.until(lambda: layer.active_id == 1002)
+    painting.key(KEY.Key_B)
+    assert found.tools.protect.isChecked()
+    stroke(painting, Axis.XY, (4, 25), (40, 25))
+    assert int((voxels(painting) == 1001).sum()) == first, "the other object is protected"
+    painting.key(KEY.Key_5)
+    canvas = painting.workspace.grid.canvas(Axis.XY)
+    painting.click(canvas, spot(painting, Axis.XY, 10, 12))
+    painting.until(lambda: layer.active_id == 1001)
+    assert layer.selected == {1001}
+    painting.key(KEY.Key_1)
+    stroke(painting, Axis.XY, (10, 12), (10, 14))
+    assert voxels(painting)[z, 10, 12] == 0
+    painting.key(KEY.Key_4)
+    assert found.tool_section._header.text() == "Fill"
+    painting.click(canvas, spot(painting, Axis.XY, 55, 60))
+    painting.until(lambda: voxels(painting)[z, 55, 60] == 1001)
+    assert set(np.unique(voxels(painting)[:z]).tolist()) == {0}, "in the plane alone"
+
+
+def test_copy_interpolate_and_smooth(painting: Person) -> None:
+    document = painting.workspace.document
+    z = document.view.crosshair[0]
+    stroke(painting, Axis.XY, (20, 20), (20, 30))
+    painting.key(KEY.Key_Right, SHIFT)
+    painting.until(lambda: document.view.crosshair[0] == z + 1)
+    done = voxels(painting)
+    assert np.array_equal(done[z], done[z + 1])
+    for _ in range(3):
+        painting.key(KEY.Key_Right)
+    stroke(painting, Axis.XY, (24, 20), (24, 30))
+    painting.click(painting.button("Interpolate", within=dock(painting)))
+    painting.until(lambda: voxels(painting)[z + 1 : z + 5].any(axis=(1, 2)).all())
+    done = voxels(painting)
+    painting.click(painting.button("Smooth", within=dock(painting)))
+    painting.until(lambda: not np.array_equal(done, voxels(painting)))
+    painting.key(KEY.Key_Z, CONTROL)
+    assert np.array_equal(done, voxels(painting))
+
+
+def test_the_smart_brush_paints_only_greys_of_the_range(painting: Person) -> None:
+    found = dock(painting)
+    painting.key(KEY.Key_7)
+    painting.until(lambda: found.tools.smart.histogram._counts.size > 0)
+    painting.click(found.tools.smart.mode.button("range"))
+    image = painting.workspace.image()
+    assert image is not None
+    grey = np.asarray(image.source[:, :, :])
+    z = painting.workspace.document.view.crosshair[0]
+    middle = round(float(np.median(grey[z])))
+    painting.type_into(found.tools.smart.low, "0")
+    painting.type_into(found.tools.smart.high, str(middle))
+    stroke(painting, Axis.XY, (20, 10), (40, 60))
+    painted = voxels(painting)[z] > 0
+    assert painted.any()
+    assert grey[z][painted].max() <= middle
+
+
+def test_points_and_shapes_are_added_and_coloured(painting: Person) -> None:
+    document, layers = painting.workspace.document, painting.workspace.layers
+    choose_from_button(painting, layers.add, "New points")
+    canvas = painting.workspace.grid.canvas(Axis.XY)
+    painting.click(canvas, spot(painting, Axis.XY, 30, 40))
+    points = document.active
+    assert isinstance(points, PointsLayer)
+    painting.until(lambda: len(points.points) == 1)
+    assert np.allclose(points.points[0], (12.5, 30, 40), atol=0.5)
+    painting.click(layers.marks_look.colour.buttons[2])
+    assert QColor(points.colour) == QColor(layers.marks_look.colour.buttons[2].colour)
+    painting.type_into(layers.marks_look.size_field.number, "14")
+    assert points.size == 14
+    painting.palette("new shapes")
+    painting.until(lambda: isinstance(document.active, ShapesLayer))
+    painting.click(dock(painting).tools.shapes.kind.button("line"))
+    painting.drag(canvas, spot(painting, Axis.XY, 10, 10), spot(painting, Axis.XY, 20, 50))
+    shapes = document.active
+    assert isinstance(shapes, ShapesLayer)
+    painting.until(lambda: [shape.kind for shape in shapes.shapes] == ["line"])
+
+
+def test_a_click_with_the_cursor_makes_the_object_the_one_to_paint(painting: Person) -> None:
+    stroke(painting, Axis.XY, (10, 10), (10, 40))
+    painting.key(KEY.Key_M)
+    painting.until(lambda: labels(painting).active_id == 1002)
+    painting.key(KEY.Key_6)
+    painting.until_rest()
+    painting.click(painting.workspace.grid.canvas(Axis.XY), spot(painting, Axis.XY, 10, 20))
+    assert labels(painting).active_id == 1001
+    assert dock(painting).label.id.value() == 1001
+
+
+@pytest.mark.parametrize("modifier", [NO_KEY, CONTROL])
+def test_a_polygon_paints_or_erases(painting: Person, modifier: Qt.KeyboardModifier) -> None:
+    z = painting.workspace.document.view.crosshair[0]
+    if modifier == CONTROL:
+        stroke(painting, Axis.XY, (20, 10), (20, 50))
+    painting.key(KEY.Key_3)
+    canvas = painting.workspace.grid.canvas(Axis.XY)
+    for row, column in ((10, 10), (10, 40), (40, 40)):
+        painting.click(canvas, spot(painting, Axis.XY, row, column), modifier)
+    painting.key(KEY.Key_Return, modifier)
+    wanted = 0 if modifier == CONTROL else 1001
+    painting.until(lambda: voxels(painting)[z, 18, 35] == wanted)
