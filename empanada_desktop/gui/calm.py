@@ -101,7 +101,7 @@ def _compile() -> None:
     """Compile what drawing needs, or load it from disk: importing does it where signatures are written down."""
     import numpy as np
 
-    from empanada_desktop.core import meshes
+    from empanada_desktop.core import meshes, paint_kernels  # noqa: F401
     from empanada_desktop.gui.viewer import kernels  # noqa: F401
 
     cube = np.zeros((3, 3, 3), np.uint32)
@@ -117,7 +117,8 @@ def _now() -> dict[str, str]:
 
     from empanada_desktop import core, gui
 
-    sources = [Path(gui.__path__[0]) / "viewer" / "kernels.py", Path(core.__path__[0]) / "meshes.py"]
+    own = Path(core.__path__[0])
+    sources = [Path(gui.__path__[0]) / "viewer" / "kernels.py", own / "meshes.py", own / "paint_kernels.py"]
     times = [str(path.stat().st_mtime_ns) if path.exists() else "" for path in sources]
     return {
         "python": sys.version,

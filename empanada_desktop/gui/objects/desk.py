@@ -235,6 +235,9 @@ class ObjectsDesk(QObject):
         if known.index is not None and not known.pending:
             self._done_waiting()
             return
+        if known.index is not None and self.workspace.document.open_strokes:  # counted when the hand rests
+            self._update_timer.start()
+            return
         boxes, known.pending = known.pending, []
         context = self._counting = Counting()
         source, index = layer.source, known.index

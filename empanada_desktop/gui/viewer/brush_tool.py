@@ -88,18 +88,19 @@ class BrushTool(CanvasTool):
 
     def paint(self, painter: QPainter, camera: PlaneCamera, plane: int) -> None:
         """Draw the outline of the brush, and what waits for voxels to be read."""
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self._paint_waiting(painter, camera, plane)
+        if self.painter.waiting:
+            self._paint_waiting(painter, camera, plane)
         outline = self.outline(camera, plane)
         if outline is None:
             return
+        # Lines of one pixel without antialiasing take 0.02 ms; a smooth one of three took 1.3.
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for pen in (QPen(DARK, 3), QPen(WHITE, 1)):
-            painter.setPen(pen)
-            if self._is_thin(camera.axis):
-                painter.drawRect(outline)
-            else:
-                painter.drawEllipse(outline)
+        draw = painter.drawRect if self._is_thin(camera.axis) else painter.drawEllipse
+        rect = outline.toRect()
+        for colour, away in ((DARK, 1), (DARK, -1), (WHITE, 0)):
+            painter.setPen(colour)
+            draw(rect.adjusted(-away, -away, away, away))
 
     def outline(self, camera: PlaneCamera, plane: int) -> QRectF | None:
         """The pixels around what the brush would paint on a plane; None where it is not."""
@@ -123,6 +124,7 @@ class BrushTool(CanvasTool):
         return any(radius < THIN * units[along] for along in DISPLAYED[axis])
 
     def _paint_waiting(self, painter: QPainter, camera: PlaneCamera, plane: int) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         rows, columns = DISPLAYED[camera.axis]
         units = self.painter.units
         for path in self.painter.waiting:

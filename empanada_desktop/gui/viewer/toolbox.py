@@ -5,15 +5,16 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal
 
+from empanada_desktop.core import paint_masks
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.core.paint_masks import backend
 from empanada_desktop.core.paint_rules import Rule
 from empanada_desktop.document import LabelsLayer, paint_deeds
 from empanada_desktop.document.at_hand import is_at_hand
 from empanada_desktop.document.painting import Painter, sides
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.gui.qt_runner import Background
+from empanada_desktop.gui.viewer import composing
 from empanada_desktop.gui.viewer.brush_tool import BrushTool, resize
 from empanada_desktop.gui.viewer.canvas_tool import CanvasTool, Modifiers
 from empanada_desktop.gui.viewer.click_tools import CONTROL, PolygonTool, Vertices, Voxel, VoxelTool
@@ -57,7 +58,7 @@ class Toolbox(QObject):
         super().__init__(grid)
         self.grid, self.document = grid, grid.document
         self.painter = painter or Painter(grid.document)
-        self._background = Background(self, self._failed, backend.warm_up)
+        self._background = Background(self, self._failed, _warm_up)
         self._background.warm_up()
         self.painter.reader = self._read
         self.painter.progressed.connect(grid.update_overlays)
@@ -261,3 +262,9 @@ class Toolbox(QObject):
             self._failed(problem)
 
         self._background.run(work, lambda _: then(None), failed)
+
+
+def _warm_up() -> None:
+    """Load what paints after what draws: both are compiled in another process where that is still to be done."""
+    composing.backend.warm_up().join()
+    paint_masks.backend.warm_up()

@@ -224,7 +224,9 @@ class VolumeView(ViewFrame):
         return [layer for layer in self.document.of_kind(LabelsLayer) if layer.visible and not layer.is_preview]
 
     def _rebuild(self) -> None:
-        if self._builder is not None:
+        if self.document.open_strokes:  # surfaces follow when the hand rests
+            self._timers[REBUILD_MS].start()
+        elif self._builder is not None:
             self._asked.clear()
             self._builder.build(self._seen(), with_surfaces=self.gl is not None and self.isVisible())
             self._ask_walls()
