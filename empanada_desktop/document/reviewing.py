@@ -27,7 +27,7 @@ class QueueItem:
     @property
     def key(self) -> str:
         """What an answer is kept under, so that it holds when the same question is found again."""
-        return f"{self.question} {'+'.join(map(str, sorted(self.ids)))}"
+        return f"{self.question} {self.kind} {'+'.join(map(str, sorted(self.ids)))}"
 
     @property
     def title(self) -> str:
