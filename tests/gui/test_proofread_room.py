@@ -1,5 +1,8 @@
 """Merging, splitting, shaping and filtering by mouse and keys, in all planes, undone to the byte."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +17,13 @@ from empanada_desktop.gui.controls import Segmented, SliderField
 
 from .person import CONTROL, Person
 from .proofreader import Proofreader, mitochondria, open_room, write_result
+from .viewer.test_volume_view import screen
 
 Labels = NDArray[np.uint32]
 PLANES = (Axis.XY, Axis.XZ, Axis.YZ)
+
+
+CHECKS = Path(__file__).with_name("proofread_3d_checks.py")
 
 
 @pytest.fixture(scope="session")
@@ -286,3 +293,14 @@ def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofr
     hand.person.until(lambda: not any(layer.is_preview for layer in hand.document.layers))
     assert hand.workspace.grid.canvas_tool is None
     hand.person.until_rest()
+
+
+def test_in_3d() -> None:
+    """Picked and merged in the 3D view, in a process that has a screen."""
+    settings = {**os.environ, "OMP_NUM_THREADS": "1"}
+    settings.pop("QT_QPA_PLATFORM", None)
+    command = [*screen(), sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", str(CHECKS)]
+    outcome = subprocess.run(
+        command, env=settings, cwd=CHECKS.parents[2], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert outcome.returncode == 0, outcome.stdout[-4000:] + outcome.stderr[-2000:]

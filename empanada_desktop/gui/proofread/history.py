@@ -54,7 +54,10 @@ ICONS = {
     "rename": "pencil-simple",
     "move": "arrows-down-up",
     "accept": "check-circle",
-    "flag": "warning",
+    "flag": "flag",
+    "find": "magnifying-glass",
+    "skip": "skip-forward",
+    "queue": "list-bullets",
     "add": "plus",
 }
 

@@ -17,6 +17,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QImage,
+    QKeyEvent,
     QMatrix4x4,
     QMouseEvent,
     QOffscreenSurface,
@@ -358,6 +359,13 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
             self.picked.emit(*self.hit_at(event.position()), event.modifiers())
         elif event.button() == Qt.MouseButton.RightButton:
             self.menu_asked.emit(self.place_at(event.position()), event.globalPosition().toPoint())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Arrows turn; Enter and Escape are for whoever is around the picture."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Escape):
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802 - Qt's name
         """Zoom."""
