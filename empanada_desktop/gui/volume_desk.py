@@ -263,7 +263,7 @@ class VolumeDesk(QObject):
     def show_result(self, job: Job) -> None:
         """Add a finished job's labels as layers; those that are there already are made active."""
         result: Any = job.result
-        if not hasattr(result, "out"):
+        if not hasattr(result, "recipe"):  # a table, not labels
             return
         shown = [layer for layer in self._workspace.document.of_kind(LabelsLayer) if _path_of(layer) == result.out]
         if shown:

@@ -1,17 +1,21 @@
-"""Finding suspicious objects for the review queue."""
+"""Finding suspicious objects for the review queue, as a job."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
-from empanada_desktop.document.reviewing import QueueItem, queue_of
-from empanada_desktop.gui.objects.desk import Counting, ObjectsDesk
+from empanada_desktop.document import LabelsLayer
+from empanada_desktop.document.reviewing import queue_of
+from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.facts import sizes_of
+from empanada_desktop.gui.objects.label_jobs import LabelJobs, image_address, known_size
+from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
-    from empanada_desktop.document import LabelsLayer
+    from empanada_desktop.io.volumes import VolumeRef
 
-FINDING = "Looking for suspicious objects."
+TITLE = "Find suspicious objects"
+FINDING = "Looking for suspicious objects. The strip below says how far it is."
 
 
 class Finder(QObject):
@@ -23,12 +27,13 @@ class Finder(QObject):
     def __init__(self, desk: ObjectsDesk) -> None:
         super().__init__(desk)
         self.desk = desk
-        self._context: Counting | None = None
+        self.jobs = LabelJobs(desk)
+        self.jobs.changed.connect(self.changed)
 
     @property
     def is_running(self) -> bool:
         """Whether it is looking now."""
-        return self._context is not None
+        return self.jobs.is_running
 
     @property
     def words(self) -> str:
@@ -36,29 +41,33 @@ class Finder(QObject):
         return FINDING if self.is_running else ""
 
     def start(self) -> None:
-        """Begin, when the objects are counted."""
-        if not self.is_running and self.desk.layer is not None:
-            self.desk.when_current(self._start)
-
-    def _start(self) -> None:
-        layer, index = self.desk.layer, self.desk.index
-        if layer is None or index is None:
+        """Begin, unless it is looking already."""
+        layer = self.desk.layer
+        if layer is None or self.is_running:
             return
-        context = self._context = Counting()
-        source, grey, spacing = layer.source, self.desk.grey(), layer.spacing
+        image = self.desk.workspace.image()
+        image = image if image is not None and image.shape == layer.shape else None
+        path, dataset = image_address(image)
 
-        def find() -> tuple[QueueItem, ...]:
-            from empanada_desktop.core.review import suspicions
+        def spec(ref: "VolumeRef") -> JobSpec:
+            from empanada_desktop.tasks import review
 
-            found = suspicions(source, grey, spacing, objects=index, context=context)
-            return queue_of(found, sizes_of(index))
+            inputs = review.Inputs(
+                labels=str(ref.path), dataset=ref.dataset, voxel_size=known_size(layer), image=path,
+                image_dataset=dataset,
+            )  # fmt: skip
+            return JobSpec("review", review.Params(max_objects_per_class=layer.label_divisor), inputs)
 
+        self.jobs.start([layer], spec, TITLE, lambda result: self._take(layer, result))
+
+    def _take(self, layer: LabelsLayer, result: Any) -> None:  # noqa: ANN401 - a ReviewResult, loaded by its job
+        if layer is self.desk.layer:
+            self.desk.when_current(lambda: self._fill(layer, result))
+
+    def _fill(self, layer: LabelsLayer, result: Any) -> None:  # noqa: ANN401
+        index = self.desk.index
+        if layer in self.desk.document.layers and index is not None:
+            queue = queue_of(result.found, sizes_of(index))
+            self.desk.document.edit_properties(layer, TITLE, queue=queue)
+            self.found.emit()
         self.changed.emit()
-        self.desk.run(find, lambda items: self._take(layer, items))
-
-    def _take(self, layer: "LabelsLayer", items: tuple[QueueItem, ...]) -> None:
-        self._context = None
-        if layer in self.desk.document.layers:
-            self.desk.document.edit_properties(layer, "Find suspicious objects", queue=items)
-        self.changed.emit()
-        self.found.emit()

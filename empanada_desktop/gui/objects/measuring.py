@@ -1,16 +1,18 @@
-"""Measuring objects for the table."""
+"""Measuring objects for the table, as a job."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.gui.objects.desk import Counting, ObjectsDesk
+from empanada_desktop.gui.objects.desk import ObjectsDesk
+from empanada_desktop.gui.objects.label_jobs import LabelJobs, image_address, known_size, remove_table, table_path
+from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
-    from empanada_desktop.core.measure import Measurements
-    from empanada_desktop.document import ImageLayer, LabelsLayer
+    from empanada_desktop.io.volumes import VolumeRef
 
 
 class Measurer(QObject):
@@ -21,41 +23,45 @@ class Measurer(QObject):
     def __init__(self, desk: ObjectsDesk) -> None:
         super().__init__(desk)
         self.desk = desk
-        self._context: Counting | None = None
+        self.jobs = LabelJobs(desk)
+        self.jobs.changed.connect(self.changed)
 
     @property
     def is_running(self) -> bool:
         """Whether it measures now."""
-        return self._context is not None
+        return self.jobs.is_running
 
-    def start(self, ids: Sequence[int] | None, image: "ImageLayer | None") -> None:
-        """Measure objects (None: all) when they are counted; grey values are those of `image`."""
+    def start(self, ids: Sequence[int] | None, image: ImageLayer | None) -> None:
+        """Measure objects (None: all); grey values are those of `image`."""
+        layer = self.desk.layer
+        if layer is None or (ids is not None and not ids):
+            raise SettingsError("There is nothing to measure.", "Select objects, or choose All.")
         if self.is_running:
             return
-        if self.desk.layer is None or (ids is not None and not ids):
-            raise SettingsError("There is nothing to measure.", "Select objects, or choose All.")
-        self.desk.when_current(lambda: self._start(ids, image))
+        out = str(table_path())
+        self.jobs.start(
+            [layer],
+            lambda ref: _spec(layer, ref, ids, image, out),
+            "Measure objects",
+            lambda result: self._take(layer, result),
+            lambda: remove_table(out),
+        )
 
-    def _start(self, ids: Sequence[int] | None, image: "ImageLayer | None") -> None:
-        layer, index = self.desk.layer, self.desk.index
-        if layer is None or index is None:
-            return
-        context = self._context = Counting()
-        source, grey, spacing = layer.source, None if image is None else image.source, layer.spacing
-        divisor, names = layer.label_divisor, layer.class_names
-
-        def work() -> "Measurements":
-            from empanada_desktop.core.measure import measure
-
-            return measure(
-                source, grey, spacing, ids, objects=index, label_divisor=divisor, class_names=names, context=context
-            )
-
-        self.changed.emit()
-        self.desk.run(work, lambda found: self._take(layer, found))
-
-    def _take(self, layer: "LabelsLayer", found: "Measurements") -> None:
-        self._context = None
+    def _take(self, layer: LabelsLayer, result: Any) -> None:  # noqa: ANN401 - a MeasureResult, loaded by its job
         if layer is self.desk.layer:
-            self.desk.take_measurements(found)
-        self.changed.emit()
+            self.desk.when_current(lambda: self.desk.take_measurements(result.table))
+
+
+def _spec(
+    layer: LabelsLayer, ref: "VolumeRef", ids: Sequence[int] | None, image: ImageLayer | None, out: str
+) -> JobSpec:
+    from empanada_desktop.tasks import measure
+
+    size = known_size(layer)
+    path, dataset = image_address(image)
+    inputs = measure.Inputs(
+        labels=str(ref.path), dataset=ref.dataset, voxel_size=size, image=path, image_dataset=dataset, out=out,
+    )  # fmt: skip
+    unit = "px" if size is None else "µm"
+    params = measure.Params(ids=tuple(ids or ()), unit=unit, max_objects_per_class=layer.label_divisor)
+    return JobSpec("measure", params, inputs)
