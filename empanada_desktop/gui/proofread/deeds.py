@@ -1,6 +1,6 @@
 """Carries a plan out on voxels, in whatever thread: edits, what is shown of them beforehand, and a word on them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -103,8 +103,8 @@ def _split(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
         line = picked.line
         place = {"axis": line.axis, "index": line.index, "in_3d": values.works_in == "3d"}
         found = split_by_line(ground.labels, boxes, line.vertices, free, **(common | place))
-    seen = np.array([*picked.ids, *free.taken], np.int64)
-    shown = show(found, ground.labels, lambda _before, after: np.isin(after, seen))
+    new = np.array(free.taken, np.int64)
+    shown = show(found, ground.labels, lambda _before, after: np.isin(after, new))
     sizes = part_sizes(found, ground, plan, free.taken)
     return Outcome(plan, found, tuple(free.taken), _parts_words(sizes), shown)
 
@@ -155,7 +155,8 @@ def _morph(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
             **_where(plan, context),
         )
     chosen = np.array(sorted(boxes if plan.ids is None else plan.ids), np.int64)
-    shown = show(found, ground.labels, lambda _before, after: np.isin(after, chosen))
+    whole = chosen_boxes(boxes, plan.ids, plan.axis, plan.index).values() if found else ()
+    shown = show(found, ground.labels, lambda _before, after: np.isin(after, chosen), whole)
     gained, lost = changes(found, ground.labels)
     return Outcome(plan, found, (), _change_words(gained, lost), shown)
 
@@ -244,11 +245,14 @@ class Window:
         return z, y, x
 
 
-def show(parts: tuple[ArrayEdit, ...], labels: LabelArray, seen: Seen) -> Shown | None:
-    """Make the voxels that show edits beforehand; None where there are none, or too many."""
+def show(parts: tuple[ArrayEdit, ...], labels: LabelArray, seen: Seen, besides: Iterable[Box] = ()) -> Shown | None:
+    """Make the voxels that show edits beforehand, `besides` them those of other boxes.
+
+    None where there are no edits, or too many voxels.
+    """
     if not parts:
         return None
-    box = reduce(around, (part.box for part in parts))
+    box = reduce(around, [*(part.box for part in parts), *besides])
     if np.prod(box.shape, dtype=np.int64) > SHOWN_VOXELS:
         return None
     before = np.asarray(labels[box.slices])
