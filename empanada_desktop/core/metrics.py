@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from empanada_desktop.core.matching import assign_pairs
-from empanada_desktop.core.overlap import Contingency, iou
+from empanada_desktop.core.overlap import Contingency, add_contingencies, iou
 
 AP_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 NOTHING = float("nan")
+Ids = NDArray[np.uint32]
+Places = NDArray[np.int64]
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -79,6 +82,21 @@ def match_objects_at(table: Contingency, threshold: float, *, inclusive: bool = 
     As many pairs as possible, and of those choices the one with the largest sum of IoU. From IoU > .5 on an object has
     no choice, so the matching is the only one.
     """
+    first, _, scores = _pairs(table, threshold, inclusive)
+    hits = len(first)
+    n_true, n_found = len(table.first_areas[0]), len(table.second_areas[0])
+    return Matches(hits, n_found - hits, n_true - hits, float(scores.sum()))
+
+
+def unmatched(table: Contingency, threshold: float) -> tuple[Ids, Ids]:
+    """Return the ids of true objects that were missed, and of predicted ones invented, at IoU >= `threshold`."""
+    first, second, _ = _pairs(table, threshold, True)
+    true_ids, found_ids = table.first_areas[0], table.second_areas[0]
+    return np.delete(true_ids, first), np.delete(found_ids, second)
+
+
+def _pairs(table: Contingency, threshold: float, inclusive: bool) -> tuple[Places, Places, NDArray[np.float64]]:
+    """Return the matched objects, by their places among the ids of either side, and the IoU of each pair."""
     true_ids, true_areas = table.first_areas
     found_ids, found_areas = table.second_areas
     both = table.overlaps
@@ -88,8 +106,23 @@ def match_objects_at(table: Contingency, threshold: float, *, inclusive: bool = 
     good = scores >= threshold if inclusive else scores > threshold
     first, second, scores = first[good], second[good], scores[good]
     chosen = assign_pairs(first, second, 1 + scores / (2 * len(scores) + 1))
-    hits = len(chosen)
-    return Matches(hits, len(found_ids) - hits, len(true_ids) - hits, float(scores[chosen].sum()))
+    return first[chosen], second[chosen], scores[chosen]
+
+
+def by_class(table: Contingency, label_divisor: int) -> dict[int, Contingency]:
+    """Return a table for each class of either side, in which objects of other classes are background.
+
+    Where the two sides share no class, ids were numbered in different ways, and nothing is known of classes: no tables.
+    """
+    classes = [ids.astype(np.int64) // label_divisor for ids in (table.first, table.second)]
+    of_first, of_second = set(classes[0][table.first > 0].tolist()), set(classes[1][table.second > 0].tolist())
+    found: dict[int, Contingency] = {}
+    for class_id in sorted(of_first | of_second) if of_first & of_second else ():
+        first = np.where(classes[0] == class_id, table.first, 0)
+        second = np.where(classes[1] == class_id, table.second, 0)
+        kept = (first > 0) | (second > 0)
+        found[class_id] = add_contingencies([Contingency(first[kept], second[kept], table.voxels[kept])])
+    return found
 
 
 @dataclass(frozen=True)

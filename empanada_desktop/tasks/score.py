@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,7 +14,7 @@ from pydantic import Field
 from empanada_desktop.core.components import connected_parts
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.core.metrics import Scores, score_table
+from empanada_desktop.core.metrics import Scores, by_class, score_table, unmatched
 from empanada_desktop.core.overlap import Contingency, add_contingencies, contingency, relabel
 from empanada_desktop.core.stack_components import StackComponents
 from empanada_desktop.errors import SettingsError, VolumeError
@@ -51,6 +51,12 @@ class Params(TaskParams):
     prediction_objects: Objects = Field(
         "auto", title="Objects of the prediction", description=OBJECTS_HELP, json_schema_extra=ui("Objects")
     )
+    max_objects_per_class: Annotated[int, Field(ge=1)] = Field(
+        10_000,
+        title="Max objects per class",
+        description="The label divisor: an id is class · divisor + number. Classes are scored apart from each other.",
+        json_schema_extra=ui("Objects"),
+    )
 
 
 class Inputs(TaskInputs):
@@ -71,7 +77,11 @@ Row = dict[str, str | int | float]
 
 @dataclass(frozen=True)
 class ScoreResult:
-    """Scores of each plane, of all planes' objects together, and of the volume's objects (None for a single plane)."""
+    """Scores of each plane, of all planes' objects together, and of the volume's objects (None for a single plane).
+
+    classes: the volume's scores by class. missed, invented: ids that have no counterpart at the first threshold. All
+    three are empty where objects are connected parts, not ids.
+    """
 
     planes: tuple[Scores, ...]
     pooled: Scores
@@ -79,11 +89,16 @@ class ScoreResult:
     thresholds: tuple[float, ...]
     notes: tuple[str, ...]
     out: str | None = None
+    classes: tuple[tuple[int, Scores], ...] = ()
+    missed: tuple[int, ...] = ()
+    invented: tuple[int, ...] = ()
 
     def rows(self) -> list[Row]:
         """Return the table: the volume, all planes together, the mean over planes that hold anything, each plane."""
         planes = [self._row(f"plane {index}", scores) for index, scores in enumerate(self.planes)]
         whole = [] if self.volume is None else [self._row("3D", self.volume)]
+        if len(self.classes) > 1:
+            whole += [self._row(f"3D, class {class_id}", scores) for class_id, scores in self.classes]
         return [*whole, self._row("2D, all planes", self.pooled), _mean_row("2D, mean of planes", planes), *planes]
 
     def lines(self) -> list[str]:
@@ -147,11 +162,11 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ScoreResult:
             _Side("truth", truth, axis, params.truth_objects, context),
             _Side("prediction", prediction, axis, params.prediction_objects, context),
         ]
-        result = _compare(sides[0], sides[1], axis, params.thresholds, context)
+        result = _compare(sides[0], sides[1], axis, params, context)
     if out is None:
         return result
     _write_csv(out, result.rows())
-    return ScoreResult(result.planes, result.pooled, result.volume, result.thresholds, result.notes, str(out))
+    return replace(result, out=str(out))
 
 
 def _open(path: str, dataset: str | None, option: str) -> "Volume":
@@ -164,11 +179,9 @@ def _open(path: str, dataset: str | None, option: str) -> "Volume":
         raise VolumeError(error.message, error.hint.replace("--dataset", option)) from error
 
 
-def _compare(
-    truth: "_Side", prediction: "_Side", axis: Axis, thresholds: tuple[float, ...], context: JobContext
-) -> ScoreResult:
+def _compare(truth: "_Side", prediction: "_Side", axis: Axis, params: Params, context: JobContext) -> ScoreResult:
     """Score every plane and gather the table of the volume."""
-    planes, tables = [], []
+    thresholds, planes, tables = params.thresholds, [], []
     total = truth.volume.planes(axis)
     for index, (true_plane, found_plane) in enumerate(zip(truth.planes(), prediction.planes(), strict=True)):
         context.check_cancelled()
@@ -181,8 +194,20 @@ def _compare(
     pooled = planes[0]
     for scores in planes[1:]:
         pooled = pooled + scores
-    whole = score_table(_joined(tables, truth, prediction), thresholds) if total > 1 else None
-    return ScoreResult(tuple(planes), pooled, whole, thresholds, (truth.note, prediction.note))
+    table = _joined(tables, truth, prediction)
+    whole = score_table(table, thresholds) if total > 1 else None
+    result = ScoreResult(tuple(planes), pooled, whole, thresholds, (truth.note, prediction.note))
+    return result if truth.is_mask or prediction.is_mask else _with_ids(result, table, params)
+
+
+def _with_ids(result: ScoreResult, table: Contingency, params: Params) -> ScoreResult:
+    """Add what is known where ids are objects: scores by class, and which objects have no counterpart."""
+    classes = by_class(table, params.max_objects_per_class)
+    scores = tuple((class_id, score_table(part, params.thresholds)) for class_id, part in classes.items())
+    pairs = [unmatched(part, params.thresholds[0]) for part in classes.values() or [table]]
+    missed = tuple(int(label_id) for one, _ in pairs for label_id in one)
+    invented = tuple(int(label_id) for _, one in pairs for label_id in one)
+    return replace(result, classes=scores, missed=missed, invented=invented)
 
 
 def _joined(tables: list[Contingency], truth: "_Side", prediction: "_Side") -> Contingency:
@@ -204,6 +229,11 @@ class _Side:
         self.note = (
             f"{title.capitalize()}: {volume.title}; in 3D each {'connected part' if mask else 'id'} is an object."
         )
+
+    @property
+    def is_mask(self) -> bool:
+        """Whether objects are connected parts, not ids."""
+        return self._components is not None
 
     def planes(self) -> Iterator[NDArray[np.uint32]]:
         """Yield the planes; of a mask only where it is not 0."""

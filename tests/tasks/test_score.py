@@ -136,3 +136,22 @@ def test_scoring_can_be_cancelled(tmp_path: Path, truth: NDArray[np.uint8]) -> N
     path = tiff(tmp_path / "t.tif", truth)
     with pytest.raises(JobCancelled):
         score.run(Inputs(prediction=path, truth=path), Params(), CancelledAtOnce())
+
+
+def test_classes_are_scored_apart_and_what_has_no_counterpart_is_named(tmp_path: Path) -> None:
+    true = np.zeros((4, 30, 30), np.uint32)
+    true[:, 2:10, 2:10], true[:, 2:10, 15:25], true[:, 15:25, 2:10] = 1001, 1002, 2001
+    found = np.zeros_like(true)
+    found[:, 2:10, 2:10], found[:, 15:25, 2:10], found[:, 15:25, 15:25] = 1007, 2003, 2004
+    found[:, 2:10, 15:18] = 1009  # too little of 1002
+    result = scored(tiff(tmp_path / "p.tif", found), tiff(tmp_path / "t.tif", true), max_objects_per_class=1000)
+    scores = dict(result.classes)
+    assert (scores[1].strict.true_positives, scores[1].strict.false_negatives) == (1, 1)
+    assert (scores[2].strict.true_positives, scores[2].strict.false_positives) == (1, 1)
+    assert result.missed == (1002,)
+    assert result.invented == (1009, 2004)
+    assert [row["what"] for row in result.rows()][:3] == ["3D", "3D, class 1", "3D, class 2"]
+    other = tiff(tmp_path / "n.tif", np.where(found == 1007, 5, 0).astype(np.uint32))
+    numbered = scored(other, str(tmp_path / "t.tif"), max_objects_per_class=1000, prediction_objects="ids")
+    assert numbered.classes == ()
+    assert (numbered.missed, numbered.invented) == ((1002, 2001), ())
