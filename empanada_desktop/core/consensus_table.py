@@ -11,6 +11,8 @@ FIRST_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio (Knuth, TAOC
 SECOND_FACTOR = np.uint64(0xC2B2AE3D27D4EB4F)  # a prime of xxHash64
 AXIS_BITS = 21  # of a coordinate in the number that stands for a voxel's place
 FAR = np.iinfo(np.int64).max
+Run = tuple[int, int, int, int]  # z, y, x of its first voxel, and its length along x
+
 COLUMNS = 8  # voxels, start z y x, stop z y x, place of the first voxel
 
 
@@ -55,15 +57,22 @@ def _add_run(row: Indices, z: int, y: int, x: int, length: int) -> None:
     row[7] = min(row[7], place)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _run_end(first: Ids, second: Ids, third: Ids, begin: int) -> int:
-    """Return where the run of equal triples along x that starts at `begin` ends."""
-    end = begin + 1
-    while (
-        end < first.size and first[end] == first[begin] and second[end] == second[begin] and third[end] == third[begin]
-    ):
-        end += 1
-    return end
+@njit(cache=True, nogil=True)
+def _count_run(
+    slots: Indices, ids: Ids, rows: Indices, used: int, triple: tuple[np.uint32, np.uint32, np.uint32], place: Run
+) -> int:
+    """Add a run of voxels of one triple, for which there is room in the table; return the rows used then."""
+    a, b, c = triple
+    if a | b | c == 0:
+        return used
+    slot = _slot(slots, ids, a, b, c)
+    if slots[slot] < 0:
+        slots[slot] = used
+        ids[used, 0], ids[used, 1], ids[used, 2] = a, b, c
+        used += 1
+    z, y, x, length = place
+    _add_run(rows[slots[slot]], z, y, x, length)
+    return used
 
 
 @njit(cache=True, nogil=True)
@@ -74,22 +83,31 @@ def _count(
     depth, height, width = first.shape
     for z in range(depth):
         for y in range(height):
-            x = 0
-            while x < width:
-                begin, x = x, _run_end(first[z, y], second[z, y], third[z, y], x)
-                a, b, c = first[z, y, begin], second[z, y, begin], third[z, y, begin]
-                if a == 0 and b == 0 and c == 0:
+            while used + width > len(ids):  # room for all that a row can have
+                slots, ids, rows = _grown(slots, ids, rows)
+            line, other, last = first[z, y], second[z, y], third[z, y]
+            a = b = c = np.uint32(0)
+            begin = 0
+            for x in range(width):
+                if (line[x] ^ a) | (other[x] ^ b) | (last[x] ^ c) == 0:
                     continue
-                slot = _slot(slots, ids, a, b, c)
-                if slots[slot] < 0:
-                    if used == len(ids):
-                        slots, ids, rows = _grown(slots, ids, rows)
-                        slot = _slot(slots, ids, a, b, c)
-                    slots[slot] = used
-                    ids[used, 0], ids[used, 1], ids[used, 2] = a, b, c
-                    used += 1
-                _add_run(rows[slots[slot]], start[0] + z, start[1] + y, start[2] + begin, x - begin)
+                place = start[0] + z, start[1] + y, start[2] + begin, x - begin
+                used = _count_run(slots, ids, rows, used, (a, b, c), place)
+                begin, a, b, c = x, line[x], other[x], last[x]
+            place = start[0] + z, start[1] + y, start[2] + begin, width - begin
+            used = _count_run(slots, ids, rows, used, (a, b, c), place)
     return slots, ids, rows, used
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _run_end(first: Ids, second: Ids, third: Ids, begin: int) -> int:
+    """Return where the run of equal triples along x that starts at `begin` ends."""
+    end = begin + 1
+    while (
+        end < first.size and first[end] == first[begin] and second[end] == second[begin] and third[end] == third[begin]
+    ):
+        end += 1
+    return end
 
 
 @njit(cache=True, nogil=True)

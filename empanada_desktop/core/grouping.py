@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from empanada_desktop.core.nearest import NearestTable, build_nearest_table, nearest_member
 from empanada_desktop.errors import SettingsError
 
+CELLS_FOR_SMALL_LEAVES = 512  # for each centre
+
 
 @njit(cache=True, nogil=True)
 def _row_maxima(heatmap: NDArray[np.float32], width: int) -> NDArray[np.float32]:
@@ -171,7 +173,9 @@ def group_pixels(
         box = (0.0, 0.0, 0.0, 0.0)
     near = np.count_nonzero((points[:, 0] >= box[0]) & (points[:, 0] <= box[2]))
     spacing = float(np.sqrt(shape[0] * shape[1] * step * step / max(near, 1)))
-    table = build_nearest_table(points, box, leaf=min(max(spacing / 4, 2.0), 16.0 * step))
+    # Small leaves have short lists, but there are many: they pay when many pixels look up each.
+    parts = 4 if shape[0] * shape[1] > CELLS_FOR_SMALL_LEAVES * near else 2
+    table = build_nearest_table(points, box, leaf=min(max(spacing / parts, 2.0), 16.0 * step))
     if _assign(offsets, wanted, step, points, table, box, instances, first_row):
         _assign_strays(offsets, step, points, instances, first_row)
     return instances

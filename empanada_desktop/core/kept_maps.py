@@ -46,4 +46,5 @@ class KeptMaps:
 def _stepped(values: Floats, steps: int) -> NDArray[np.int16]:
     whole = np.rint(values * np.float32(steps))
     limits = np.iinfo(np.int16)
-    return np.clip(whole, limits.min, limits.max).astype(np.int16)
+    stepped: NDArray[np.int16] = np.clip(whole, limits.min, limits.max).astype(np.int16)
+    return stepped

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
@@ -34,6 +35,74 @@ def assign_pairs(first: Indices, second: Indices, scores: NDArray[np.float64]) -
     """Choose pairs with the largest sum of `scores` (> 0), no object twice; returns their indices, ascending."""
     if not len(first):
         return np.zeros(0, np.int64)
+    certain, open_ = certain_pairs(first, second, scores)
+    rest = np.flatnonzero(open_)
+    if not len(rest):
+        return np.flatnonzero(certain)
+    others = rest[_solve(first[rest], second[rest], scores[rest])]
+    return np.sort(np.concatenate([np.flatnonzero(certain), others]))
+
+
+@njit(cache=True, nogil=True)
+def certain_pairs(
+    first: Indices, second: Indices, scores: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Find pairs that every best assignment has; return these, and the pairs that are still open.
+
+    A pair is certain when it scores more than the best other pair of its first object and the best other one of its
+    second object together: what has these instead gets better with it. Its objects are then taken, which may make
+    others certain.
+    """
+    certain, is_open = np.zeros(first.size, np.bool_), np.ones(first.size, np.bool_)
+    found = True
+    while found:
+        found = False
+        firsts, seconds = _two_best(first, scores, is_open), _two_best(second, scores, is_open)
+        for pair in range(first.size):
+            if is_open[pair]:
+                rivals = _rival(firsts[first[pair]], pair) + _rival(seconds[second[pair]], pair)
+                if scores[pair] > rivals:
+                    certain[pair] = found = True
+        if found:
+            _close(first, second, certain, is_open)
+    return certain, is_open
+
+
+@njit(cache=True, nogil=True)
+def _two_best(objects: Indices, scores: NDArray[np.float64], is_open: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return for each object its best open pair, that pair's score, and the next best score (0 for none)."""
+    best = np.zeros((objects.max() + 1, 3))
+    best[:, 0] = -1
+    for pair in range(objects.size):
+        if is_open[pair]:
+            row = best[objects[pair]]
+            if scores[pair] > row[1]:
+                row[0], row[1], row[2] = pair, scores[pair], row[1]
+            else:
+                row[2] = max(row[2], scores[pair])
+    return best
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _rival(best: NDArray[np.float64], pair: int) -> float:
+    """Return the best score of an object's other pairs."""
+    return float(best[2]) if best[0] == pair else float(best[1])
+
+
+@njit(cache=True, nogil=True)
+def _close(first: Indices, second: Indices, certain: NDArray[np.bool_], is_open: NDArray[np.bool_]) -> None:
+    """Close all pairs of objects that a certain pair has."""
+    taken_first, taken_second = np.zeros(first.max() + 1, np.bool_), np.zeros(second.max() + 1, np.bool_)
+    for pair in range(first.size):
+        if certain[pair]:
+            taken_first[first[pair]] = taken_second[second[pair]] = True
+    for pair in range(first.size):
+        if taken_first[first[pair]] or taken_second[second[pair]]:
+            is_open[pair] = False
+
+
+def _solve(first: Indices, second: Indices, scores: NDArray[np.float64]) -> Indices:
+    """Choose pairs as assign_pairs does, where nothing is certain at first sight."""
     part, is_star, rows, columns = _parts(first, second)
     order = np.lexsort((second, first, -scores, part))
     starts = np.flatnonzero(np.diff(part[order], prepend=-1))

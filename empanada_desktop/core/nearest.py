@@ -25,6 +25,12 @@ class NearestTable(NamedTuple):
     members: NDArray[np.int32]
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _may_be_nearer(own: float, other: float) -> bool:
+    """Compare squared distances; the slack only ever keeps a point too many."""
+    return own <= other * (1 + 1e-9) + 1e-6
+
+
 @njit(cache=True, nogil=True)
 def _filter_cell(
     points: NDArray[np.float64],
@@ -44,16 +50,19 @@ def _filter_cell(
         if distance < best:
             best, rival = distance, member
     count = 0
+    above, below = (points[rival, 0] - top) ** 2, (points[rival, 0] - (top + size)) ** 2
+    before, after = (points[rival, 1] - left) ** 2, (points[rival, 1] - (left + size)) ** 2
     for member in parents:
-        for corner in range(4):
-            y = top + size * (corner // 2)
-            x = left + size * (corner % 2)
-            own = (points[member, 0] - y) ** 2 + (points[member, 1] - x) ** 2
-            other = (points[rival, 0] - y) ** 2 + (points[rival, 1] - x) ** 2
-            if own <= other * (1 + 1e-9) + 1e-6:  # the slack only ever keeps a point too many
-                kept[count] = member
-                count += 1
-                break
+        own_above, own_below = (points[member, 0] - top) ** 2, (points[member, 0] - (top + size)) ** 2
+        own_before, own_after = (points[member, 1] - left) ** 2, (points[member, 1] - (left + size)) ** 2
+        if (
+            _may_be_nearer(own_above + own_before, above + before)
+            or _may_be_nearer(own_above + own_after, above + after)
+            or _may_be_nearer(own_below + own_before, below + before)
+            or _may_be_nearer(own_below + own_after, below + after)
+        ):
+            kept[count] = member
+            count += 1
     return count
 
 

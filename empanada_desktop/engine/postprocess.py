@@ -24,18 +24,23 @@ QUARTER = 4  # side of a heatmap cell of the coarse maps, in pixels of the netwo
 def count_classes(
     classes: NDArray[np.uint8], instances: NDArray[np.int32], is_thing: NDArray[np.bool_], zoom: int, n_instances: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count the pixels of each thing class in each instance, and of each other class over the whole plane."""
+    """Count the pixels of each thing class in each instance, and of each other class but 0 over the whole plane."""
     votes = np.zeros((n_instances + 1, is_thing.size), np.int64)
     areas = np.zeros(is_thing.size, np.int64)
     for row in range(classes.shape[0]):
         pixels, cells = classes[row], instances[row // zoom]
         for cell in range(-(-pixels.size // zoom)):  # a division a pixel would cost more than all else
-            for column in range(cell * zoom, min((cell + 1) * zoom, pixels.size)):
-                class_id = pixels[column]
+            column, end = cell * zoom, min((cell + 1) * zoom, pixels.size)
+            while column < end:
+                class_id, first = pixels[column], column
+                while column < end and pixels[column] == class_id:
+                    column += 1
+                if class_id == 0:
+                    continue
                 if is_thing[class_id]:
-                    votes[cells[cell], class_id] += 1
+                    votes[cells[cell], class_id] += column - first
                 else:
-                    areas[class_id] += 1
+                    areas[class_id] += column - first
     return votes, areas
 
 
