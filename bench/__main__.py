@@ -48,13 +48,9 @@ def _measure_against(folders: Sequence[Path], part: str | None) -> int:
         title = reference.PARTS[name][0]
         sys.stdout.write(f"-- {title}\n")
         sys.stdout.flush()
-        table = report.table(reference.run(folders, name))
-        sys.stdout.write(f"{table}\n\n")
-        command = f"`python3 dev.py bench --reference PATH --part {name}`: {report.circumstances()}"
-        about = "Processor time of one thread, medians of runs in turn; × is how many times as fast as the reference."
-        if name.startswith("whole"):
-            about += " The networks run with made-up weights; then both sides go on with the same maps of discs."
-        report.write_section(f"bench reference {name}", title, f"{command} {about}\n\n{table}\n")
+        rows = reference.run(folders, name)
+        sys.stdout.write(f"{report.table(rows)}\n\n")
+        report.write_reference_part(name, title, rows, list(reference.PARTS))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,9 @@ from xml.etree import ElementTree
 
 from bench import Row
 
+REFERENCE = "bench reference "  # how the keys of the parts of `bench --reference` begin
+ABOUT_REFERENCE = "Processor time of one thread, medians of runs in turn; × is how many times as fast as the reference."
+ABOUT_WHOLE = "The networks run with made-up weights; then both sides go on with the same maps of discs."
 BENCHMARKS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
 
@@ -55,6 +59,32 @@ def write_section(key: str, title: str, body: str, path: Path = BENCHMARKS) -> N
         text = f"{text.rstrip()}\n\n{section}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def write_reference_part(
+    name: str, title: str, rows: Sequence[Row], parts: Sequence[str], path: Path = BENCHMARKS
+) -> None:
+    """Write the section of one of `parts` of `bench --reference`; they stand together, in that order."""
+    about = f"{ABOUT_REFERENCE} {ABOUT_WHOLE}" if name.startswith("whole") else ABOUT_REFERENCE
+    command = f"`python3 dev.py bench --reference PATH --part {name}`: {circumstances()} {about}"
+    write_section(REFERENCE + name, title, f"{command}\n\n{table(rows)}\n", path)
+    gather_sections(REFERENCE, parts, path)
+
+
+def gather_sections(prefix: str, names: Sequence[str], path: Path = BENCHMARKS) -> None:
+    """Put the sections whose keys begin with `prefix` where the first of them stands, in the order of `names`."""
+    text = path.read_text()
+    pattern = re.compile(
+        rf"<!-- {re.escape(prefix)}(?P<name>[^\n]+?) -->\n.*?<!-- end of {prefix}(?P=name) -->\n*", re.DOTALL
+    )
+    found = {match["name"]: match[0].rstrip() for match in pattern.finditer(text)}
+    first = pattern.search(text)
+    if first is None:
+        return
+    before, after = text[: first.start()], pattern.sub("", text[first.start() :])
+    order = [*(name for name in names if name in found), *(name for name in found if name not in names)]
+    together = "\n\n".join(found[name] for name in order)
+    path.write_text(f"{before}{together}\n\n{after}".rstrip() + "\n")
 
 
 def record_long_tests(junit: Path, path: Path = BENCHMARKS) -> None:

@@ -35,6 +35,31 @@ def test_the_table_states_value_unit_and_note(report: ModuleType) -> None:
     assert "| objects | 1,204 |  |  |" in table
 
 
+def test_parts_against_the_reference_own_their_sections_and_stand_together(report: ModuleType, tmp_path: Path) -> None:
+    path, row = tmp_path / "benchmarks.md", importlib.import_module("bench").Row
+    parts = ["grouping", "whole-small", "network"]
+
+    def write(name: str, value: float) -> None:
+        report.write_reference_part(name, f"About {name}", [row("speed", value, "ms")], parts, path)
+
+    write("network", 1)
+    report.write_section("bench other", "Another", "figures", path)
+    path.write_text(path.read_text() + "\nBy hand.\n")
+    write("grouping", 2)
+    write("whole-small", 3)
+    write("network", 4)
+    text = path.read_text()
+    places = [text.index(f"## About {name}") for name in parts]
+    assert places == sorted(places)
+    assert max(places) < text.index("## Another") < text.index("By hand.")
+    assert [text.count(f"| speed | {value} | ms |") for value in (1, 2, 3, 4)] == [0, 1, 1, 1]
+    assert text.count("made-up weights") == 1
+    assert text.count("--part network`") == 1
+    before = text
+    report.gather_sections(report.REFERENCE, parts, path)
+    assert path.read_text() == before
+
+
 def test_long_tests_are_recorded_with_their_date(report: ModuleType, tmp_path: Path) -> None:
     junit = tmp_path / "report.xml"
     counts = 'errors="0" failures="1" skipped="2" tests="12" time="61.4"'
