@@ -14,7 +14,6 @@ from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import ArraySource, Document, LabelsLayer, PointsLayer, Shape, ShapesLayer, open_source
 from empanada_desktop.document.colours import LABEL_COLOURS
 from empanada_desktop.gui.actions import PRESETS, ROWS
-from empanada_desktop.gui.docks.layers_list import is_read_only
 from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.theme import DARK, LIGHT, theme
@@ -155,17 +154,16 @@ def test_order_by_keys_and_by_dragging(dock: Dock) -> None:
     assert dock.titles() == ["crop", "seeds", "region", "mito"]
 
 
-def test_results_in_files_are_read_only_and_say_so(dock: Dock, tmp_path: Path) -> None:
+def test_results_in_files_say_that_the_file_stays_as_it_is(dock: Dock, tmp_path: Path) -> None:
     path = tmp_path / "result.tif"
     tifffile.imwrite(path, np.zeros((24, 64, 72), np.uint16), photometric="minisblack")
     layer = LabelsLayer(title="result", source=open_source(VolumeRef(str(path))))
     dock.document.add_layer(layer)
-    assert is_read_only(layer)
-    assert not is_read_only(dock.labels)
+    assert layer.is_editable
     tips = {dock.rows.item(row).text(): dock.rows.item(row).toolTip() for row in range(dock.rows.count())}
-    assert "Read-only" in tips["result"]
+    assert "the file stays as it is" in tips["result"]
     assert str(path) in tips["result"]
-    assert "Read-only" not in tips["mito"]
+    assert "file" not in tips["mito"]
 
 
 @pytest.mark.parametrize("name", ["out.zarr", "out.tif"])

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from empanada_desktop.document import ArraySource, Document, EditableSource, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document import Document, EditableSource, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.theme import SMALL, theme
 
@@ -113,12 +113,6 @@ class LayersList(QListWidget):
                 return
 
 
-def is_read_only(layer: Layer) -> bool:
-    """Whether a layer's voxels lie in a file that the program does not change, or are locked by the user."""
-    in_file = isinstance(layer, LabelsLayer) and not isinstance(layer.source, ArraySource | EditableSource)
-    return layer.locked or (in_file and not layer.is_preview)
-
-
 def tip_of(layer: Layer) -> str:
     """Everything about a layer: what it holds, where it comes from, whether it can be changed."""
     source = getattr(layer, "source", None)
@@ -127,8 +121,8 @@ def tip_of(layer: Layer) -> str:
     lines.append(str(ref.path) if ref is not None else "")
     if layer.locked:
         lines.append("Locked: click the lock to change it.")
-    elif is_read_only(layer):
-        lines.append("Read-only: it lies in a file, which stays as it is.")
+    elif isinstance(layer, LabelsLayer) and ref is not None:
+        lines.append("Changes are kept with the session; the file stays as it is. Save labels writes another one.")
     return "\n".join(line for line in lines if line)
 
 
@@ -189,9 +183,9 @@ class _LayerDelegate(QStyledItemDelegate):
         painter.drawPixmap(rect.left() + 10, rect.top() + 13, eye)
         self._paint_kind(painter, QRect(rect.left() + EYE, rect.top() + 7, 28, 28), layer)
         self._paint_words(painter, rect, layer, tone)
-        if is_read_only(layer):
-            token = "second" if layer.locked else "disabled"
-            painter.drawPixmap(rect.right() - 22, rect.top() + 14, pixmap("lock-simple", theme.colour(token), 14))
+        if layer.locked:
+            lock = pixmap("lock-simple", theme.colour("second"), 14)
+            painter.drawPixmap(rect.right() - 22, rect.top() + 14, lock)
         painter.restore()
 
     def _paint_kind(self, painter: QPainter, square: QRect, layer: Layer) -> None:
