@@ -129,7 +129,7 @@ class ObjectsDesk(QObject):
         counted, layer = self.counted, self.layer
         if counted is None or layer is None or counted.measured is None:
             return None
-        return counted.measured if counted.measured.spacing == layer.spacing else None
+        return counted.measured if counted.measured.sizes == layer.spacing.zyx else None
 
     @property
     def is_current(self) -> bool:

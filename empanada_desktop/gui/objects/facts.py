@@ -28,10 +28,10 @@ FIGURES = {"sphericity": 2, "grey_sd": 2, "grey_min": 2, "grey_max": 2, "grey_me
 
 @dataclass
 class Measured:
-    """Figures and words by column key for ids (ascending), and what the objects were like then."""
+    """Figures and words by column key for ids (ascending); sizes of a voxel, and what the objects were like then."""
 
     columns: tuple[Column, ...]
-    spacing: Spacing
+    sizes: tuple[float | None, float | None, float | None]
     ids: NDArray[np.int64]
     values: Mapping[str, NDArray[Any]]
     prints: NDArray[np.float64]
@@ -43,9 +43,9 @@ class Measured:
         columns = tuple(_column(column) for column in new.columns if column.key not in COUNTED)
         values = {column.key: new.values[column.key] for column in columns}
         made = cls(
-            columns, new.spacing, new.ids, values, fingerprints(index, new.ids), np.zeros(len(new.ids), np.bool_)
+            columns, new.spacing.zyx, new.ids, values, fingerprints(index, new.ids), np.zeros(len(new.ids), np.bool_)
         )  # fmt: skip
-        if before is None or (before.columns, before.spacing) != (columns, new.spacing):
+        if before is None or (before.columns, before.sizes) != (columns, new.spacing.zyx):
             return made
         kept = ~np.isin(before.ids, new.ids)
         ids = np.concatenate([before.ids[kept], new.ids])
@@ -53,7 +53,7 @@ class Measured:
         both = {key: np.concatenate([before.values[key][kept], values[key]])[order] for key in values}
         prints = np.concatenate([before.prints[kept], made.prints])[order]
         stale = np.concatenate([before.is_stale[kept], made.is_stale])[order]
-        return cls(columns, new.spacing, ids[order], both, prints, stale)
+        return cls(columns, new.spacing.zyx, ids[order], both, prints, stale)
 
     def note_changes(self, index: ObjectIndex) -> None:
         """Mark the objects whose voxels are not those that were measured."""
