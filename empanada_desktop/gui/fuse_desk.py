@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject
 
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.errors import AppError
+from empanada_desktop.gui.volume_desk import path_of
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.tasks import fuse
 
@@ -77,5 +78,5 @@ class FuseDesk(QObject):
 
 def _result_of(layer: LabelsLayer) -> str:
     """The folder of the result that a layer lies in."""
-    ref = getattr(layer.source, "ref", None)
-    return str(ref.path) if ref is not None and str(ref.path).endswith(".zarr") else ""
+    path = path_of(layer.source)
+    return path if path.endswith(".zarr") else ""

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QInputDialog
 from empanada_desktop.core.advice import region_of_boxes, sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS
-from empanada_desktop.document import LabelsLayer, Layer, open_source
+from empanada_desktop.document import EditableSource, LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
 from empanada_desktop.document.titles import told_apart
@@ -24,6 +24,7 @@ from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.jobs.job import Job
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.settings import user_folder
+from empanada_desktop.tasks.label_edits import EDIT_SUFFIX
 from empanada_desktop.tasks.registry import load_task
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ class VolumeDesk(QObject):
     def show_result(self, job: Job) -> None:
         """Add a finished job's labels as layers; those that are there already are made active."""
         result: Any = job.result
-        if not hasattr(result, "recipe"):  # a table, not labels
+        if not hasattr(result, "recipe") or result.out.endswith(EDIT_SUFFIX):  # a table, or changes of open labels
             return
         shown = [layer for layer in self._workspace.document.of_kind(LabelsLayer) if _path_of(layer) == result.out]
         if shown:
@@ -415,5 +416,10 @@ def confining_file(layer: LabelsLayer, ids: Collection[int]) -> dict[str, object
 
 
 def _path_of(layer: Layer) -> str:
-    ref: Any = getattr(getattr(layer, "source", None), "ref", None)
-    return ref.path if ref is not None else ""
+    return path_of(getattr(layer, "source", None))
+
+
+def path_of(source: object) -> str:
+    """The file that voxels lie in, or lay in before they were changed in the session; "" for none."""
+    ref = getattr(source.base if isinstance(source, EditableSource) else source, "ref", None)
+    return "" if ref is None else str(ref.path)

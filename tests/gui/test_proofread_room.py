@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QSpinBox
 
-from empanada_desktop.core.geometry import Axis
-from empanada_desktop.document import EditableSource
+from empanada_desktop.core.edits import RegionEdit
+from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document import EditableSource, LabelsLayer
 from empanada_desktop.gui.controls import Segmented, SliderField
 
 from .person import CONTROL, Person
@@ -293,6 +294,41 @@ def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofr
     hand.person.until(lambda: not any(layer.is_preview for layer in hand.document.layers))
     assert hand.workspace.grid.canvas_tool is None
     hand.person.until_rest()
+
+
+def test_what_takes_long_is_a_job(
+    proofreader: Proofreader, true_labels: Labels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("empanada_desktop.gui.proofread.desk.LONG_VOXELS", 1000)
+    hand = proofreader
+    hand.document.select(hand.layer, [10008])
+    hand.settle()
+    hand.person.key(Qt.Key.Key_Delete)
+    hand.person.until(lambda: hand.workspace.jobs.queue.jobs)
+    job = hand.person.job()
+    assert (job.title, job.spec.task) == ("Delete 10008", "delete-labels")
+    hand.person.until(lambda: job.state.has_ended)
+    hand.person.until(lambda: hand.document.history.next_undo.title == "Delete 10008")
+    np.testing.assert_array_equal(hand.voxels(), np.where(true_labels == 10008, 0, true_labels))
+    hand.settle()
+    hand.undo()
+    np.testing.assert_array_equal(hand.voxels(), true_labels)
+    hand.document.select(hand.layer, [10005])
+    hand.settle()
+    hand.desk.delete()
+    hand.person.until(lambda: hand.person.job() is not job)
+    second = hand.person.job()
+    hand.document.edit_voxels(hand.layer, "Paint", paint_over(hand.layer))  # meanwhile
+    hand.person.until(lambda: second.state.has_ended)
+    hand.person.until(lambda: "was changed while" in hand.person.window.bar.text())
+    assert hand.document.history.next_undo.title == "Paint"
+    hand.settle()
+
+
+def paint_over(layer: LabelsLayer) -> RegionEdit:
+    """One voxel that becomes another object."""
+    box = Box((0, 0, 0), (1, 1, 1))
+    return RegionEdit.between(box, np.asarray(layer.source[box.slices]), np.full((1, 1, 1), 10099, np.uint32))
 
 
 def test_in_3d() -> None:

@@ -14,6 +14,7 @@ from empanada_desktop.errors import AppError
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.proofread.deeds import Ground, Outcome, carry_out, work_voxels
 from empanada_desktop.gui.proofread.facts import PairFacts, PlaneFacts, pair_facts, plane_facts, stacks_of
+from empanada_desktop.gui.proofread.long_deeds import LONG_VOXELS, LongDeeds
 from empanada_desktop.gui.proofread.picks import Line, Picks, Place, Triple
 from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_deletion, plan_of
 from empanada_desktop.gui.proofread.preview import STYLES, Preview
@@ -52,6 +53,7 @@ class ProofreadDesk(QObject):
         self.doubt: AppError | None = None
         """Why there is no preview: what Enter would say."""
         self.preview = Preview(self.document)
+        self.long_deeds = LongDeeds(self.objects)
         self.is_applying = False
         self.pair: tuple[tuple[int, ...], PairFacts] | None = None
         self.planes: dict[Axis, PlaneFacts] = {}
@@ -160,8 +162,19 @@ class ProofreadDesk(QObject):
             self._commit(outcome)
         else:
             self._timers["preview"].stop()
-            self.objects.when_current(lambda: self._start(plan, self._commit))
+            self.objects.when_current(lambda: self._begin(plan))
         self.changed.emit()
+
+    def _begin(self, plan: Plan) -> None:
+        """In a thread what is done soon, as a job what takes long."""
+        layer, ground = self.layer, self._ground()
+        is_long = ground is not None and work_voxels(plan, ground) > LONG_VOXELS
+        if layer is not None and is_long and self.long_deeds.start(plan, layer, self._commit):
+            self.is_applying = False
+            self.picks.clear()
+            self.changed.emit()
+        else:
+            self._start(plan, self._commit)
 
     def clear(self) -> bool:
         """Give up what runs, or what is prepared; True when there was something."""
@@ -353,10 +366,11 @@ class ProofreadDesk(QObject):
     def _commit(self, outcome: Outcome) -> None:
         """Make the deed."""
         self.is_applying = False
-        layer = self.layer
-        if layer is None or layer.id != outcome.plan.picked.layer_id:
-            return
+        own = [layer for layer in self.document.of_kind(LabelsLayer) if layer.id == outcome.plan.picked.layer_id]
         self.preview.drop()
+        if not own:
+            return
+        layer = own[0]
         if not outcome.parts:
             self.workspace.window.toast.say(f"{outcome.plan.title}: nothing changes.")
             self.changed.emit()
@@ -383,7 +397,7 @@ class ProofreadDesk(QObject):
         """What is picked when a deed is done: what came of it."""
         plan, layer = outcome.plan, self.layer
         self.picks.forget_marks()
-        if layer is None:
+        if layer is None or layer.id != plan.picked.layer_id:
             return
         if plan.deletes or plan.values.mode is Mode.MERGE:
             self.picks.clear()

@@ -241,7 +241,7 @@ class EditForm(QWidget):
         fields = self.fields
         works = fields.segments("works_in", PLANE_OR_3D)
         radius = fields.slider("radius", *limits.RADIUS, "voxels")
-        holes = fields.number("hole_size", 0, limits.LARGEST_SIZE, "voxels", "any size")
+        holes = fields.number("hole_size", 0, limits.LARGEST_HOLE, "voxels", "any size")
         on = fields.segments("on_all", ((False, "Picked"), (True, "All objects")))
         self._fill(
             Mode.MORPH,
@@ -257,7 +257,7 @@ class EditForm(QWidget):
         choices = (("plane", "Plane"), ("planes", "Every plane"), ("3d", "3D"))
         works = fields.segments("works_in", choices)
         what = fields.segments("filter_by", (("small", "Small"), ("border", "At the border")))
-        size = fields.number("min_size", 1, limits.LARGEST_SIZE, "voxels")
+        size = fields.number("min_size", *limits.MIN_SIZE, "voxels")
         on = fields.segments("filters_all", ((False, "Picked"), (True, "All objects")))
         tip = "The active plane alone, every plane of the active view by itself, or the whole objects."
         self._fill(

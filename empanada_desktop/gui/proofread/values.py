@@ -4,12 +4,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from empanada_desktop.core.proofread_morph import MAX_RADIUS
+from empanada_desktop.tasks import filter_labels, merge_labels, morph_labels, split_labels
+from empanada_desktop.tasks.params import TaskParams
 
-RADIUS = (1, MAX_RADIUS)
-MIN_DISTANCE = (1, 100)
-BRIDGE = (0, 20)
-LARGEST_SIZE = 1_000_000_000
+
+def limits_of(record: type[TaskParams], name: str) -> tuple[int, int]:
+    """Return the least and the largest value of a whole number of a task."""
+    limits = {type(limit).__name__: limit for limit in record.model_fields[name].metadata}
+    return int(limits["Ge"].ge), int(limits["Le"].le)
+
+
+RADIUS = limits_of(morph_labels.Params, "radius")
+MIN_DISTANCE = limits_of(split_labels.Params, "min_distance")
+BRIDGE = limits_of(merge_labels.Params, "bridge")
+MIN_SIZE = limits_of(filter_labels.Params, "min_size")
+LARGEST_HOLE = MIN_SIZE[1]
 # The largest number that a field of Qt can hold.
 LARGEST_ID = 2**31 - 1
 
@@ -43,13 +52,13 @@ class Values:
     bridge: int = 0
     goes_on: bool = True
     split_by: Literal["distance", "points", "line"] = "points"
-    min_distance: int = 12
+    min_distance: int = split_labels.Params().min_distance
     new_ids_from: int = 0
     morph: MorphKind = "dilate"
-    radius: int = 1
-    hole_size: int = 0
+    radius: int = morph_labels.Params().radius
+    hole_size: int = morph_labels.Params().hole_size
     filter_by: Literal["small", "border"] = "small"
-    min_size: int = 500
+    min_size: int = filter_labels.Params().min_size
     on_all: bool = False
     filters_all: bool = True
 
