@@ -195,8 +195,9 @@ def box_blocks(box: Box, side: tuple[int, int, int] = BLOCK) -> Iterator[Box]:
 def bounds(mask: NDArray[np.bool_]) -> Box | None:
     """Return the smallest box that holds all true voxels of a z y x mask; None where there is none."""
     spans = []
-    for axis in range(3):
-        along = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+    planes_rows = mask.any(axis=2)  # each voxel is looked at twice, not three times
+    for held in (planes_rows.any(axis=1), planes_rows.any(axis=0), mask.any(axis=(0, 1))):
+        along = np.flatnonzero(held)
         if not len(along):
             return None
         spans.append((int(along[0]), int(along[-1]) + 1))
