@@ -11,23 +11,28 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.gui.app import make_application
 from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.theme import theme
 from empanada_desktop.gui.workspace import Workspace
+from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.settings import resources_folder
 
 FOLDER = Path(__file__).resolve().parent / "images"
 CARD = resources_folder() / "sample" / "preview.png"
 SIZE = (1680, 1050)
+RESULT = Path(__file__).resolve().parents[1] / "tests" / "data" / "medulla_mito.npz"
+ROOMS = {"annotate", "proofread", "measure"}
 NARROW = ((1366, 768), (1240, 800), (1060, 768))
 PATIENCE = 900.0
 
@@ -173,6 +178,94 @@ class Photographer:
         self.narrow()
         self.card()
 
+    def annotate(self) -> None:
+        """An object that is being painted, the brush over a view."""
+        workspace = self.workspace
+        self.window.choose_tab("annotate")
+        workspace.choose_tool("brush")
+        label_id, voxel = self.pick(1)
+        self.look_at(voxel, 3.0)
+        labels = workspace.labels()
+        if labels is not None:
+            workspace.document.change_layer(labels, active_id=label_id)
+            workspace.document.select(labels, [label_id])
+        canvas = workspace.grid.canvas(Axis.XY)
+        middle = canvas.rect().center()
+        for step in range(12):
+            QTest.mouseMove(canvas, middle + QPoint(90 - step, 50 + step))
+            self.wait(0.05)
+        self.settle()
+        self.take("annotate")
+        workspace.choose_tool("cursor")
+
+    def proofread(self) -> None:
+        """The queue of suspicious objects, and two objects that are about to be merged."""
+        self.window.choose_tab("proofread")
+        room = self.workspace.rooms["proofread"]
+        self.settle()
+        queue: Any = room.left
+        queue.find_button.click()
+        self.until(lambda: queue.model.every and queue.current is not None)
+        items = [entry.item.key for entry in queue.model.entries if len(entry.item.ids) == 2]
+        if items:
+            queue.choose(items[0])
+        self.settle()
+        self.wait(2)
+        self.take("proofread")
+
+    def measure(self) -> None:
+        """Measured objects."""
+        self.window.choose_tab("measure")
+        room = self.workspace.rooms["measure"]
+        self.settle()
+        dock: Any = room.right
+        form = dock.measure
+        form.start_button.click()
+        self.wait(1)
+        self.until(lambda: form.desk.counted.measured is not None)
+        self.workspace.grid.fit()
+        self.settle()
+        self.take("measure")
+        self.window.choose_tab("segment")
+
+    def pick(self, place: int) -> tuple[int, tuple[int, int, int]]:
+        """One of the larger objects that touch no border, and a voxel in the middle of its largest plane."""
+        labels = self.workspace.labels()
+        if labels is None:
+            raise RuntimeError("nothing was found")
+        voxels = np.asarray(labels.source[:, :, :])
+        faces = [np.take(voxels, [end], axis).ravel() for axis in range(3) for end in (0, -1)]
+        whole = ~np.isin(voxels, np.unique(np.concatenate(faces)))
+        ids, counts = np.unique(voxels[whole], return_counts=True)
+        chosen = int(ids[np.argsort(counts)[-1 - place]])
+        z = int(np.argmax((voxels == chosen).sum(axis=(1, 2))))
+        rows, columns = np.nonzero(voxels[z] == chosen)
+        middle = np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2)
+        return chosen, (z, int(rows[middle]), int(columns[middle]))
+
+    def look_at(self, voxel: tuple[int, int, int], zoom: float) -> None:
+        """Put a voxel in the middle of the views."""
+        z, y, x = (place + 0.5 for place in voxel)
+        self.workspace.document.change_view(crosshair=voxel, centre=(z, y, x), zoom=zoom)
+        self.settle()
+
+    def open_result(self, folder: Path) -> None:
+        """What segment-volume finds in the sample, kept for the tests: for pictures of what comes after it."""
+        found = np.load(RESULT)["labels"].astype(np.uint32)
+        store = ResultStore.create(
+            folder / "medulla_labels.zarr", found.shape, Spacing(10, 10, 10, "the file"), 256, {}
+        )
+        store.label_array("labels/mito", 1, "mito", 10_000)[:] = found
+        self.window.open_path(str(store.finish()))
+        self.until(lambda: self.workspace.labels() is not None)
+        self.settle()
+
+    def rooms(self) -> None:
+        """Annotate, Proofread and Measure."""
+        self.annotate()
+        self.proofread()
+        self.measure()
+
     def narrow(self) -> None:
         """The window in less room than it was drawn for."""
         for width, height in NARROW:
@@ -206,8 +299,6 @@ class Photographer:
 
 
 def _largest(source: object) -> tuple[object, object]:
-    import numpy as np
-
     plane = source.read(0, Axis.XY, source.shape[0] // 2, slice(None), slice(None))  # type: ignore[attr-defined]
     return np.unique(plane[plane > 0], return_counts=True)
 
@@ -230,11 +321,18 @@ def main() -> int:
         if photographer.wanted == {"consensus"}:
             photographer.window.close()
             return 0
+        wanted = photographer.wanted
+        if wanted and wanted <= ROOMS:
+            photographer.open_result(Path(home))
+            photographer.rooms()
+            photographer.window.close()
+            return 0
         photographer.tune()
-        if not photographer.wanted <= {"start", "live", "scales"} or not photographer.wanted:
+        if not wanted <= {"start", "live", "scales"} or not wanted:
             photographer.volume(Path(home) / "results" / "medulla_labels.zarr")
             photographer.result()
             photographer.parts()
+            photographer.rooms()
         photographer.start_page()
         photographer.window.close()
     return 0
