@@ -74,25 +74,27 @@ def write_label_tiff(
 
 def write_label_strips(
     path: str | Path,
-    strips: Iterable[NDArray[np.uint32]],
+    strips: Iterable[NDArray[Any]],
     shape: Triple,
     spacing: Spacing,
     recipe: dict[str, Any],
     overwrite: bool = False,
+    dtype: DTypeLike = np.uint32,
 ) -> Path:
     """Write planes of labels that come in strips of rows, (h, W), to a tiled OME-TIFF: for planes larger than memory.
 
-    The strips go from top to bottom, plane after plane. Everything else is as write_label_tiff has it, uint32.
+    The strips go from top to bottom, plane after plane; images of any `dtype` are written like labels. Everything else
+    is as write_label_tiff has it.
     """
-    path = Path(path)
-    big = int(np.prod(shape, dtype=object)) * 4 > CLASSIC_BYTES
-    tiles = _tiles(strips, shape, path)
+    path, dtype = Path(path), np.dtype(dtype)
+    big = int(np.prod(shape, dtype=object)) * dtype.itemsize > CLASSIC_BYTES
+    tiles = _tiles(strips, shape, path, dtype)
     with _whole_or_nothing(path, overwrite) as unfinished, writing(path):
         with tifffile.TiffWriter(unfinished, bigtiff=big, ome=True) as writer:
             writer.write(
                 chain(tiles),
                 shape=shape,
-                dtype=np.uint32,
+                dtype=dtype,
                 tile=(TILE_SIDE, TILE_SIDE),
                 photometric="minisblack",
                 compression="zlib",
@@ -103,12 +105,25 @@ def write_label_strips(
     return path
 
 
-def _tiles(strips: Iterable[NDArray[np.uint32]], shape: Triple, path: Path) -> Iterator[NDArray[np.uint32]]:
+def write_plane_tiff(path: str | Path, plane: NDArray[Any], spacing: Spacing, overwrite: bool = False) -> Path:
+    """Write one plane (rows, columns), grey values or ids, to an OME-TIFF with the sizes of its pixels, y and x."""
+    path = Path(path)
+    with (
+        _whole_or_nothing(path, overwrite) as unfinished,
+        writing(path),
+        tifffile.TiffWriter(unfinished, ome=True) as writer,
+    ):
+        options = _ome_options(spacing, {})
+        writer.write(plane[None], photometric="minisblack", compression="zlib", maxworkers=1, **options)
+    return path
+
+
+def _tiles(strips: Iterable[NDArray[Any]], shape: Triple, path: Path, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
     """Cut strips into square tiles, those at the right and the lower edge filled up with 0."""
     depth, height, width = shape
     waiting = iter(strips)
     for _ in range(depth):
-        rows = np.zeros((0, width), np.uint32)
+        rows = np.zeros((0, width), dtype)
         for first in range(0, height, TILE_SIDE):
             wanted = min(TILE_SIDE, height - first)
             while len(rows) < wanted:
