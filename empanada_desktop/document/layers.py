@@ -6,7 +6,7 @@ Layers are changed through the Document only (change_layer, apply), so that ever
 import copy
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -82,8 +82,14 @@ class ImageLayer(Layer):
 
     @property
     def ref(self) -> VolumeRef | None:
-        """The address of the volume, None when it is no file."""
-        return self.source.ref if isinstance(self.source, VolumeSource) else None
+        """The address of the volume with the voxel size that the layer says, None when it is no file."""
+        if not isinstance(self.source, VolumeSource):
+            return None
+        z, y, x = self.spacing.zyx
+        is_typed = self.spacing.zyx != self.source.spacing.zyx
+        if not is_typed or z is None or y is None or x is None:
+            return self.source.ref
+        return replace(self.source.ref, voxel_size=(z, y, x))
 
     @property
     def n_bytes(self) -> int:
