@@ -195,7 +195,8 @@ def box_blocks(box: Box, side: tuple[int, int, int] = BLOCK) -> Iterator[Box]:
 def bounds(mask: NDArray[np.bool_]) -> Box | None:
     """Return the smallest box that holds all true voxels of a z y x mask; None where there is none."""
     spans = []
-    planes_rows: NDArray[np.bool_] = np.logical_or.reduce(mask, axis=2)  # each voxel is looked at twice, not three times
+    # Each voxel is looked at twice, not three times.
+    planes_rows: NDArray[np.bool_] = np.logical_or.reduce(mask, axis=2)
     for held in (planes_rows.any(axis=1), planes_rows.any(axis=0), mask.any(axis=(0, 1))):
         along = np.flatnonzero(held)
         if not len(along):

@@ -100,8 +100,12 @@ class Hand:
 
     def key(self, axis: Axis, key: Qt.Key, keys: Any = NO_KEY) -> None:
         """A key over a plane."""
-        self.qtbot.keyClick(self.canvas(axis), key, keys)
+        self.key_only(axis, key, keys)
         self.settle()
+
+    def key_only(self, axis: Axis, key: Qt.Key, keys: Any = NO_KEY) -> None:
+        """A key over a plane, and nothing is waited for."""
+        self.qtbot.keyClick(self.canvas(axis), key, keys)
 
     def settle(self) -> None:
         """Wait until nothing is being painted, filled or read for it."""

@@ -1,5 +1,7 @@
 """Painting with the mouse on the sample, in all three planes, on labels of the session and over a file."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -13,9 +15,11 @@ from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.paint_masks import backend
 from empanada_desktop.document import EditableSource, ImageLayer, VolumeSource
+from empanada_desktop.errors import VolumeError
 from empanada_desktop.gui.viewer.camera import DISPLAYED
 
 from .hand import CONTROL, HERE, LEFT, NO_BUTTON, NO_KEY, RIGHT, SHIFT, Studio
+from .test_canvas_tool import touch
 
 
 def disc(shape: tuple[int, ...], row: float, column: float, radius: float) -> NDArray[np.bool_]:
@@ -320,8 +324,7 @@ def test_smart_brush_stays_inside_or_outside_an_object(studio: Studio) -> None:
     np.testing.assert_array_equal(hand.voxels(), voxels)
 
 
-@pytest.mark.parametrize("axis", list(Axis))
-@pytest.mark.parametrize("in_3d", [False, True])
+@pytest.mark.parametrize(("axis", "in_3d"), [(Axis.XY, False), (Axis.XZ, False), (Axis.YZ, False), (Axis.XZ, True)])
 def test_filling_a_component(studio: Studio, axis: Axis, in_3d: bool) -> None:
     voxels = np.zeros((200, 200, 200), np.uint32)
     box = Box((100, 80, 100), (150, 120, 170))
@@ -475,3 +478,130 @@ def test_it_paints_without_the_compiled_functions_too(studio: Studio, monkeypatc
         hand.draw(Axis.XY, (60, 60), (80, 110), (60, 150))
         painted.append(hand.voxels())
     assert np.count_nonzero(painted[0] != painted[1]) <= 3
+
+
+def test_a_pen_presses_wider_lines_and_its_other_end_erases(studio: Studio) -> None:
+    hand = studio()
+    hand.toolbox.painter.change(size=30)
+    hand.take("brush")
+    canvas = hand.canvas(Axis.XY)
+    spots = [(100.5, 40.5 + 10 * step) for step in range(12)]
+    kinds = [QEvent.Type.TabletPress, *[QEvent.Type.TabletMove] * 10, QEvent.Type.TabletRelease]
+    pressures = [*np.linspace(0.1, 1, 11), 0.0]
+    for kind, spot, pressure in zip(kinds, spots, pressures, strict=True):
+        touch(canvas, kind, hand.pixel(Axis.XY, spot), float(pressure))
+    hand.settle()
+    widths = (hand.voxels()[HERE[0]] > 0).sum(axis=0)
+    assert 2 <= widths[45] <= 6
+    assert 26 <= widths[138] <= 30
+    assert widths[150] >= 28  # where the pen comes up, it presses no more: it paints as it did last
+    for kind, spot, pressure in zip(kinds, spots, pressures, strict=True):
+        touch(canvas, kind, hand.pixel(Axis.XY, spot), float(pressure), eraser=True)
+    hand.settle()
+    assert not hand.voxels().any()
+    hand.document.undo()
+    hand.toolbox.painter.change(uses_pressure=False)
+    hand.document.undo()
+    touch(canvas, kinds[0], hand.pixel(Axis.XY, spots[5]), 0.01)
+    touch(canvas, kinds[-1], hand.pixel(Axis.XY, spots[5]), 0.0)
+    hand.settle()
+    assert (hand.voxels()[HERE[0]] > 0).sum(axis=0).max() == 31  # middles up to 15 away on both sides
+
+
+class SlowLabels(VolumeSource):
+    """A file that lets nobody read until its gate is open, and never the window's thread."""
+
+    gate = threading.Event()
+
+    def read(self, *place: Any) -> NDArray[Any]:
+        assert threading.current_thread() is not threading.main_thread(), "the window waits for a file"
+        self.gate.wait(20)
+        return super().read(*place)
+
+    def __getitem__(self, index: Any) -> NDArray[Any]:
+        assert threading.current_thread() is not threading.main_thread(), "the window waits for a file"
+        self.gate.wait(20)
+        return super().__getitem__(index)
+
+
+def test_the_window_never_waits_for_the_file_that_is_painted_on(studio: Studio) -> None:
+    """Two strokes and a given-up one while nothing of the file is read: they wait, and are painted in order."""
+    voxels = np.zeros((200, 200, 200), np.uint32)
+    voxels[HERE[0], 40:80, 40:160] = 1005
+    hand = studio(voxels, in_file=True)
+    hand.qtbot.waitUntil(lambda: hand.grid.is_complete, timeout=10_000)
+    slow = SlowLabels(hand.layer.source._volumes)  # type: ignore[attr-defined]
+    SlowLabels.gate = threading.Event()
+    hand.document.change_layer(hand.layer, source=slow)
+    hand.toolbox.painter.change(size=9, keeps_others=True)
+    hand.take("brush")
+    line = [(60.0, 20.0), (60.0, 100.0), (60.0, 180.0)]
+    for label_id, row in ((1001, 0), (1002, 30)):
+        hand.document.change_layer(hand.layer, active_id=label_id)
+        hand.press(Axis.XY, (row + 60.0, 20.0))
+        hand.move(Axis.XY, *[(row + at, column) for at, column in line[1:]])
+        hand.release(Axis.XY, (row + 60.0, 180.0))
+    hand.press(Axis.XY, (150.0, 20.0))
+    hand.move(Axis.XY, (150.0, 180.0))
+    hand.key_only(Axis.XY, Qt.Key.Key_Escape)
+    assert hand.toolbox.painter.waiting
+    hand.canvas(Axis.XY).repaint()  # what waits is drawn
+    assert hand.document.history.next_undo is None
+    SlowLabels.gate.set()
+    hand.settle()
+    assert [edit.title for edit in hand.document.history.edits] == ["Paint 1001", "Paint 1002"]
+    SlowLabels.gate.set()
+    plane = read_in_a_thread(hand.layer.source)[HERE[0]]
+    assert (plane[60, 22:39] == 1001).all()
+    assert (plane[60, 42:158] == 1005).all()
+    assert (plane[90, 22:178] == 1002).all()
+    assert not plane[140:160].any()
+    hand.document.undo()
+    hand.document.undo()
+    np.testing.assert_array_equal(read_in_a_thread(hand.layer.source), voxels)
+
+
+def read_in_a_thread(source: Any) -> NDArray[Any]:
+    with ThreadPoolExecutor(1) as threads:
+        return np.array(threads.submit(lambda: source[:, :, :]).result())
+
+
+def test_a_file_that_cannot_be_read_any_more_ends_the_stroke_with_words(studio: Studio) -> None:
+    hand = studio(in_file=True)
+    hand.qtbot.waitUntil(lambda: hand.grid.is_complete, timeout=10_000)
+
+    class Gone(VolumeSource):
+        def __getitem__(self, index: Any) -> NDArray[Any]:
+            raise VolumeError("The disk is gone.", "Plug it in.")
+
+    hand.document.change_layer(hand.layer, source=Gone(hand.layer.source._volumes))  # type: ignore[attr-defined]
+    hand.take("brush")
+    hand.draw(Axis.XY, (60, 60), (90, 90))
+    assert [problem.message for problem in hand.refused] == ["The disk is gone."]
+    assert hand.document.history.next_undo is None
+
+
+def test_the_first_stroke_on_a_file_does_not_flicker(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every picture while a file becomes editable shows its object, and nothing is read for the display."""
+    voxels = np.zeros((200, 200, 200), np.uint32)
+    voxels[HERE[0], 120:180, 120:180] = 1005
+    hand = studio(voxels, in_file=True)
+    canvas = hand.canvas(Axis.XY)
+    hand.qtbot.waitUntil(lambda: hand.grid.is_complete, timeout=10_000)
+    inside = hand.pixel(Axis.XY, (150.5, 130.5)).toPoint()
+    shown = canvas.grab().toImage().pixelColor(inside)
+    reads: list[Any] = []
+    monkeypatch.setattr(hand.grid.loader, "_missing_tile", lambda: reads.append(1))
+    hand.take("brush")
+    hand.press(Axis.XY, (60, 60))
+    seen = []
+    for step in range(10):
+        hand.move(Axis.XY, (60, 60 + 5 * step))
+        seen.append(canvas.grab().toImage().pixelColor(inside))
+        hand.qtbot.wait(5)
+    hand.release(Axis.XY, (60, 105))
+    hand.settle()
+    assert isinstance(hand.layer.source, EditableSource)
+    assert seen == [shown] * 10
+    painted = hand.pixel(Axis.XY, (60.5, 80.5)).toPoint()
+    assert canvas.grab().toImage().pixelColor(painted) != shown
