@@ -26,15 +26,18 @@ class ColumnHistogram(QWidget):
         self.values: NDArray[np.float64] = np.zeros(0)
         self.counts: NDArray[np.int64] = np.zeros(0, np.int64)
         self.edges: NDArray[np.float64] = np.zeros(1)
-        self._marked: NDArray[np.bool_] = np.zeros(0, np.bool_)
-        self._unit, self._under = "", -1
+        self._marked: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._unit, self._under, self._median = "", -1, float("nan")
         theme.changed.connect(self.update)
 
     def show_values(self, values: NDArray[np.float64], unit: str, marked: NDArray[np.bool_]) -> None:
         """Show how values are spread; `marked` ones, the selected, are shown in each bar."""
-        self.values, self._unit, self._marked = values.astype(np.float64), unit, marked
-        there = self.values[np.isfinite(self.values)]
+        self.values, self._unit = values.astype(np.float64), unit
+        is_there = np.isfinite(self.values)
+        there = self.values[is_there]
         self.counts, self.edges = bins_of(there)
+        self._marked = np.histogram(self.values[is_there & marked], self.edges)[0]
+        self._median = float(np.median(there)) if len(there) else float("nan")
         self.update()
 
     def mask_of(self, bar: int) -> NDArray[np.bool_]:
@@ -67,7 +70,7 @@ class ColumnHistogram(QWidget):
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom), f"{self.edges[0]:.3g}")
         words = f"{self.edges[-1]:.3g} {self._unit}".strip()
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom), words)
-        middle = f"median {np.nanmedian(self.values):.3g}"
+        middle = f"median {self._median:.3g}"
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom), middle)
 
     def _paint_bars(self, painter: QPainter) -> None:
@@ -76,7 +79,7 @@ class ColumnHistogram(QWidget):
         bottom = self.height() - FOOT - 1
         for bar, count in enumerate(self.counts.tolist()):
             height = count / self.counts.max() * room
-            marked = int(np.count_nonzero(self.mask_of(bar) & self._marked)) if self._marked.any() else 0
+            marked = int(self._marked[bar])
             painter.setBrush(theme.colour("second" if bar == self._under else "disabled"))
             painter.drawRect(QRectF(1 + bar * width + 0.5, bottom - height, width - 1, height))
             if marked:

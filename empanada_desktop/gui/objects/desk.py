@@ -52,6 +52,7 @@ class Counted:
     index: ObjectIndex | None = None
     first: ObjectIndex | None = None
     pending: list[Box] = field(default_factory=list)
+    edited: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     measured: Measured | None = None
 
 
@@ -179,9 +180,7 @@ class ObjectsDesk(QObject):
     def edited_ids(self) -> NDArray[np.int64]:
         """Objects that are not what they were when the layer was first counted."""
         counted = self.counted
-        if counted is None or counted.index is None or counted.first is None:
-            return np.zeros(0, np.int64)
-        return changed_ids(counted.first, counted.index)
+        return np.zeros(0, np.int64) if counted is None else counted.edited
 
     # What the document says
 
@@ -258,6 +257,7 @@ class ObjectsDesk(QObject):
         if known is not None and not context.is_given_up:
             known.index = index
             known.first = known.first or index
+            known.edited = changed_ids(known.first, index)
             if known.measured is not None:
                 known.measured.note_changes(index)
         if layer is self.layer:
