@@ -14,6 +14,7 @@ from bench import Row
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.kept_maps import KeptMaps
 from empanada_desktop.core.tracking import StackTracker
 from empanada_desktop.io.ome_zarr import ResultStore
 
@@ -32,12 +33,16 @@ def run() -> list[Row]:
         "1 vote, one stack": {"voxel_votes": 1, "permit_one_stack": True},
     }
     changes["erosion 1, dilation 1"] = {"erode_labels": 1, "dilate_labels": 1}
+    changes["segmentation confidence 0.6"] = {"segmentation_confidence": 0.6}
     note = f"{SIDE}³ voxels, {CELLS**3} objects, three stacks, one thread, median of {REPEATS}"
     with tempfile.TemporaryDirectory() as folder:
         result = recorded_result(Path(folder) / "X.zarr", (SIDE,) * 3)
-        size = sum(path.stat().st_size for path in (result / "predictions").rglob("*") if path.is_file())
+        sizes = {path: path.stat().st_size for path in (result / "predictions").rglob("*") if path.is_file()}
         rows = [row for name, change in changes.items() for row in _time_rows(name, result, change, note)]
-    return [*rows, Row("kept predictions", size / 1e6, "MB", note), *_memory_rows()]
+    confidence = sum(size for path, size in sizes.items() if path.name.startswith("maps."))
+    predictions = sum(sizes.values()) - confidence
+    rows += [Row("kept predictions", predictions / 1e6, "MB", note)]
+    return [*rows, Row("kept confidence", confidence / 1e6, "MB", note), *_memory_rows()]
 
 
 def _memory_rows() -> list[Row]:
@@ -87,7 +92,7 @@ def recorded_result(path: Path, shape: tuple[int, int, int]) -> Path:
     from empanada_desktop.tasks.recipe import make_recipe
     from empanada_desktop.tasks.segment_volume import Inputs, Params
 
-    params = Params(ortho_plane=True, use_gpu=False, threads=1, min_size=100)
+    params = Params(ortho_plane=True, use_gpu=False, threads=1, min_size=100, keep_confidence=True)
     facts = {"class_names": {"1": "mito"}, "things": [1]}
     recipe = make_recipe("segment-volume", params, Inputs(volume="v.tif", out=str(path)), **facts).to_dict()
     store = ResultStore.create(path, shape, Spacing(8, 8, 8, "typed"), 256, recipe)
@@ -101,19 +106,28 @@ def record_stack(store: ResultStore, axis: Axis, shape: tuple[int, int, int]) ->
     """Write the planes of one stack as the network's pass leaves them."""
     planes, tracker = store.stack_planes(axis), StackTracker(axis)
     for index in range(shape[axis.normal]):
-        plane = _plane(shape, axis, index)
+        plane, maps = _plane(shape, axis, index)
         components, table = split_components(plane, (1,), DIVISOR)
+        planes.maps.put(index, maps)
         planes.append(components, tracker.add_plane(components, table))
 
 
-def _plane(shape: tuple[int, int, int], axis: Axis, index: int) -> NDArray[np.uint32]:
-    """Return a plane through a grid of balls of changing sizes, moved by a voxel along each axis of its stack."""
+def _plane(shape: tuple[int, int, int], axis: Axis, index: int) -> tuple[NDArray[np.uint32], KeptMaps]:
+    """Return a plane through a grid of balls of changing sizes, moved by a voxel along each axis of its stack.
+
+    With it what a network would say of the plane.
+    """
     pitch = SIDE / CELLS
     grids = np.ogrid[tuple(slice(index, index + 1) if n == axis.normal else slice(0, shape[n]) for n in range(3))]
     shifted = [grid + (n == axis.normal) for n, grid in enumerate(grids)]
     cells = [(grid // pitch).astype(np.int64) for grid in shifted]
     number = (cells[0] * 1009 + cells[1]) * 1013 + cells[2]
     radius = pitch * (0.3 + 0.18 * (number * 2654435761 % 101) / 101)
-    squares = sum((grid - (cell + 0.5) * pitch) ** 2 for grid, cell in zip(shifted, cells, strict=True))
-    inside = (squares < radius**2).squeeze(axis.normal)
-    return np.where(inside, DIVISOR + 1 + number.squeeze(axis.normal) % (DIVISOR - 2), 0).astype(np.uint32)
+    away = [(cell + 0.5) * pitch - grid for grid, cell in zip(shifted, cells, strict=True)]
+    distance = np.sqrt(sum(each**2 for each in away)).squeeze(axis.normal)
+    reach = radius.squeeze(axis.normal)
+    labels = np.where(distance < reach, DIVISOR + 1 + number.squeeze(axis.normal) % (DIVISOR - 2), 0)
+    y, x = (np.broadcast_to(away[n], number.shape).squeeze(axis.normal)[::4, ::4] for n in axis.in_plane)
+    semantic = np.clip(0.5 + (reach - distance) / 8, 0, 1)[None]
+    maps = KeptMaps.of(semantic.astype(np.float32), np.exp(-(y**2 + x**2) / 72), np.stack([y, x]))
+    return labels.astype(np.uint32), maps

@@ -80,19 +80,10 @@ class Networks:
 
     def weights(self, architecture: str) -> Any:  # noqa: ANN401
         """Our weights file; the reference's TorchScript file is made beside it."""
-        from empanada_desktop.engine.export import save_weights
-        from empanada_desktop.engine.networks import build_network
-        from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor, find_weights
+        from empanada_desktop.io.weights import find_weights
 
         if architecture not in self._made:
-            config = NetworkConfig.model_validate({"architecture": architecture})
-            network = build_network(config)
-            fill(network)
-            state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-            np.savez(self.folder / f"{architecture}.npz", **state)
-            norms = {"mean": 0.57571, "std": 0.12765, "padding_factor": config.size_factor}
-            facts = {"name": architecture, "network": config, "class_names": {1: "mito"}, "thing_list": [1], **norms}
-            save_weights(network, WeightsDescriptor.model_validate(facts), self.folder, half=False)
+            our_weights(self.folder, architecture)
             files = {"state": str(self.folder / f"{architecture}.npz"), "out": self.scripted(architecture)}
             self.child.ask("make_network", architecture=architecture, **files)
             self._made.add(architecture)
@@ -101,6 +92,21 @@ class Networks:
     def scripted(self, architecture: str) -> str:
         """The reference's own file."""
         return str(self.folder / f"{architecture}.pth")
+
+
+def our_weights(folder: Path, architecture: str) -> Any:  # noqa: ANN401
+    """Write made-up weights of a full-size network, and its state for the reference."""
+    from empanada_desktop.engine.export import save_weights
+    from empanada_desktop.engine.networks import build_network
+    from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
+
+    config = NetworkConfig.model_validate({"architecture": architecture})
+    network = build_network(config)
+    fill(network)
+    np.savez(folder / f"{architecture}.npz", **{name: tensor.numpy() for name, tensor in network.state_dict().items()})
+    norms = {"mean": 0.57571, "std": 0.12765, "padding_factor": config.size_factor}
+    facts = {"name": architecture, "network": config, "class_names": {1: "mito"}, "thing_list": [1], **norms}
+    return save_weights(network, WeightsDescriptor.model_validate(facts), folder, half=False)
 
 
 def fill(network: Any) -> None:  # noqa: ANN401
@@ -270,7 +276,8 @@ def whole(architecture: str, case: tuple[int, int], child: Child, folder: Path) 
         return float(answer["seconds"]) / asked["n_planes"]
 
     counts: list[int] = []
-    segment = _our_segmentation(folder, architecture, side, count, n_planes)
+    discs = StackOfDiscs(side, count, n_planes)
+    segment = segmentation_job(folder, architecture, discs, {"backend": "openvino", "use_gpu": False})
     forms = {"OpenVINO": lambda segment=segment, counts=counts: counts.append(segment())}
     median, ours = in_turn(theirs, forms, STACK_RUNS)
     each = {name: seconds / n_planes for name, seconds in ours.items()}
@@ -279,21 +286,22 @@ def whole(architecture: str, case: tuple[int, int], child: Child, folder: Path) 
     yield from rows(f"{architecture}, {side}², {count} objects a plane", median, each, note, aim)
 
 
-def _our_segmentation(folder: Path, architecture: str, side: int, count: int, n_planes: int) -> Callable[[], int]:
-    """The whole task on OpenVINO; what the network says is replaced by discs after it has run."""
+def segmentation_job(
+    folder: Path, architecture: str, discs: StackOfDiscs, where: dict[str, object]
+) -> Callable[[], int]:
+    """The whole task with the weights in `folder`; what the network says is replaced by discs after it has run."""
     import tifffile
 
     from empanada_desktop.core.context import QuietContext
     from empanada_desktop.tasks import segment_volume
 
-    discs = StackOfDiscs(side, count, n_planes)
-    volume = folder / f"{side}.tif"
+    volume = folder / f"{discs.side}.tif"
     tifffile.imwrite(volume, discs.grey(), metadata={"axes": "ZYX"})
 
     def run() -> int:
-        out = folder / f"{architecture}{side}.zarr"
-        values = {"weights": str(folder / f"{architecture}.yaml"), "threads": 1, "min_extent": 2, "backend": "openvino"}
-        params = segment_volume.Params.checked({**values, "use_gpu": False})
+        out = folder / f"{architecture}{discs.side}.zarr"
+        values = {"weights": str(folder / f"{architecture}.yaml"), "threads": 1, "min_extent": 2}
+        params = segment_volume.Params.checked({**values, **where})
         inputs = segment_volume.Inputs(volume=str(volume), out=str(out), overwrite=True)
         with recorded(discs):
             return sum(segment_volume.run(inputs, params, QuietContext()).objects.values())
@@ -310,20 +318,29 @@ class recorded:  # noqa: N801 - used like a function
     def __enter__(self) -> None:
         from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 
-        self._real = Predictor.predict
+        self._real = Predictor.begin_many
 
-        def predict(predictor: Any, plane: Any, *arguments: Any, **options: Any) -> PlaneOutputs:  # noqa: ANN401
-            self._real(predictor, plane, *arguments, **options)
-            logits, heatmap, offsets = self.discs.quarter_maps(self.index)
-            self.index += 1
-            return PlaneOutputs(1 / (1 + np.exp(-logits)), heatmap[0], offsets, 4, 1)
+        def begin_many(predictor: Any, planes: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+            finish = self._real(predictor, planes, *arguments, **options)
+            first, self.index = self.index, self.index + len(planes)
 
-        Predictor.predict = predict  # type: ignore[method-assign]
+            def answer() -> list[PlaneOutputs]:
+                return [self._discs_of(first + number) for number in range(len(finish()))]
+
+            return answer
+
+        Predictor.begin_many = begin_many  # type: ignore[method-assign]
+
+    def _discs_of(self, index: int) -> Any:  # noqa: ANN401
+        from empanada_desktop.engine.predictor import PlaneOutputs
+
+        logits, heatmap, offsets = self.discs.quarter_maps(index)
+        return PlaneOutputs(1 / (1 + np.exp(-logits)), heatmap[0], offsets, 4, 1)
 
     def __exit__(self, *_: object) -> None:
         from empanada_desktop.engine.predictor import Predictor
 
-        Predictor.predict = self._real  # type: ignore[method-assign]
+        Predictor.begin_many = self._real  # type: ignore[method-assign]
 
 
 PARTS: dict[str, tuple[str, Callable[[Child, Path], Iterator[Row]]]] = {

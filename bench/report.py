@@ -1,5 +1,6 @@
 """Tables of measured figures, for the terminal and for docs/benchmarks.md."""
 
+import math
 import os
 import platform
 import re
@@ -23,7 +24,9 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def figure(value: float) -> str:
-    """Round to three significant digits; whole numbers stay whole."""
+    """Round to three significant digits; whole numbers stay whole, and what was not measured is a dash."""
+    if math.isnan(value):
+        return "–"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
 
 
