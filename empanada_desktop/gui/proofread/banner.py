@@ -32,12 +32,13 @@ class NamedObject:
 
 @dataclass(frozen=True)
 class BannerState:
-    """What the banner says. deed: what its button says; "" while there is nothing to do."""
+    """What the banner says. more: objects that are not named. deed: what its button says; "": nothing to do."""
 
     icon: str = "git-merge"
     title: str = ""
     hint: str = ""
     objects: tuple[NamedObject, ...] = ()
+    more: int = 0
     words: str = ""
     deed: str = ""
     clear: str = ""
@@ -81,25 +82,25 @@ class Banner(QWidget):
         self._icon.show_icon(state.icon, "tint_text")
         self._title.setText(state.title)
         _say(self.hint, state.hint)
-        if state.objects != before.objects:
-            self._show_objects(state.objects)
+        if (state.objects, state.more) != (before.objects, before.more):
+            self._show_objects(state.objects, state.more)
         self._rule.setVisible(bool(state.objects or state.words))
         _say(self.words, state.words)
         set_role(self.words, "warning" if state.is_wrong else "second")
         _offer(self.apply_button, state.deed, "Enter")
         _offer(self.clear_button, state.clear, "Esc")
 
-    def _show_objects(self, objects: tuple[NamedObject, ...]) -> None:
+    def _show_objects(self, objects: tuple[NamedObject, ...], more: int) -> None:
         empty(self._objects)
-        for number, each in enumerate(objects[:MOST_NAMED]):
+        for number, each in enumerate(objects):
             if number:
                 self._objects.addWidget(text_label("+", "second"))
             self._objects.addWidget(Swatch(each.colour))
             self._objects.addWidget(text_label(str(each.id)))
             if each.words:
                 self._objects.addWidget(text_label(each.words, "second"))
-        if len(objects) > MOST_NAMED:
-            self._objects.addWidget(text_label(f"+ {len(objects) - MOST_NAMED} more", "second"))
+        if more:
+            self._objects.addWidget(text_label(f"+ {more} more", "second"))
 
 
 def _say(label: ElidedLabel, words: str) -> None:

@@ -14,7 +14,7 @@ from empanada_desktop.errors import AppError
 from empanada_desktop.gui.docks.layers import object_colour
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.objects.review_queue import ReviewQueue
-from empanada_desktop.gui.proofread.banner import Banner, BannerState, NamedObject
+from empanada_desktop.gui.proofread.banner import MOST_NAMED, Banner, BannerState, NamedObject
 from empanada_desktop.gui.proofread.deeds import Outcome
 from empanada_desktop.gui.proofread.desk import ProofreadDesk
 from empanada_desktop.gui.proofread.dock import ProofreadDock
@@ -23,7 +23,7 @@ from empanada_desktop.gui.proofread.form import EditForm
 from empanada_desktop.gui.proofread.labels_part import LabelsPart
 from empanada_desktop.gui.proofread.menu import ObjectMenu, open_menu
 from empanada_desktop.gui.proofread.picking_tool import PickingTool
-from empanada_desktop.gui.proofread.plans import NotYet, Plan, kept_id, voxels_of
+from empanada_desktop.gui.proofread.plans import NotYet, Plan, kept_id, sizes_of
 from empanada_desktop.gui.proofread.selection import selection_lines
 from empanada_desktop.gui.proofread.values import LARGEST_ID, Mode
 
@@ -49,6 +49,7 @@ class ProofreadRoom(QObject):
         self.dock = ProofreadDock(workspace.document, workspace.window.actions_table, self.form, self.labels)
         self.banner = Banner()
         self.menu: ObjectMenu | None = None
+        self._shown_ids: tuple[object, ...] = ()
         self._connect()
         self.refresh()
 
@@ -178,8 +179,7 @@ class ProofreadRoom(QObject):
             lines = selection_lines(layer, index, desk.picks.ids, pair)
         self.dock.selection.show_lines(lines)
         self.form.set_split_ready(*self._split_readiness())
-        self.form.show_new_id(self._new_id())
-        self.labels.refresh()
+        self._show_ids()
 
     def _show_problem(self) -> None:
         problem, bar = self.desk.problem, self.form.bar
@@ -194,15 +194,23 @@ class ProofreadRoom(QObject):
             return False, "ready when one object is picked"
         return True, f"{ids[0]} is picked"
 
-    def _new_id(self) -> int:
+    def _show_ids(self) -> None:
+        """Show what depends on all objects: only when they are others, or another class is meant."""
         layer, index, ids = self.desk.layer, self.desk.index, self.desk.picks.ids
         if layer is None or index is None:
-            return 0
+            self.form.show_new_id(0)
+            self.labels.refresh()
+            self._shown_ids = ()
+            return
         class_id = (ids[0] if ids else int(index.ids[0]) if len(index) else 1) // layer.label_divisor
-        try:
-            return next_free_id(index.ids, class_id, layer.label_divisor)
-        except AppError:
-            return 0
+        shown = (index, class_id, layer.id, layer.label_divisor, tuple(layer.class_names.items()))
+        if shown != self._shown_ids:
+            self._shown_ids = shown
+            self.labels.refresh()
+            try:
+                self.form.show_new_id(next_free_id(index.ids, class_id, layer.label_divisor))
+            except AppError:
+                self.form.show_new_id(0)
 
     def banner_state(self) -> BannerState:
         """What the banner says."""
@@ -218,8 +226,8 @@ class ProofreadRoom(QObject):
         clear = "Cancel" if desk.outcome is not None else "Clear" if picked else ""
         if desk.doubt is not None and isinstance(plan, Plan):
             words = f"{desk.doubt.message} {desk.doubt.hint}"
-            return BannerState(icon, title, hint, self._named(), words, deed, "Clear", is_wrong=True)
-        return BannerState(icon, title, hint, self._named(), self._words(), deed, clear)
+            return BannerState(icon, title, hint, *self._named(), words, deed, "Clear", is_wrong=True)
+        return BannerState(icon, title, hint, *self._named(), self._words(), deed, clear)
 
     def _hint(self) -> str:
         if self.desk.values.means_all:
@@ -236,25 +244,27 @@ class ProofreadRoom(QObject):
             return f"every {axis} plane"
         return f"{'zyx'[axis.normal]} {index}"
 
-    def _named(self) -> tuple[NamedObject, ...]:
+    def _named(self) -> tuple[tuple[NamedObject, ...], int]:
+        """The objects that are meant: the first few, and how many more there are."""
         desk, layer, index = self.desk, self.desk.layer, self.desk.index
         if layer is None or index is None or (isinstance(desk.plan, Plan) and desk.plan.ids is None):
-            return ()
+            return (), 0
         ids, into = desk.picks.ids, 0
         if desk.values.mode is Mode.MERGE and len(ids) > 1:
             into = kept_id(desk.values, desk.picked_now(), index)
             ids = (into, *(label_id for label_id in ids if label_id != into))
-        return tuple(
+        named = tuple(
             NamedObject(label_id, object_colour(layer, label_id), "keeps its id" if label_id == into else "")
-            for label_id in ids
+            for label_id in ids[:MOST_NAMED]
         )
+        return named, len(ids) - len(named)
 
     def _words(self) -> str:
         desk, layer, index = self.desk, self.desk.layer, self.desk.index
         if layer is None or index is None or not isinstance(desk.plan, Plan):
             return ""
         if desk.values.mode is Mode.MERGE:
-            total = sum(voxels_of(index, label_id) for label_id in desk.picks.ids)
+            total = int(sizes_of(index, desk.picks.ids).sum())
             return f"{volume_words(total, layer.spacing)} together"
         if desk.outcome is not None:
             return desk.outcome.words

@@ -301,7 +301,7 @@ class ProofreadDesk(QObject):
 
     def _prepare(self) -> None:
         """Show beforehand what the plan comes to, where that is not obvious and does not take long."""
-        if self.outcome is None:
+        if self.outcome is None or not self.has_tool:
             self.preview.drop()
             self.doubt = None
         wanted = self.has_tool and isinstance(self.plan, Plan) and self.plan.values.mode in STYLES

@@ -13,7 +13,7 @@ from empanada_desktop.gui.icons import icon
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.proofread.facts import volume_words
 from empanada_desktop.gui.proofread.form import MORPHS
-from empanada_desktop.gui.proofread.plans import objects_words, voxels_of
+from empanada_desktop.gui.proofread.plans import objects_words, sizes_of
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.proofread.desk import ProofreadDesk
@@ -42,7 +42,7 @@ class ObjectMenu(QMenu):
     def _add_title(self) -> None:
         index = self._desk.index
         name = self._layer.class_of(self.label_id)
-        size = "" if index is None else volume_words(voxels_of(index, self.label_id), self._layer.spacing)
+        size = "" if index is None else volume_words(int(sizes_of(index, [self.label_id])[0]), self._layer.spacing)
         words = ", ".join(part for part in (f"{self.label_id} {name}".strip(), size) if part)
         title = QAction(_square(object_colour(self._layer, self.label_id)), words, self)
         title.setEnabled(False)

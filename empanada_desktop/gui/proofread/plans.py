@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.gui.proofread.picks import Line, Triple
@@ -85,13 +88,16 @@ def kept_id(values: Values, picked: Picked, objects: ObjectIndex) -> int:
         return 0
     if values.kept == "first":
         return picked.ids[0]
-    return max(picked.ids, key=lambda label_id: voxels_of(objects, label_id))
+    return picked.ids[int(np.argmax(sizes_of(objects, picked.ids)))]
 
 
-def voxels_of(objects: ObjectIndex, label_id: int) -> int:
-    """How many voxels an object has; 0 when it is not known."""
-    row = objects.find(label_id)
-    return 0 if row is None else int(objects.voxels[row])
+def sizes_of(objects: ObjectIndex, ids: Sequence[int]) -> NDArray[np.int64]:
+    """How many voxels objects have; 0 for one that is not known."""
+    wanted = np.array(ids, np.int64)
+    if not len(objects):
+        return np.zeros(len(wanted), np.int64)
+    rows = np.minimum(np.searchsorted(objects.ids, wanted), len(objects) - 1)
+    return np.where(objects.ids[rows] == wanted, objects.voxels[rows], 0)
 
 
 def objects_words(ids: Sequence[int] | None) -> str:

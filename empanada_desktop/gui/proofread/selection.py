@@ -7,6 +7,7 @@ from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.gui.controls import Column, ElidedLabel, Row, text_label
 from empanada_desktop.gui.proofread.facts import PairFacts, area_words, volume_words
+from empanada_desktop.gui.proofread.plans import sizes_of
 
 Line = tuple[str, str]
 NOTHING = "No objects picked. Click one in a view."
@@ -60,10 +61,10 @@ def selection_lines(
     layer: LabelsLayer, objects: ObjectIndex, ids: tuple[int, ...], pair: PairFacts | None
 ) -> tuple[Line, ...]:
     """What to say of the picked objects."""
-    rows = [row for label_id in ids if (row := objects.find(label_id)) is not None]
+    total = int(sizes_of(objects, ids).sum())
+    rows = [row for label_id in ids[: MOST_NAMED + 1] if (row := objects.find(label_id)) is not None]
     if not rows:
         return ()
-    total = int(objects.voxels[rows].sum())
     lines: list[Line] = [("Volume together" if len(rows) > 1 else "Volume", volume_words(total, layer.spacing))]
     if len(ids) == 2 and pair is not None:
         lines.insert(0, ("Contact area", _contact_words(layer, pair)))
