@@ -19,6 +19,8 @@ from empanada_desktop.core.overlap import Contingency, add_contingencies, contin
 from empanada_desktop.core.stack_components import StackComponents
 from empanada_desktop.errors import SettingsError, VolumeError
 from empanada_desktop.tasks.params import TaskInputs, TaskParams, ui
+from empanada_desktop.tasks.recipe import make_recipe
+from empanada_desktop.tasks.score_layers import check_layer_name, write_layers
 
 if TYPE_CHECKING:
     from empanada_desktop.io.volumes import Volume
@@ -69,6 +71,12 @@ class Inputs(TaskInputs):
     )
     truth_dataset: str | None = Field(None, title="Truth's dataset", description="Array inside the truth.")
     out: str | None = Field(None, title="Table", description="Also write the scores of every plane to this .csv file.")
+    faults: str | None = Field(
+        None,
+        title="Missed and invented",
+        description="Also write where they are: X.zarr (labels missed and invented, ids kept) or X.tif (1 missed, "
+        "2 invented, 3 both); 3D objects at the first IoU threshold.",
+    )
     overwrite: bool = Field(False, title="Overwrite", description="Replace an existing table.")
 
 
@@ -152,6 +160,8 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ScoreResult:
     SettingsError when the volumes do not fit each other or hold no labels.
     """
     out = _check_out(inputs)
+    both = (inputs.prediction, inputs.truth)
+    faults = None if inputs.faults is None else check_layer_name(inputs.faults, both, inputs.overwrite)
     with (
         _open(inputs.prediction, inputs.prediction_dataset, "--prediction-dataset") as prediction,
         _open(inputs.truth, inputs.truth_dataset, "--truth-dataset") as truth,
@@ -162,7 +172,14 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ScoreResult:
             _Side("truth", truth, axis, params.truth_objects, context),
             _Side("prediction", prediction, axis, params.prediction_objects, context),
         ]
+        if faults is not None and any(side.is_mask for side in sides):
+            raise SettingsError(
+                "Missed and invented objects have to be ids.", "Give --truth-objects ids --prediction-objects ids."
+            )
         result = _compare(sides[0], sides[1], axis, params, context)
+        if faults is not None:
+            recipe = make_recipe("score", params, inputs).to_dict()
+            write_layers(faults, truth, prediction, result.missed, result.invented, recipe, inputs.overwrite, context)
     if out is None:
         return result
     _write_csv(out, result.rows())

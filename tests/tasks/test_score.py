@@ -155,3 +155,27 @@ def test_classes_are_scored_apart_and_what_has_no_counterpart_is_named(tmp_path:
     numbered = scored(other, str(tmp_path / "t.tif"), max_objects_per_class=1000, prediction_objects="ids")
     assert numbered.classes == ()
     assert (numbered.missed, numbered.invented) == ((1002, 2001), ())
+
+
+def test_a_layer_shows_what_was_missed_and_invented(tmp_path: Path, truth: NDArray[np.uint8]) -> None:
+    found = truth.copy()
+    found[truth == 3] = 0
+    found[0:2, 14:18, 12:18] = 9
+    found[2:5, 2:8, 12:18] = 0  # a quarter of object 2 is left
+    files = [tiff(tmp_path / "p.tif", found), tiff(tmp_path / "t.tif", truth)]
+    for name in ("d.tif", "d.zarr"):
+        scored(*files, faults=str(tmp_path / name))
+    missed, invented = np.isin(truth, (2, 3)), np.isin(found, (2, 9))
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "d.tif"), missed + 2 * invented.astype(np.uint8))
+    for name, labels, shown in (("missed", truth, missed), ("invented", found, invented)):
+        layer = zarr.open_array(str(tmp_path / "d.zarr"), mode="r", path=f"labels/{name}/0")
+        np.testing.assert_array_equal(np.asarray(layer[:]), np.where(shown, labels, 0))
+    with pytest.raises(SettingsError, match="neither"):
+        scored(*files, faults=str(tmp_path / "d.png"))
+    with pytest.raises(SettingsError, match="never replaced"):
+        scored(*files, faults=files[0], overwrite=True)
+    with pytest.raises(AppError, match="exists"):
+        scored(*files, faults=str(tmp_path / "d.zarr"))
+    mask = tiff(tmp_path / "mask.tif", (truth > 0).astype(np.uint8))
+    with pytest.raises(SettingsError, match="have to be ids"):
+        scored(files[0], mask, faults=str(tmp_path / "m.tif"))
