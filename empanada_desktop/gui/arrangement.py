@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LEFT_STAYS_FROM, WIDE_FORM_FROM, FOUR_VIEWS_FROM = 1440, 1280, 1100
 WIDE_FORM, NARROW_FORM = 376, 320
 TABS_WIDTH, TAB_LENGTH = 40, 96
+# Menu bar, toolbar, jobs strip and status bar.
+CHROME = 136
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Arrangement(QObject):
         return self._window.workspace
 
     def fit(self, width: int) -> None:
-        """Take the room that a window of this width has."""
+        """Take the room that a window of this width has, and of the height that it has now."""
         before, self._room = self._room, Space.of(width)
         self._window.top.fit(width, wants_icon=not self._room.is_wide)
         self._window.status.set_short(not self._room.is_wide)
@@ -126,6 +128,8 @@ class Arrangement(QObject):
         self.tabs.set_open(is_open)
         if dock is not None:
             dock.setVisible(self._is_shown and is_open)
+        taken = CHROME + (self.tabs.button.sizeHint().height() + CHROME // 8 if is_bar else 0)
+        self._window.tools.fit(self._window.height() - taken)
 
     def _fit_form(self, workspace: "Workspace") -> None:
         dock = workspace.right_dock

@@ -25,6 +25,7 @@ from empanada_desktop.gui.rooms import Tab, tabs_there
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
 SEARCH_WIDTH, SEARCH_LEAST_WIDTH, SEARCH_ICON_WIDTH, TOOLBAR_EDGES, SPACE = 268, 160, 40, 24, 2
+TOOL_SIDE, LEAST_TOOL_SIDE, TOOLS_SPACE, TOOLS_EDGES, SEPARATOR = 32, 22, 4, 12, 17
 
 
 @dataclass(frozen=True)
@@ -222,13 +223,21 @@ class ToolsColumn(QToolBar):
         button = QToolButton()
         button.setCheckable(True)
         button.setAccessibleName(action.text())
-        button.setFixedSize(32, 32)
+        button.setFixedSize(TOOL_SIDE, TOOL_SIDE)
         button.setIconSize(QSize(16, 16))
         show_icon(button, ROW_BY_ID[f"tool_{self._names[number]}"].icon, "second", "tint_text")
         button.setToolTip(action.toolTip())
         action.changed.connect(lambda: button.setToolTip(action.toolTip()))
         self._group.addButton(button, number)
         return button
+
+    def fit(self, height: int) -> None:
+        """Make the buttons smaller where they would not all have room in a height."""
+        separators = sum(action.isSeparator() for action in self.actions())
+        room = (height - separators * SEPARATOR - TOOLS_EDGES) // len(self._names) - TOOLS_SPACE
+        side = min(TOOL_SIDE, max(LEAST_TOOL_SIDE, room))
+        for button in self._group.buttons():
+            button.setFixedSize(TOOL_SIDE, side)
 
     @property
     def current(self) -> str:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
 LOOK_AGAIN_MS = 150
+BOTTOM_SHARE = 0.31
 DEED = "a deed"
 LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 
@@ -83,6 +84,7 @@ class Workspace(QObject):
         self.rooms.made.connect(self._take_room)
         self.tool = "cursor"
         self._tool_of_room: dict[str, str] = {}
+        self._has_shared_height = False
         self._make_docks()
         self._connect()
         self.use_preset(window.actions_table.preset)
@@ -145,10 +147,18 @@ class Workspace(QObject):
         for pages, page in ((self.banner, room.banner), (self.bottom, room.bottom)):
             pages.show_page(page)
             pages.setVisible(page is not None)
-        kept = self._tool_of_room.get(name, self.tool if is_at_home(self.tool, name) else "cursor")
+        self._share_height()
+        kept = self._tool_of_room.get(name, self.tool if not TOOL_BY_NAME[self.tool].rooms else "cursor")
         if kept != self.tool:
             self.choose_tool(kept)
         self.rooms.entered.emit(name)
+
+    def _share_height(self) -> None:
+        """The first time that there is something below the views, give it its part of the height."""
+        if self.bottom.shown is not None and not self._has_shared_height:
+            self._has_shared_height = True
+            height = self.rows.height()
+            self.rows.setSizes([round(height * (1 - BOTTOM_SHARE)), round(height * BOTTOM_SHARE)])
 
     def choose_tool(self, name: str) -> None:
         """Take a tool, in the room that is shown if it is at home there, otherwise in its own."""

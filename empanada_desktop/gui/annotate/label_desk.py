@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NEW_TITLE, NEW_DIVISOR, NEW_CLASSES = "labels", 1000, {1: "object"}
 READ_AT_ONCE = 1 << 23
+# The active id of a layer in which nobody has chosen one.
+UNCHOSEN = 1
 NAMES = frozenset(("active_id", "class_names", "label_divisor", "title", "seed", "colour_table", "source", "locked"))
 
 
@@ -38,6 +40,7 @@ class LabelDesk(QObject):
         document.layer_changed.connect(self._layer_changed)
         document.voxels_changed.connect(self._voxels_changed)
         self._objects.changed.connect(self._counted)
+        self._begin()
 
     # What is painted with
 
@@ -233,7 +236,21 @@ class LabelDesk(QObject):
         kept = {layer.id for layer in self._document.layers}
         self._swapped = {layer_id: label_id for layer_id, label_id in self._swapped.items() if layer_id in kept}
         self._since.clear()
+        self._begin()
         self.changed.emit()
+
+    def _begin(self) -> None:
+        """In labels with classes that nothing was painted in yet, begin with a new object of the first class."""
+        layer = self.layer
+        if layer is not None and layer.active_id == UNCHOSEN and class_of(layer, UNCHOSEN) not in layer.class_names:
+            first = first_class(layer)
+
+            def take(used: set[int]) -> None:
+                if layer.active_id == UNCHOSEN:
+                    self._take_new(first, used)
+
+            if first:
+                self._with_used(take)
 
     def _layer_changed(self, layer: Layer, names: frozenset[str]) -> None:
         if names & NAMES:

@@ -19,7 +19,6 @@ from empanada_desktop.gui.objects.exports import ask_export
 from empanada_desktop.gui.objects.measuring import Measurer
 from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.params_form import narrow_combo, plain_row
-from empanada_desktop.gui.shell import RIGHT_WIDTH
 from empanada_desktop.gui.volume_desk import typed_size
 
 if TYPE_CHECKING:
@@ -39,7 +38,6 @@ class MeasureForm(QWidget):
     def __init__(self, workspace: "Workspace", table: ObjectTable) -> None:
         super().__init__()
         self.setProperty("role", "panel")
-        self.setMinimumWidth(RIGHT_WIDTH)
         self.desk = ObjectsDesk.of(workspace)
         self.table = table
         self.measurer = Measurer(self.desk)

@@ -24,7 +24,6 @@ from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.exports import ask_table_path
 from empanada_desktop.gui.objects.label_jobs import LabelJobs
 from empanada_desktop.gui.params_form import narrow_combo, plain_row
-from empanada_desktop.gui.shell import RIGHT_WIDTH
 from empanada_desktop.io.tables import TableColumn, write_table
 from empanada_desktop.jobs.spec import JobSpec
 
@@ -58,7 +57,6 @@ class ScoreForm(QWidget):
     def __init__(self, workspace: "Workspace") -> None:
         super().__init__()
         self.setProperty("role", "panel")
-        self.setMinimumWidth(RIGHT_WIDTH)
         self.desk = ObjectsDesk.of(workspace)
         self.jobs = LabelJobs(self.desk)
         self.message = MessageBar("error")

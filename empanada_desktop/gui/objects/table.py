@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt, QTimer
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
 from empanada_desktop.document.colours import colours_of
@@ -22,7 +22,7 @@ from empanada_desktop.gui.objects.table_view import ObjectsView
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
-FILTER_MS, FILTER_WIDTH, BAR_HEIGHT = 150, 250, 40
+FILTER_MS, FILTER_WIDTH, BAR_HEIGHT, WORDS_FROM = 150, 250, 40, 740
 SHOWN_KEY = "object_columns"
 NO_LABELS = "No labels yet."
 NO_OBJECTS = "No objects in these labels."
@@ -68,7 +68,8 @@ class ObjectTable(QWidget):
         self.filter.setPlaceholderText("Filter, such as volume > 0.01")
         self.filter.setToolTip(EXAMPLES)
         self.filter.setClearButtonEnabled(True)
-        self.filter.setFixedWidth(FILTER_WIDTH)
+        self.filter.setMinimumWidth(FILTER_WIDTH // 3)
+        self.filter.setMaximumWidth(FILTER_WIDTH)
         self.filter.addAction(icon("magnifying-glass", "second"), QLineEdit.ActionPosition.LeadingPosition)
         self.jump_button = _bar_button("Jump", "target", "Go to the selected object (double-click, Enter).")
         self.hide_button = _bar_button("Hide", "eye-slash", "Hide the selected objects; the eyes show them again.")
@@ -77,12 +78,21 @@ class ObjectTable(QWidget):
         self.columns_button = _bar_button("Columns", "columns", "Choose which columns are shown.")
         self.export_button = _bar_button("Export", "export", "Write the table as CSV or XLSX.")
         line = Row(self.title, self.words, self.filter, 1, spacing=8)
+        line.setStretch(2, 100)
         for button in self.buttons:
             line.addWidget(button)
         line.setContentsMargins(12, 4, 8, 4)
         self._bar = QWidget()
         self._bar.setFixedHeight(BAR_HEIGHT)
         self._bar.setLayout(line)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Where there is little room the buttons lose their words."""
+        super().resizeEvent(event)
+        style = Qt.ToolButtonStyle
+        words = style.ToolButtonTextBesideIcon if self.width() >= WORDS_FROM else style.ToolButtonIconOnly
+        for button in self.buttons:
+            button.setToolButtonStyle(words)
 
     @property
     def buttons(self) -> tuple[QToolButton, ...]:
