@@ -5,12 +5,16 @@ import heapq
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from empanada_desktop.core.proofread_change import Sampling
 
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int32]
+Place = tuple[int, int, int]
 POWER = 2.0
+BEYOND, LEAST_GAIN = 2, 0.5
+EVERYWHERE = np.ones((3, 3, 3), np.bool_)
 
 
 def met_fronts(mask: Mask, depth: NDArray[np.float32], markers: Numbers, sampling: Sampling) -> Numbers:
@@ -24,26 +28,35 @@ def met_fronts(mask: Mask, depth: NDArray[np.float32], markers: Numbers, samplin
     slowness = np.where(mask, 1.0 / np.maximum(depth, 0.5) ** POWER, 0.0).astype(np.float32)
     numbers = np.where(mask, markers, 0).astype(np.int32)
     for marker in np.argwhere(numbers > 0):
-        _deepen(numbers, depth, tuple(marker.tolist()))
+        _deepen(numbers, depth, (int(marker[0]), int(marker[1]), int(marker[2])))
     _run(mask, slowness, numbers, np.array(sampling, np.float64))
     return numbers
 
 
-def _deepen(numbers: Numbers, depth: NDArray[np.float32], marker: tuple[int, ...]) -> None:
-    """Extend a marker along the way of steepest ascent to where it is half as deep as at that way's end."""
-    path = [marker]
-    while True:
-        start = [max(0, place - 1) for place in path[-1]]
-        around = depth[tuple(slice(first, place + 2) for first, place in zip(start, path[-1], strict=True))]
-        best = np.unravel_index(int(np.argmax(around)), around.shape)
-        deeper = tuple(first + int(step) for first, step in zip(start, best, strict=True))
-        if depth[deeper] <= depth[path[-1]]:
-            break
-        path.append(deeper)
-    for place in path[1:]:
-        if depth[place] > depth[path[-1]] / 2 or numbers[place] not in (0, numbers[marker]):
+def _deepen(numbers: Numbers, depth: NDArray[np.float32], marker: Place) -> None:
+    """Begin a front also on the way from its marker into the body, until half as deep as at that way's end."""
+    way = [marker]
+    while (deeper := _deeper(depth, way[-1])) is not None:
+        way.append(deeper)
+    for place in way[1:]:
+        if depth[place] > depth[way[-1]] / 2 or numbers[place] not in (0, numbers[marker]):
             break
         numbers[place] = numbers[marker]
+
+
+def _deeper(depth: NDArray[np.float32], place: Place) -> Place | None:
+    """Return the deepest voxel that can be reached within a little more than the depth here; None when this is it."""
+    reach = int(depth[place]) + BEYOND
+    start = [max(0, at - reach) for at in place]
+    around = depth[tuple(slice(first, at + reach + 1) for first, at in zip(start, place, strict=True))]
+    own = tuple(at - first for first, at in zip(start, place, strict=True))
+    parts, _ = ndimage.label(around > 0, EVERYWHERE)
+    near = np.where(parts == parts[own], around, 0)
+    best = np.unravel_index(int(np.argmax(near)), near.shape)
+    if near[best] <= depth[place] + LEAST_GAIN:
+        return None
+    z, y, x = (first + int(at) for first, at in zip(start, best, strict=True))
+    return z, y, x
 
 
 @njit(cache=True, nogil=True)
