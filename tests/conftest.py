@@ -13,13 +13,14 @@ os.environ["EMPANADA_DESKTOP_BACKEND"] = "torch"
 
 
 @pytest.fixture(scope="session")
-def save_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+def save_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Saves weights of a very small network with random numbers: the objects mean nothing, the way to them is real.
 
-    With `in_place` its pixels point at themselves, so that every centre that is found becomes an object.
+    With `in_place` its pixels point at themselves, so that every centre that is found becomes an object. With two
+    classes the second one is no single objects.
     """
 
-    def save(in_place: bool) -> Path:
+    def save(in_place: bool, n_classes: int = 1) -> Path:
         import torch
 
         from empanada_desktop.engine.export import save_weights
@@ -27,9 +28,12 @@ def save_tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path
         from empanada_desktop.io.weights import NetworkConfig, WeightsDescriptor
 
         torch.manual_seed(0)
-        config = NetworkConfig(encoder="resnet18", encoder_channels=8, decoder_channels=8, aspp_channels=8)
+        channels = 1 if n_classes == 1 else n_classes + 1  # several classes have the background's channel beside them
+        sizes = {"encoder_channels": 8, "decoder_channels": 8, "aspp_channels": 8}
+        config = NetworkConfig(encoder="resnet18", n_classes=channels, **sizes)
+        names = dict(list(enumerate(("mito", "er"), 1))[:n_classes])
         descriptor = WeightsDescriptor(
-            name="tiny", network=config, class_names={1: "mito"}, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
+            name="tiny", network=config, class_names=names, thing_list=[1], mean=0.5, std=0.2, padding_factor=16
         )
         network = build_network(config).train()
         for part in network.modules():

@@ -102,6 +102,7 @@ def test_estimates_grow_with_what_they_are_of() -> None:
 
 
 def test_the_estimated_memory_is_near_what_was_measured() -> None:
-    """Peak resident memory of the job's process with the bundled weights."""
-    for side, planes, measured in ((200, 200, 0.764), (1024, 10, 0.898)):
+    """Peak resident memory of the job's process with the bundled weights, OpenVINO, one thread."""
+    measured_at = ((200, 200, 0.764), (256, 12, 0.71), (768, 8, 0.81), (1024, 10, 0.898), (1536, 6, 1.29))
+    for side, planes, measured in measured_at:
         assert measured < estimate(Plan((planes, side, side), (0,))).memory < measured * 1.25
