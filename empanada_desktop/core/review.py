@@ -116,7 +116,7 @@ class _Look:
                 reason = (
                     f"Area {verb} from {step.before * square} to {step.after * square} pixels at {AXES[axis]} {index}"
                 )
-                place = _middle_of_plane(thing, axis, step.index)
+                place = _middle_of_plane(thing, axis, step.index + (step.after > step.before))
                 found.append(Suspicion((thing.label_id,), "Split?", "step", reason, 1 - 2 / step.size, place))
         yield from sorted(found, key=lambda each: -each.score)[:1]
 

@@ -121,6 +121,15 @@ def test_a_sudden_change_of_area_is_told_with_its_plane() -> None:
     assert 24 <= step.place[0] <= 30
 
 
+def test_an_object_with_a_gap_has_a_place_to_look_at() -> None:
+    labels = np.zeros((60, 30, 30), np.uint32)
+    labels[5:30, 8:20, 8:20], labels[31:55, 8:24, 8:24] = 10_001, 10_001
+    for each in suspicions(labels, None, SPACING):
+        assert np.isfinite(each.place).all()
+        z, y, x = (round(at) for at in each.place)
+        assert labels[max(0, z - 1) : z + 2, y, x].any()
+
+
 def test_profiles_of_ellipsoids_are_not_suspicious() -> None:
     for planes in (8, 20, 61):
         z = np.linspace(-1, 1, planes + 2)[1:-1]
