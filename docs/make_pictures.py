@@ -32,7 +32,7 @@ FOLDER = Path(__file__).resolve().parent / "images"
 CARD = resources_folder() / "sample" / "preview.png"
 SIZE = (1680, 1050)
 RESULT = Path(__file__).resolve().parents[1] / "tests" / "data" / "medulla_mito.npz"
-ROOMS = {"annotate", "proofread", "measure"}
+ROOMS = {"annotate", "proofread", "split", "measure"}
 NARROW = ((1366, 768), (1240, 800), (1060, 768))
 PATIENCE = 900.0
 
@@ -212,6 +212,42 @@ class Photographer:
         self.settle()
         self.wait(2)
         self.take("proofread")
+        self.split()
+
+    def split(self) -> None:
+        """An object with a neck, the parts that two points in it would make, and two deeds in the history."""
+        workspace = self.workspace
+        room: Any = workspace.rooms["proofread"]
+        labels = workspace.labels()
+        if labels is None:
+            return
+        voxels = np.asarray(labels.source[:, :, :])
+        for label_id in np.unique(voxels)[1:3]:
+            workspace.document.select(labels, [int(label_id)])
+            before = workspace.document.history.position
+            self.wait(1)
+            workspace.do("objects_delete")
+            self.until(lambda before=before: workspace.document.history.position > before)
+            self.settle()
+        workspace.document.undo()
+        workspace.document.select(labels, [])
+        ids, counts = np.unique(voxels[voxels > 0], return_counts=True)
+        chosen = int(ids[counts.argmax()])
+        z = int(np.argmax((voxels == chosen).sum(axis=(1, 2))))
+        places = np.argwhere(voxels[z] == chosen)
+        self.look_at((z, *(int(place) for place in places.mean(axis=0))), 3.0)
+        workspace.choose_tool("split")
+        canvas = workspace.grid.canvas(Axis.XY)
+        for row, column in (places[places[:, 1].argmin()], places[places[:, 1].argmax()]):
+            spot = canvas.camera().point_of(row + 0.5, column + 0.5)
+            QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(spot[0]), round(spot[1])))
+            self.settle()
+        words = room.banner.words
+        self.until(lambda: "parts" in words.whole)
+        self.settle()
+        self.take("split")
+        QTest.keyClick(canvas, Qt.Key.Key_Escape)
+        workspace.choose_tool("cursor")
 
     def measure(self) -> None:
         """Measured objects."""

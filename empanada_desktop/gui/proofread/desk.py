@@ -23,7 +23,6 @@ from empanada_desktop.gui.proofread.working import Worker
 from empanada_desktop.gui.qt_runner import Background
 from empanada_desktop.gui.viewer.camera import Look, proportions
 from empanada_desktop.gui.viewer.document_link import ADDING
-from empanada_desktop.gui.viewer.lengths import words
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
@@ -457,7 +456,7 @@ class ProofreadDesk(QObject):
         if layer is None or facts is None or facts.contact is None or not facts.contact.count:
             return ""
         width = facts.contact.width(axis, layer.spacing)
-        return f"contact {facts.contact.count} px wide" if width is None else f"contact {words(width)} wide"
+        return f"contact {facts.contact.count} px wide" if width is None else f"contact {width / 1000:.2g} µm wide"
 
     # News
 
