@@ -22,11 +22,17 @@ AROUND = 4
 class BrushTool(CanvasTool):
     """Paints while the left button or a pen is down; Ctrl, or the pen's other end, erases.
 
-    `guard` does a deed and tells what is refused.
+    `guard` does a deed and tells what is refused; `redraw_all` draws again over all planes, for a ball is seen in all.
     """
 
-    def __init__(self, kind: Kind, painter: Painter, guard: Callable[[Callable[[], object]], bool]) -> None:
-        self.kind, self.painter, self._guard = kind, painter, guard
+    def __init__(
+        self,
+        kind: Kind,
+        painter: Painter,
+        guard: Callable[[Callable[[], object]], bool],
+        redraw_all: Callable[[], object],
+    ) -> None:
+        self.kind, self.painter, self._guard, self._redraw_all = kind, painter, guard, redraw_all
         self._at: tuple[PlaneCanvas, Place] | None = None
         self._pressure = 1.0
 
@@ -144,7 +150,9 @@ class BrushTool(CanvasTool):
     def _redraw(self, canvas: PlaneCanvas) -> None:
         """Draw again where the outline is on its canvas."""
         outline = self.outline(canvas.camera(), canvas.plane)
-        if self.painter.waiting or outline is None:
+        if self.painter.settings.is_ball:
+            self._redraw_all()
+        elif self.painter.waiting or outline is None:
             canvas.update()
         else:
             canvas.update(outline.toAlignedRect().adjusted(-AROUND, -AROUND, AROUND, AROUND))

@@ -10,7 +10,7 @@ from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.paint_rules import Rule
 from empanada_desktop.document import LabelsLayer, paint_deeds
-from empanada_desktop.document.at_hand import is_at_hand
+from empanada_desktop.document.at_hand import is_at_hand, read_ahead
 from empanada_desktop.document.painting import Painter, sides
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.gui.qt_runner import Background
@@ -68,9 +68,9 @@ class Toolbox(QObject):
         self.points = PointsTool(self.document, guard)
         self.shapes = ShapesTool(self.document, guard, self._refuse)
         self.tools: dict[str, CanvasTool] = {
-            "brush": BrushTool("brush", self.painter, guard),
-            "eraser": BrushTool("eraser", self.painter, guard),
-            "smart": BrushTool("smart", self.painter, guard),
+            "brush": BrushTool("brush", self.painter, guard, grid.update_overlays),
+            "eraser": BrushTool("eraser", self.painter, guard, grid.update_overlays),
+            "smart": BrushTool("smart", self.painter, guard, grid.update_overlays),
             "fill": VoxelTool(self._fill, self.cancel_deed, Qt.CursorShape.PointingHandCursor),
             "pick": VoxelTool(self._pick, self.cancel_deed, Qt.CursorShape.PointingHandCursor),
             "polygon": PolygonTool(self._close_polygon, self._refuse),
@@ -209,6 +209,7 @@ class Toolbox(QObject):
             layer = self.painter.target()
             if needs_label and not layer.active_id:
                 raise SettingsError("Background is painted with.", "Choose a label first.")
+            self.document.make_editable(layer)
             self._running = Stoppable()
             self.busy_changed.emit(True)
             self._try(layer, work, then, TRIES)
@@ -217,7 +218,7 @@ class Toolbox(QObject):
 
     def _try(self, layer: LabelsLayer, work: Work, then: Callable[[], object] | None, tries: int) -> None:
         """Work the deed out in a thread; anew where the labels have changed meanwhile."""
-        context, version = self._running, layer.source.version
+        context, version = self._running or Stoppable(), layer.source.version
 
         def apply(change: paint_deeds.Change) -> None:
             if layer not in self.document.layers:
@@ -228,8 +229,13 @@ class Toolbox(QObject):
                 self._ended()
                 self.guard(lambda: self._apply(layer, change, then))
 
-        if context is not None:
-            self._background.run(lambda: work(layer, context), apply, self._deed_failed)
+        def compute() -> paint_deeds.Change:
+            change = work(layer, context)
+            for part in change.parts:
+                read_ahead(layer.source, part.box)
+            return change
+
+        self._background.run(compute, apply, self._deed_failed)
 
     def _apply(self, layer: LabelsLayer, change: paint_deeds.Change, then: Callable[[], object] | None) -> None:
         if change.parts:

@@ -564,6 +564,33 @@ def test_the_window_never_waits_for_the_file_that_is_painted_on(studio: Studio) 
     np.testing.assert_array_equal(read_in_a_thread(hand.layer.source), voxels)
 
 
+def test_the_window_never_waits_for_the_file_that_is_filled_or_cut_out_of(studio: Studio) -> None:
+    voxels = np.zeros((200, 200, 200), np.uint32)
+    voxels[100:140, 40:80, 40:160] = 1005
+    hand = studio(voxels, in_file=True)
+    hand.qtbot.waitUntil(lambda: hand.grid.is_complete, timeout=10_000)
+    SlowLabels.gate = threading.Event()
+    SlowLabels.gate.set()
+    hand.document.change_layer(hand.layer, source=SlowLabels(hand.layer.source._volumes))  # type: ignore[attr-defined]
+    hand.toolbox.painter.change(fills_in_3d=True)
+    hand.take("fill")
+    hand.click(Axis.XY, (60, 60))
+    hand.take("pick")
+    hand.click(Axis.XY, (60, 60))
+    hand.take("polygon")
+    for spot in ((120, 20), (120, 90), (190, 90)):
+        hand.click(Axis.XY, spot)
+    hand.key(Axis.XY, Qt.Key.Key_Return)
+    hand.toolbox.smooth(2, in_3d=True)
+    hand.settle()
+    titles = [edit.title for edit in hand.document.history.edits]
+    assert titles == ["Fill with 1001", "Polygon 1001", "Smooth 1001"]
+    hand.qtbot.waitUntil(lambda: hand.grid.is_complete, timeout=10_000)
+    while hand.document.undo() is not None:
+        pass
+    np.testing.assert_array_equal(read_in_a_thread(hand.layer.source), voxels)
+
+
 def read_in_a_thread(source: Any) -> NDArray[Any]:
     with ThreadPoolExecutor(1) as threads:
         return np.array(threads.submit(lambda: source[:, :, :]).result())
@@ -624,3 +651,23 @@ def test_hovering_reads_ahead_so_that_nothing_waits(studio: Studio) -> None:
     hand.press(Axis.XY, (150, 150))
     assert hand.voxels()[HERE[0], 150, 150] == 1001
     hand.release(Axis.XY, (150, 150))
+
+
+def test_the_outline_of_a_ball_follows_in_all_planes(studio: Studio) -> None:
+    hand = studio()
+    hand.toolbox.painter.change(size=60, is_ball=True)
+    hand.take("brush")
+    hand.qtbot.waitUntil(lambda: hand.grid.is_complete, timeout=10_000)
+    brush: Any = hand.toolbox.tools["brush"]
+    canvas = hand.canvas(Axis.YZ)
+    seen = []
+    for spot in ((100, 130), (100, 150), (100, 170)):
+        hand.move(Axis.XY, spot, held=NO_BUTTON)
+        outline = brush.outline(canvas.camera(), canvas.plane)
+        seen.append(None if outline is None else round(outline.width() / canvas.camera().scale[1]))
+    assert seen == [60, 46, None]
+    painted: list[Any] = []
+    brush.outline = lambda camera, plane: painted.append(camera.axis)
+    hand.move(Axis.XY, (100, 150), held=NO_BUTTON)
+    painted.clear()
+    hand.qtbot.waitUntil(lambda: set(painted) == set(Axis), timeout=10_000)
