@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
 LOOK_AGAIN_MS = 150
+STYLES = ("fill", "outline", "both")
 BOTTOM_SHARE = 0.31
 DEED = "a deed"
 LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
@@ -225,6 +226,9 @@ class Workspace(QObject):
             "zoom_out": lambda: grid.zoom(0.5),
             "fit": grid.fit,
             "labels_shown": self._toggle_labels,
+            "selected_only": self._toggle_selected_only,
+            "contour": self._next_style,
+            "history": lambda: self.window.choose_tab("proofread"),
             "view_all": lambda: grid.maximise(None),
             "view_xy": lambda: grid.maximise("xy"),
             "view_xz": lambda: grid.maximise("xz"),
@@ -376,6 +380,16 @@ class Workspace(QObject):
         layer = self.labels()
         if layer is not None:
             self.document.change_layer(layer, visible=not layer.visible)
+
+    def _toggle_selected_only(self) -> None:
+        layer = self.labels()
+        if layer is not None:
+            self.document.change_layer(layer, shows_selected_only=not layer.shows_selected_only)
+
+    def _next_style(self) -> None:
+        layer = self.labels()
+        if layer is not None:
+            self.document.change_layer(layer, style=STYLES[(STYLES.index(layer.style) + 1) % len(STYLES)])
 
     def _with_active(self, deed: Callable[[Layer], object]) -> Callable[[], None]:
         def do() -> None:

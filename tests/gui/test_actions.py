@@ -7,11 +7,42 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from empanada_desktop.gui.actions import PRESETS, ROWS, Actions, conflicts
+from empanada_desktop.gui.actions import PRESETS, ROW_BY_ID, ROWS, Actions, conflicts
 from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.theme import theme
 from empanada_desktop.settings import load_settings
+
+# What users have in their fingers: napari, WEBKNOSSOS, ITK-SNAP.
+FINGERS = {
+    "tool_brush": ("2 P", "Ctrl+K, B", "5"),
+    "tool_eraser": ("1 E", "Ctrl+K, E", "E"),
+    "tool_polygon": ("3", "Ctrl+K, L", "3"),
+    "tool_fill": ("4 F", "", "4"),
+    "tool_pick": ("5 L", "Ctrl+K, P", "L"),
+    "tool_smart": ("7", "7", "7"),
+    "tool_cursor": ("6", "Ctrl+K, M", "1"),
+    "tool_hand": ("", "", "2"),
+    "label_new": ("M", "C", "M"),
+    "label_swap": ("X", "X", "X"),
+    "label_previous": ("-", "-", ","),
+    "label_next": ("=", "=", "."),
+    "brush_smaller": ("[", "[", "- ["),
+    "brush_larger": ("]", "]", "+ ]"),
+    "preserve_labels": ("B", "B", "B"),
+    "labels_shown": ("V", "3", "S"),
+    "plane_next": ("Right", "F Right", "PgUp Right"),
+    "plane_previous": ("Left", "D Left", "PgDown Left"),
+    "undo": ("Ctrl+Z", "Ctrl+Z", "Ctrl+Z"),
+    "redo": ("Ctrl+Shift+Z Ctrl+Y",) * 3,
+    "palette": ("Ctrl+Shift+P", "Ctrl+P Ctrl+Shift+P", "Ctrl+Shift+P"),
+}
+
+
+def test_the_presets_have_the_keys_that_users_know() -> None:
+    for name, keys in FINGERS.items():
+        found = tuple(" ".join(ROW_BY_ID[name].keys_of(preset)) for preset in PRESETS)
+        assert found == keys, name
 
 
 @pytest.mark.parametrize("preset", PRESETS)
