@@ -9,7 +9,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
-from empanada_desktop.document.colours import colours_of
+from empanada_desktop.document.colours import LABEL_COLOURS, colour_places
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, Row, rule, set_role, text_label
 from empanada_desktop.gui.icons import icon, show_icon
@@ -302,13 +302,19 @@ class _TableView(ObjectsView):
     def __init__(self, table: ObjectTable) -> None:
         super().__init__(table.model)
         self._table = table
+        self._palette = [QColor(colour) for colour in LABEL_COLOURS]
+        self._known: tuple[object, ...] = ()
+        self._places: NDArray[np.uint8] = np.zeros(0, np.uint8)
 
     def colour_of(self, row: int) -> QColor:
-        layer = self._table.desk.layer
-        ids: NDArray[np.uint32] = self.objects_model.objects.ids[row : row + 1]
+        layer, objects = self._table.desk.layer, self.objects_model.objects
         if layer is None:
             return QColor("#808080")
-        return QColor(*colours_of(ids, layer.colour_table, layer.seed)[0].tolist())
+        known = (objects.ids, layer.colour_table, layer.seed)
+        if len(self._known) != 3 or any(one is not other for one, other in zip(known, self._known, strict=True)):
+            self._known = known
+            self._places = colour_places(objects.ids, layer.colour_table, layer.seed)
+        return self._palette[int(self._places[row])]
 
 
 def _bar_button(title: str, name: str, tip: str) -> QToolButton:

@@ -94,7 +94,7 @@ class ObjectsModel(QAbstractTableModel):
     def is_older(self, row: int, column: int) -> bool:
         """Whether a cell's figure was measured before the object's voxels changed."""
         stale = self.objects.is_stale
-        return bool(len(stale)) and self.columns[column].key in self.objects.measured and bool(stale[self.rows[row]])
+        return bool(len(stale) and stale[self.rows[row]]) and self.columns[column].key in self.objects.measured
 
     # Qt's side
 

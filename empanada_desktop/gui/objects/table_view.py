@@ -36,12 +36,14 @@ OWN_KEYS = (
 )  # fmt: skip
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
-CENTRED, ALIGN_LEFT, ALIGN_RIGHT = (
-    Qt.AlignmentFlag.AlignVCenter,
-    Qt.AlignmentFlag.AlignLeft,
-    Qt.AlignmentFlag.AlignRight,
-)
+CENTRED = Qt.AlignmentFlag.AlignVCenter
+FLUSH_LEFT, FLUSH_RIGHT = int(Qt.AlignmentFlag.AlignLeft | CENTRED), int(Qt.AlignmentFlag.AlignRight | CENTRED)
 Index = QModelIndex | QPersistentModelIndex
+
+
+@functools.lru_cache(maxsize=256)
+def _colour(name: str) -> QColor:
+    return QColor(name)
 
 
 @functools.lru_cache(maxsize=128)
@@ -289,7 +291,7 @@ class _CellDelegate(QStyledItemDelegate):
         tokens = theme.tokens
         is_selected = bool(model.selected[own])
         ground = tokens.selected if is_selected else tokens.window if row % 2 else tokens.panel
-        painter.fillRect(rect, QColor(ground))
+        painter.fillRect(rect, _colour(ground))
         if row == self._view.current_row and self._view.hasFocus():
             painter.fillRect(QRect(rect.left(), rect.bottom(), rect.width(), 1), QColor(tokens.accent))
         self._draw(painter, rect, model, column, row, place, own)
@@ -309,9 +311,8 @@ class _CellDelegate(QStyledItemDelegate):
             painter.fillRect(swatch, self._view.colour_of(own))
         elif column.key == "status" and model.objects.status[own]:
             tone = self._draw_status(painter, room, STATUSES[model.objects.status[own]], tone)
-        painter.setPen(QColor(getattr(theme.tokens, tone)))
-        side = ALIGN_RIGHT if column.is_right else ALIGN_LEFT
-        painter.drawText(room, int(side | CENTRED), model.words(row, place))
+        painter.setPen(_colour(getattr(theme.tokens, tone)))
+        painter.drawText(room, FLUSH_RIGHT if column.is_right else FLUSH_LEFT, model.words(row, place))
 
     def _draw_status(self, painter: QPainter, room: QRect, status: str, tone: str) -> str:
         name, token = STATUS_ICONS[status]
