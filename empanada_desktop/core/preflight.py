@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from empanada_desktop.core.footprint import room_needed
 
-# Python, torch, the back end and the weights; 710 MB at the peak with planes of 256 × 256.
-ENGINE_GIGABYTES = 0.72
+# Python, torch, the back end and the weights: 710 MB at the peak with planes of 256 × 256 and the bundled network; of a
+# ResNet-50 the weights are larger, and OpenVINO holds them twice when it is first made ready (1.46 GB at 512 × 512).
+ENGINE_GIGABYTES, LARGE_ENGINE_GIGABYTES = 0.72, 1.35
 # Working memory per pixel that the network sees, on the processor: 230 with the bundled network and OpenVINO (190 with
 # torch), 550 with the ResNet-50 of the published ones.
 SMALL_NETWORK_BYTES, LARGE_NETWORK_BYTES = 250.0, 600.0
@@ -56,7 +57,8 @@ def estimate(plan: Plan) -> Estimate:
     voxels = math.prod(plan.shape)
     planes = [voxels // plan.shape[normal] for normal in plan.normals]
     blocks = math.prod(min(side, length) for side, length in zip(plan.chunk, plan.shape, strict=True)) * BLOCK_BYTES
-    memory = ENGINE_GIGABYTES + (max(_plane_bytes(pixels, plan) for pixels in planes) + blocks) / 1e9
+    engine = LARGE_ENGINE_GIGABYTES if plan.network_bytes >= LARGE_NETWORK_BYTES else ENGINE_GIGABYTES
+    memory = engine + (max(_plane_bytes(pixels, plan) for pixels in planes) + blocks) / 1e9
     disk = room_needed(plan.shape, len(plan.normals), 1.0, plan.n_confidences) / 1e9
     per_pixel = plan.seconds_per_pixel
     network = None if per_pixel is None else per_pixel * voxels * len(plan.normals)

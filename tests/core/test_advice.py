@@ -13,7 +13,7 @@ from empanada_desktop.core.advice import (
     smallest_object,
 )
 from empanada_desktop.core.geometry import Spacing
-from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS, Plan, estimate
+from empanada_desktop.core.preflight import BEYOND_NETWORK, LARGE_NETWORK_BYTES, START_SECONDS, Plan, estimate
 from empanada_desktop.core.scales import look_at_scales, overlap, suggested_scale, verdict
 
 ISOTROPIC = Spacing(10, 10, 10, "test")
@@ -106,3 +106,5 @@ def test_the_estimated_memory_is_near_what_was_measured() -> None:
     measured_at = ((200, 200, 0.764), (256, 12, 0.71), (768, 8, 0.81), (1024, 10, 0.898), (1536, 6, 1.29))
     for side, planes, measured in measured_at:
         assert measured < estimate(Plan((planes, side, side), (0,))).memory < measured * 1.25
+    large = Plan((4, 512, 512), (0,), network_bytes=LARGE_NETWORK_BYTES)
+    assert 1.46 < estimate(large).memory < 1.46 * 1.25
