@@ -20,12 +20,12 @@ def test_objects_are_picked_merged_and_asked_about_in_3d(person: Person, tmp_pat
     hand.settle()
     gl = view.gl
     assert gl is not None
-    seen: dict[int, QPoint] = {}
-    for y in range(10, gl.height(), 12):
-        for x in range(10, gl.width(), 12):
-            seen.setdefault(gl.object_at(QPointF(x, y)), QPoint(x, y))
-    seen.pop(0, None)
-    one, other = list(seen)[:2]
+    seen = {0: QPoint()}
+    for place in (QPoint(x, y) for y in range(60, gl.height(), 24) for x in range(40, gl.width(), 24)):
+        if len(seen) < 3:
+            seen.setdefault(gl.object_at(QPointF(place)), place)
+    seen.pop(0)
+    one, other = list(seen)
     for label_id in (one, other):
         person.click(gl, seen[label_id])
     hand.settle()
