@@ -19,7 +19,8 @@ from PySide6.QtGui import QPainter, QPixmap
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.edits import RegionEdit
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.gui.app import make_application
 from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.main_window import MainWindow
@@ -32,7 +33,8 @@ FOLDER = Path(__file__).resolve().parent / "images"
 CARD = resources_folder() / "sample" / "preview.png"
 SIZE = (1680, 1050)
 RESULT = Path(__file__).resolve().parents[1] / "tests" / "data" / "medulla_mito.npz"
-ROOMS = {"annotate", "proofread", "split", "measure"}
+ROOMS = {"annotate", "proofread", "split", "measure", "score"}
+WHOLE = Box((0, 0, 0), (200, 200, 200))
 NARROW = ((1366, 768), (1240, 800), (1060, 768))
 PATIENCE = 900.0
 
@@ -262,7 +264,39 @@ class Photographer:
         self.workspace.grid.fit()
         self.settle()
         self.take("measure")
+        self.score(dock)
         self.window.choose_tab("segment")
+
+    def score(self, dock: Any) -> None:  # noqa: ANN401 - the dock of the room Measure
+        """The result against itself with two objects gone and one more: one missed, two invented."""
+        document, result = self.workspace.document, self.workspace.labels()
+        if result is None:
+            return
+        voxels = np.asarray(result.source[:, :, :])
+        places = np.indices(voxels.shape)
+        ball = sum((at - middle) ** 2 for at, middle in zip(places, (110, 60, 140), strict=True)) < 24**2
+        true = np.where(np.isin(voxels, [10008, 10016]), 0, voxels)
+        true[ball & (true == 0)] = 10030
+        truth = document.new_labels("truth", like=result, class_names=result.class_names)
+        document.edit_voxels(truth, "Truth", RegionEdit.between(WHOLE, np.zeros_like(true), true))
+        document.active = result
+        dock.show_mode("score")
+        form = dock.score
+        form.truth.setCurrentIndex(form.truth.findData(truth.id))
+        form.result.setCurrentIndex(form.result.findData(result.id))
+        form.start_button.click()
+        self.until(lambda: form.outcome is not None)
+        form.show_button.click()
+        document.change_layer(truth, visible=False)
+        document.change_layer(result, visible=False)
+        document.change_view(crosshair=(110, 70, 130))
+        self.settle()
+        self.wait(2)
+        self.take("score")
+        for _ in range(3):
+            document.undo()
+        document.change_layer(result, visible=True)
+        dock.show_mode("measure")
 
     def pick(self, place: int) -> tuple[int, tuple[int, int, int]]:
         """One of the larger objects that touch no border, and a voxel in the middle of its largest plane."""
