@@ -72,9 +72,13 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ReviewResult:
 
 
 def open_stacks(path: str, dataset: str | None) -> "Iterator[tuple[str, Volume]]":
-    """Yield the single stacks that a result of ours has kept of a class: name of the plane, volume."""
+    """Yield the single stacks that a result of ours has kept of a class: name of the plane, volume.
+
+    Of labels that were changed in a window they are those of the result below.
+    """
     from empanada_desktop.io.volumes import list_datasets, open_volume
 
+    path, dataset = _below(path, dataset)
     group = dataset or only_labels(path)
     if group is None or Path(path).suffix.lower() != ".zarr":
         return
@@ -83,6 +87,16 @@ def open_stacks(path: str, dataset: str | None) -> "Iterator[tuple[str, Volume]]
     for plane in ("xy", "xz", "yz"):
         if f"stacks/{plane}/{title}" in there:
             yield plane, open_volume(path, f"stacks/{plane}/{title}")
+
+
+def _below(path: str, dataset: str | None) -> tuple[str, str | None]:
+    """Return the file that changed labels lie over; other labels as they are."""
+    if Path(path).suffix != ".overlay":
+        return path, dataset
+    from empanada_desktop.io.overlay_files import read_overlay
+
+    base = read_overlay(Path(path)).base
+    return (path, dataset) if base is None or "placed" in base else (str(base["path"]), base.get("dataset"))
 
 
 def _columns(found: list[Suspicion]) -> list[TableColumn]:

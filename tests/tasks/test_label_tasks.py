@@ -14,6 +14,7 @@ from empanada_desktop.cli import main
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.io.edit_files import read_edits
 from empanada_desktop.io.ome_zarr import ResultStore
+from empanada_desktop.io.overlay_files import OverlayState, write_overlay
 from empanada_desktop.io.tiff import write_label_tiff
 from empanada_desktop.io.volumes import open_volume
 
@@ -222,6 +223,11 @@ def test_reviewing_uses_the_stacks_of_a_result(tmp_path: Path, capsys: pytest.Ca
     scores = [float(row["Score"]) for row in rows]
     assert all(one >= other for one, other in itertools.pairwise(scores))
     assert {row["Objects"] for row in rows if row["Question"] == "Edge"} == {"1002"}
+    base = {"path": str(path), "dataset": "labels/mito", "voxel_size": None}
+    state = OverlayState(SHAPE, np.dtype(np.uint32), [(1, 1, 1)], Spacing(), base, {})
+    write_overlay(tmp_path / "1.overlay", state)
+    run("review", tmp_path / "1.overlay")
+    assert "Found in yz only" in capsys.readouterr().out
 
 
 def test_labels_of_other_types_and_kinds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
