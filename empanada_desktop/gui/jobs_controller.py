@@ -46,10 +46,21 @@ class JobsController(QObject):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._tell)
+        self._others: dict[str, tuple[JobLine, Callable[[], object]]] = {}
 
     def submit(self, spec: JobSpec, title: str) -> Job:
         """Queue a job."""
         return self.queue.submit(spec, title)
+
+    def show_other(self, line: JobLine, cancel: Callable[[], object]) -> None:
+        """Show work that the window does itself among the jobs; `cancel` ends it."""
+        self._others[line.id] = (line, cancel)
+        self._tell()
+
+    def drop_other(self, line_id: str) -> None:
+        """That work has ended."""
+        if self._others.pop(line_id, None) is not None:
+            self._tell()
 
     def unfinished(self) -> int:
         """How many jobs run or wait."""
@@ -66,6 +77,8 @@ class JobsController(QObject):
         }
         if job is not None:
             deeds[name](job)
+        elif name == "cancel" and job_id in self._others:
+            self._others[job_id][1]()
         if job is not None and name == "run_again":
             self.settled.emit(place_of(job))
 
@@ -88,7 +101,8 @@ class JobsController(QObject):
 
     def _tell(self) -> None:
         jobs = self.queue.jobs
-        self.lines_changed.emit([line_of(job, _successor(job, jobs)) for job in jobs])
+        others = [line for line, _cancel in self._others.values()]
+        self.lines_changed.emit([*(line_of(job, _successor(job, jobs)) for job in jobs), *others])
 
 
 def place_of(job: Job) -> str:

@@ -1,6 +1,7 @@
 """The object table with real mouse and key events, on what was really found in the sample, and with 100,000 objects."""
 
 import csv
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -413,3 +414,46 @@ def test_changing_from_the_table(table: Table) -> None:
     painted_voxels_are_counted_at_once(table)
     statuses_are_deeds(table)
     another_layer_has_other_objects(table)
+
+
+class _Slow:
+    """A source that takes its time, until it is let go."""
+
+    def __init__(self, voxels: NDArray[np.uint32]) -> None:
+        self._own, self.gate = ArraySource(voxels), threading.Event()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._own, name)
+
+    def __getitem__(self, index: object) -> object:
+        self.gate.wait(30)
+        return self._own[index]
+
+    def read(self, *place: object) -> object:
+        return self._own.read(*place)  # type: ignore[arg-type]
+
+
+def test_long_counting_is_among_the_jobs_and_can_be_cancelled(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table(person, tmp_path)
+    monkeypatch.setattr("empanada_desktop.gui.objects.desk.LONG_SECONDS", 0.0)
+    slow = _Slow(mitochondria().astype(np.uint32))
+    layer = LabelsLayer(title="slow", source=slow)  # type: ignore[arg-type]
+    table.document.add_layer(layer)
+    desk = table.desk
+    assert desk.layer is layer
+    assert table.table.pages.currentIndex() == 0
+    context = desk._counting
+    assert context is not None
+    context.report(1, 4)
+    lines: list[str] = []
+    person.workspace.jobs.lines_changed.connect(lambda found: lines.extend(line.id for line in found))
+    person.until(lambda: "counting objects" in lines)
+    person.workspace.jobs.do("cancel", "counting objects")
+    slow.gate.set()
+    person.until(lambda: desk._counting is None)
+    assert table.table.empty_button.isVisible()
+    assert table.ids() == []
+    person.click(table.table.empty_button)
+    person.until(lambda: table.ids() == ALL)

@@ -1,5 +1,6 @@
 """The objects of the label layer that is worked on: counted in a thread, kept up to date with every edit."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer, Layer
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.errors import JobCancelled
+from empanada_desktop.gui.jobs_strip import JobLine
 from empanada_desktop.gui.objects.facts import Measured, columns_for, object_columns
 from empanada_desktop.gui.objects.table_model import ObjectsModel
 from empanada_desktop.gui.qt_runner import Background
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 UPDATE_MS, PROGRESS_MS = 60, 100
 MOST_GREY_VOXELS = 1 << 29
+COUNTING_LINE, LONG_SECONDS = "counting objects", 1.0
 LOOKS = frozenset(("review", "queue", "decisions", "hidden", "class_names", "spacing", "label_divisor", "title"))
 
 
@@ -46,7 +49,10 @@ class Counting(QuietContext):
 
 @dataclass
 class Counted:
-    """What is known of a layer. `source` and `pending`: what the index was made of, and where voxels changed since."""
+    """What is known of a layer. `source` and `pending`: what the index was made of, and where voxels changed since.
+
+    edited: ids that are not as they were at first. is_refused: the user has cancelled counting.
+    """
 
     source: PlaneSource
     index: ObjectIndex | None = None
@@ -54,6 +60,7 @@ class Counted:
     pending: list[Box] = field(default_factory=list)
     edited: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     measured: Measured | None = None
+    is_refused: bool = False
 
 
 class ObjectsDesk(QObject):
@@ -75,6 +82,7 @@ class ObjectsDesk(QObject):
         self._known: dict[str, Counted] = {}
         self._threads = Background(self, workspace.window.failed)
         self._counting: Counting | None = None
+        self._began = 0.0
         self._waiting: list[Callable[[], object]] = []
         self._update_timer = self._timer(UPDATE_MS, self._work)
         self._progress_timer = self._timer(PROGRESS_MS, self._tell_progress, single=False)
@@ -231,6 +239,8 @@ class ObjectsDesk(QObject):
         if layer is None or self._counting is not None:
             return
         known = self._known.setdefault(layer.id, Counted(layer.source))
+        if known.is_refused:
+            return
         if known.index is not None and not known.pending:
             self._done_waiting()
             return
@@ -239,6 +249,7 @@ class ObjectsDesk(QObject):
             return
         boxes, known.pending = known.pending, []
         context = self._counting = Counting()
+        self._began = time.monotonic()
         source, index = layer.source, known.index
         grey = self.grey() if np.prod(layer.shape, dtype=float) <= MOST_GREY_VOXELS else None
         self._progress_timer.start()
@@ -276,9 +287,28 @@ class ObjectsDesk(QObject):
         if not isinstance(problem, JobCancelled):
             self.workspace.window.failed(problem)
 
+    def count_again(self) -> None:
+        """Count after all what the user has cancelled."""
+        if self.counted is not None:
+            self.counted.is_refused = False
+            self._work()
+            self.changed.emit()
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the user has cancelled counting these objects."""
+        return self.counted is not None and self.counted.is_refused
+
+    def _refuse(self) -> None:
+        if self.counted is not None:
+            self.counted.is_refused = True
+            self._give_up()
+            self.changed.emit()
+
     def _rest(self) -> None:
         self._counting = None
         self._progress_timer.stop()
+        self.workspace.jobs.drop_other(COUNTING_LINE)
         self.building.emit(0, 0)
 
     def _give_up(self) -> None:
@@ -286,8 +316,14 @@ class ObjectsDesk(QObject):
             self._counting.is_given_up = True
 
     def _tell_progress(self) -> None:
-        if self._counting is not None and self._counting.progress[1]:
-            self.building.emit(*self._counting.progress)
+        if self._counting is None or not self._counting.progress[1]:
+            return
+        done, total = self._counting.progress
+        self.building.emit(done, total)
+        if time.monotonic() - self._began > LONG_SECONDS:
+            words = f"counting, {done} of {total}"
+            line = JobLine(COUNTING_LINE, "Count objects", "running", done, total, words)
+            self.workspace.jobs.show_other(line, self._refuse)
 
     def _done_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

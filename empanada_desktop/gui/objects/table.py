@@ -26,6 +26,7 @@ FILTER_MS, FILTER_WIDTH, BAR_HEIGHT, WORDS_FROM = 150, 250, 40, 740
 SHOWN_KEY = "object_columns"
 NO_LABELS = "No labels yet."
 NO_OBJECTS = "No objects in these labels."
+COUNTING, REFUSED = "Counting objects.", "The objects were not counted."
 EXAMPLES = (
     "Filter\nvolume > 0.01\nstatus = queued\nclass = mito and not border\nreview = join or score > 0.8\n10012, 10019"
 )
@@ -126,7 +127,7 @@ class ObjectTable(QWidget):
         self.isolate_button.toggled.connect(self.deeds.isolate)
         self.columns_button.clicked.connect(self._columns_below)
         self.export_button.clicked.connect(self.export)
-        self.empty_button.clicked.connect(lambda: self.desk.workspace.do("panel_plane"))
+        self.empty_button.clicked.connect(self._begin)
         document = self.desk.document
         document.selection_changed.connect(self._follow_selection)
         document.layer_changed.connect(lambda _layer, names: self._tell() if "shows_selected_only" in names else None)
@@ -287,9 +288,22 @@ class ObjectTable(QWidget):
         self.isolate_button.setChecked(layer is not None and layer.shows_selected_only)
         self.isolate_button.blockSignals(False)
         self.export_button.setEnabled(bool(there))
-        self._empty.setText(NO_LABELS if layer is None else "Counting objects." if not counted else NO_OBJECTS)
-        self.empty_button.setVisible(layer is None)
+        self._tell_empty(counted)
         self.pages.setCurrentIndex(1 if there else 0)
+
+    def _tell_empty(self, is_counted: bool) -> None:
+        """Say why there are no rows, and what can be done about it."""
+        layer, is_refused = self.desk.layer, self.desk.is_refused
+        words = REFUSED if is_refused else NO_OBJECTS if is_counted else COUNTING
+        self._empty.setText(NO_LABELS if layer is None else words)
+        self.empty_button.setText("Segment a plane" if layer is None else "Count them")
+        self.empty_button.setVisible(layer is None or is_refused)
+
+    def _begin(self) -> None:
+        if self.desk.is_refused:
+            self.desk.count_again()
+        else:
+            self.desk.workspace.do("panel_plane")
 
     def _tell_building(self, done: int, total: int) -> None:
         if total:
