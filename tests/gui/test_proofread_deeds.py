@@ -9,15 +9,17 @@ import zarr
 from numpy.typing import NDArray
 
 from empanada_desktop.core.context import QuietContext
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import ArraySource, Document, LabelsLayer, open_source
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.proofread.deeds import Ground, Outcome, carry_out, work_voxels
+from empanada_desktop.gui.proofread.facts import pair_facts, plane_facts
 from empanada_desktop.gui.proofread.history import icon_of, size_words
 from empanada_desktop.gui.proofread.long_deeds import task_of
 from empanada_desktop.gui.proofread.picks import Line
 from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_deletion, plan_of
+from empanada_desktop.gui.proofread.selection import selection_lines
 from empanada_desktop.gui.proofread.values import Mode, Values
 from empanada_desktop.io.volumes import VolumeRef
 
@@ -135,6 +137,24 @@ def test_the_dearest_word_is_an_error_in_plain_words(crop: Labels) -> None:
     values = Values(mode=Mode.SPLIT, split_by="distance", min_distance=100)
     with pytest.raises(AppError, match="Nothing was split"):
         found(values, PICKED, LabelsLayer(title="mito", id="layer", source=ArraySource(crop)))
+
+
+def test_two_objects_and_the_stacks_that_saw_them() -> None:
+    labels = np.zeros((4, 20, 20), np.uint32)
+    labels[:, 2:18, 2:10], labels[:, 4:12, 10:18] = 5, 6
+    objects = ObjectIndex.of(labels)
+    stacks = {"xy": labels == 5, "xz": labels > 0, "yz": np.zeros_like(labels)}
+    pair = pair_facts(labels, objects, (5, 6), stacks)
+    assert pair.contact.faces == (0, 0, 4 * 8)
+    assert pair.stacks == (("xy", "xz"), ("xz",))
+    plane = plane_facts(labels, objects, (5, 6), Axis.XY, 2)
+    assert plane.contact is not None
+    assert plane.contact.faces == (0, 0, 8)
+    assert all(labels[tuple(int(at) for at in place)] == label_id for label_id, place in plane.places.items())
+    layer = LabelsLayer(title="mito", source=ArraySource(labels), spacing=Spacing(10, 10, 10, "test"))
+    lines = dict(selection_lines(layer, objects, (5, 6), pair))
+    assert lines["Contact area"] == "0.0032 µm²"
+    assert lines["Seen in stacks"] == "xy, xz and xz"
 
 
 def test_words_of_the_history() -> None:

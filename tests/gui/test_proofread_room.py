@@ -245,6 +245,11 @@ def test_the_menu_and_the_keys_of_an_object(proofreader: Proofreader, true_label
         canvas.setFocus()
         hand.qtbot.keyClick(canvas, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
     assert hand.desk.picks.ids == (10005, 10007)
+    hand.qtbot.keyClick(canvas, Qt.Key.Key_F10, Qt.KeyboardModifier.ShiftModifier)
+    assert hand.room.menu is not None
+    hand.person.until(hand.room.menu.isVisible)
+    assert hand.room.menu.label_id == 10007
+    hand.qtbot.keyClick(hand.room.menu, Qt.Key.Key_Escape)
     hand.enter()
     assert len(np.unique(hand.voxels())) == 24  # 23 objects and the background
     hand.look_at(hand.inside(10008, true_labels))

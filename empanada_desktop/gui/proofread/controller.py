@@ -26,6 +26,7 @@ from empanada_desktop.gui.proofread.picking_tool import PickingTool
 from empanada_desktop.gui.proofread.plans import NotYet, Plan, kept_id, sizes_of
 from empanada_desktop.gui.proofread.selection import selection_lines
 from empanada_desktop.gui.proofread.values import LARGEST_ID, Mode
+from empanada_desktop.gui.viewer.camera import DISPLAYED
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
@@ -61,6 +62,7 @@ class ProofreadRoom(QObject):
         self.banner.cleared.connect(desk.clear)
         self.dock.history.list.failed.connect(self.workspace.window.tell)
         desk.done.connect(self._done)
+        desk.menu_asked.connect(self._ask_menu_here)
         self.queue.edit_asked.connect(self._mend)
         self.labels.jump_asked.connect(self.jump)
         grid.menu_asked.connect(self._ask_menu)
@@ -148,6 +150,13 @@ class ProofreadRoom(QObject):
 
     def _ask_menu(self, voxel: tuple[int, int, int], place: QPoint) -> None:
         self._open_menu(self.desk.id_at(voxel), place)
+
+    def _ask_menu_here(self) -> None:
+        """The menu of the object at the crosshair, beside it."""
+        voxel, canvas = self.workspace.document.view.crosshair, self.workspace.grid.canvas(self.desk.place[0])
+        rows, columns = DISPLAYED[canvas.axis]
+        x, y = canvas.camera().point_of(voxel[rows] + 0.5, voxel[columns] + 0.5)
+        self._ask_menu(voxel, canvas.mapToGlobal(QPoint(round(x), round(y))))
 
     def _ask_menu_3d(self, layer: LabelsLayer, label_id: int, place: QPoint) -> None:
         if layer is self.desk.layer:

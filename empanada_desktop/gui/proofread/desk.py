@@ -39,6 +39,8 @@ class ProofreadDesk(QObject):
     changed = Signal()
     done = Signal(object)
     """An Outcome that was applied."""
+    menu_asked = Signal()
+    """A key asks for the menu of the object at the crosshair."""
 
     def __init__(self, workspace: "Workspace") -> None:
         super().__init__(workspace)
@@ -197,6 +199,7 @@ class ProofreadDesk(QObject):
         self._looker.give_up()
         for timer in self._timers.values():
             timer.stop()
+        self._forget_stacks()
 
     # What the mouse and the keys ask for
 
@@ -258,7 +261,7 @@ class ProofreadDesk(QObject):
         return 0 if not value or value in self.layer.hidden else int(value)
 
     def take_key(self, event: QKeyEvent) -> bool:
-        """Enter, Shift+Enter, Escape and Backspace over the views; True when it was one of them."""
+        """Enter, Shift+Enter, Escape, Backspace and the menu's key over the views; True when it was one of them."""
         key = event.key()
         if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
@@ -268,6 +271,9 @@ class ProofreadDesk(QObject):
             return True
         if key == Qt.Key.Key_Escape:
             return self.clear()
+        if key == Qt.Key.Key_Menu or (key == Qt.Key.Key_F10 and event.modifiers() & Qt.KeyboardModifier.ShiftModifier):
+            self.menu_asked.emit()
+            return True
         if key == Qt.Key.Key_Backspace and self.picks.points:
             self.picks.drop_point(self.picks.points[-1])
             return True
@@ -408,6 +414,8 @@ class ProofreadDesk(QObject):
 
     def _find_facts(self) -> None:
         layer, index, ids = self.layer, self.index, self.picks.ids
+        if layer is None or layer.id != self._stacks[0]:
+            self._forget_stacks()
         if layer is None or index is None or not self.is_here or not ids:
             self.pair, self.planes = None, {}
             self._told_facts()
@@ -431,6 +439,13 @@ class ProofreadDesk(QObject):
             self._told_facts()
 
         self._looker.start(find, take, self.workspace.window.failed)
+
+    def _forget_stacks(self) -> None:
+        """Let go of the files of single stacks; whoever reads them is not waited for."""
+        self._looker.give_up()
+        (_, stacks), self._stacks = self._stacks, ("", {})
+        for volume in stacks.values():
+            volume.close()
 
     def _told_facts(self) -> None:
         self.workspace.grid.update_overlays()
