@@ -12,9 +12,9 @@ from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.core.measure import Measurements, measure
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
-from empanada_desktop.core.proofread_change import Sampling, common, relative_sizes, widened
+from empanada_desktop.core.proofread_change import Sampling, relative_sizes, widened
 from empanada_desktop.core.proofread_split import ObjectMask, read_mask
-from empanada_desktop.core.review_contacts import Contact, contact_of
+from empanada_desktop.core.review_contacts import Contact, Touching, contact_of, section_of, touching_pairs
 from empanada_desktop.core.review_necks import find_neck
 from empanada_desktop.core.review_profiles import bluntness, largest_step
 
@@ -26,8 +26,11 @@ MASK_VOXELS = 2**22
 # Voxels beyond an end in which the shape may go on.
 BEYOND = 3
 FACE = 3
-CONTACT_MARGIN = 12
+CONTACT_MARGIN = 8
 CONTACT_VOXELS = 2**24
+# A contact of fewer faces, by the section of the smaller object, scores nothing worth a look.
+LEAST_SHARE = 0.09
+END_MARGIN = 12
 # From how many robust deviations an object is odd among those of its class, and how many there have to be.
 ODD = 2.5
 FEW = 8
@@ -71,7 +74,8 @@ def suspicions(
     objects = objects or ObjectIndex.of(labels, context)
     wanted = objects.ids.tolist() if ids is None else sorted({int(each) for each in ids} & set(objects.ids.tolist()))
     table = measure(labels, grey, spacing, objects=objects, label_divisor=label_divisor, context=context)
-    look = _Look(labels, grey, spacing, objects, stacks or {}, table)
+    pairs = touching_pairs(labels, context)
+    look = _Look(labels, grey, spacing, objects, stacks or {}, pairs)
     found: list[Suspicion] = []
     for done, label_id in enumerate(wanted, 1):
         context.check_cancelled()
@@ -86,13 +90,16 @@ class _Look:
 
     def __init__(
         self, labels: LabelArray, grey: LabelArray | None, spacing: Spacing, objects: ObjectIndex,
-        stacks: Mapping[str, LabelArray], table: Measurements,
+        stacks: Mapping[str, LabelArray], pairs: Mapping[tuple[int, int], Touching],
     ) -> None:  # fmt: skip
         self._labels, self._grey, self._objects, self._stacks = labels, grey, objects, stacks
         self._sampling: Sampling = relative_sizes(spacing)
         self._unit = 1.0 if not spacing.is_known else min(size for size in spacing.zyx if size is not None) / 1000
         self._unit_name = "µm" if spacing.is_known else "voxels"
-        self._table, self._median = table, float(np.median(objects.voxels)) if len(objects) else 0.0
+        self._median = float(np.median(objects.voxels)) if len(objects) else 0.0
+        self._pairs: dict[int, list[tuple[int, Touching]]] = {}
+        for (one, other), touching in pairs.items():
+            self._pairs.setdefault(one, []).append((other, touching))
 
     def at(self, label_id: int) -> Iterator[Suspicion]:
         """Yield what is suspicious about an object."""
@@ -161,7 +168,7 @@ class _Look:
                 break
             spans = list(thing.box.spans)
             spans[axis] = (index, index + 1)
-            wide, _ = widened(Box.of_spans(spans), _off_axis(axis, CONTACT_MARGIN), self._labels.shape)
+            wide, _ = widened(Box.of_spans(spans), _off_axis(axis, END_MARGIN), self._labels.shape)
             plane = np.asarray(self._labels[wide.slices]).take(0, axis)
             within = [at for at in range(3) if at != axis]
             corner = [thing.box.start[at] - wide.start[at] for at in within]
@@ -180,23 +187,20 @@ class _Look:
             yield Suspicion((thing.label_id,), "Split?", "neck", reason, score, place)
 
     def _contacts(self, label_id: int) -> Iterator[Suspicion]:
-        row = int(np.searchsorted(self._table.ids, label_id))
-        for other in map(int, self._table.values["neighbours"][row].split()):
-            if other > label_id and other in self._objects:
-                contact = self._contact(label_id, other)
-                score = 0.0 if contact is None else contact_score(contact)
-                if contact is not None and score > 0.15:
-                    reason = self._contact_words(contact)
-                    yield Suspicion((label_id, other), "Join?", "contact", reason, score, contact.place)
+        for other, touching in self._pairs.get(label_id, ()):
+            contact = self._contact(label_id, other, touching)
+            score = 0.0 if contact is None else contact_score(contact)
+            if contact is not None and score > 0.15:
+                reason = self._contact_words(contact)
+                yield Suspicion((label_id, other), "Join?", "contact", reason, score, contact.place)
 
-    def _contact(self, one: int, other: int) -> Contact | None:
-        margin = (CONTACT_MARGIN,) * 3
-        boxes = [widened(self._objects.box(each), margin, self._labels.shape)[0] for each in (one, other)]
-        box = common(*boxes)
-        if box is None or math.prod(box.shape) > CONTACT_VOXELS:
-            return None
+    def _contact(self, one: int, other: int, touching: Touching) -> Contact | None:
+        """Look at a contact that is wide for the smaller of the two objects; None where it is not."""
         rows = [self._objects.find(each) for each in (one, other)]
         smaller = min(int(self._objects.voxels[row]) for row in rows if row is not None)
+        box, _ = widened(touching.box, (CONTACT_MARGIN,) * 3, self._labels.shape)
+        if touching.faces < LEAST_SHARE * section_of(smaller) or math.prod(box.shape) > CONTACT_VOXELS:
+            return None
         grey = None if self._grey is None else np.asarray(self._grey[box.slices])
         return contact_of(np.asarray(self._labels[box.slices]), grey, one, other, smaller, box)
 
