@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
@@ -45,7 +44,8 @@ class Hand:
 
     def voxels(self) -> NDArray[Any]:
         """All labels."""
-        return np.array(self.layer.source[:, :, :])
+        voxels: NDArray[Any] = self.layer.source[:, :, :]  # a new array each time
+        return voxels
 
     def take(self, tool: str) -> None:
         """Take a tool in hand."""
