@@ -95,7 +95,8 @@ class Spacing:
             return "unknown"
         names = [name for name, _ in known]
         missing = "".join(f", {name} unknown" for name in "zyx" if name not in names)
-        return " × ".join(size for _, size in known) + " nm" + (f" in {' and '.join(names)}{missing}" if missing else "")
+        sizes = " × ".join(size for _, size in known)
+        return f"{sizes} nm in {' and '.join(names)}{missing}" if missing else f"{sizes} nm"
 
     def __str__(self) -> str:
         if self.zyx == (None, None, None):

@@ -57,7 +57,8 @@ class Inputs(TaskInputs):
     )
     out: str = Field(
         title="Output",
-        description="Result to write: X.zarr (OME-Zarr, every class) or X.tif (one class); a folder for several volumes.",
+        description="Result to write: X.zarr (OME-Zarr, every class) or X.tif (one class); a folder for several "
+        "volumes.",
         json_schema_extra={"option": True},
     )
     dataset: str | None = Field(None, title="Dataset", description="Array inside an HDF5 or Zarr file.")
