@@ -113,6 +113,10 @@ def test_nothing_of_the_narrow_form_is_cut_off(
     room = QRect(0, 0, form.parentWidget().width(), 10**6)
     fields = [row.control.widget for row in form.rows.values()]
     assert [field.accessibleName() for field in fields if not room.contains(place_in(field, form))] == []
+    place = workspace.form.plane.plane
+    workspace.form.plane.show_place("crop", Axis.XZ, 12_345)
+    Person(window, qtbot).let_it_settle()
+    assert mode == "volume" or place.heightForWidth(place.width()) <= place.height(), "it breaks into two lines"
 
 
 def place_in(widget: QWidget, other: QWidget) -> QRect:

@@ -69,7 +69,7 @@ class PlanePanel(TaskPanel):
 
     def __init__(self) -> None:
         super().__init__(PlaneParams)
-        self.image, self.plane = ElidedLabel(), text_label()
+        self.image, self.plane = ElidedLabel(), text_label(wraps=True)
         self._axis = Axis.XY
         self.confine = ChoiceBox(CONFINE, CONFINE_TIP)
         self._confine_words = words_below()
@@ -126,7 +126,7 @@ class PlanePanel(TaskPanel):
     def show_place(self, title: str, axis: Axis, index: int) -> None:
         """Say which plane would be segmented."""
         self.image.set_text(title)
-        self.plane.setText(f"<b>{axis} {index}</b> &nbsp;of the active view")
+        self.plane.setText(f"<b>{axis} {index}</b> of the active view")
         if axis != self._axis:
             self._axis = axis
             self.advise()
