@@ -125,7 +125,10 @@ class Workspace(QObject):
         return {"view": Room("view", left, left_header), "segment": segment}
 
     def _take_room(self, room: Room) -> None:
-        """A room is made: its parts live where they will be shown."""
+        """A room is made: its parts live where they will be shown, and objects are counted from now on."""
+        from empanada_desktop.gui.objects.desk import ObjectsDesk
+
+        self.layers.object.follow(ObjectsDesk.of(self))
         for pages, page in (
             (self.left, room.left),
             (self.left_header, room.left_header),

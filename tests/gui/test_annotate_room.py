@@ -259,6 +259,10 @@ def test_a_click_with_the_cursor_makes_the_object_the_one_to_paint(painting: Per
     painting.click(painting.workspace.grid.canvas(Axis.XY), spot(painting, Axis.XY, 10, 20))
     assert labels(painting).active_id == 1001
     assert dock(painting).label.id.value() == 1001
+    shown = painting.workspace.layers.object
+    count = int((voxels(painting) == 1001).sum())
+    painting.until(lambda: shown.volume.text() == f"{count * 1e-6:.4f} µm³")
+    assert (shown.free.text(), shown.status.text()) == ("1002", "Not reviewed")
 
 
 @pytest.mark.parametrize("modifier", [NO_KEY, CONTROL])
