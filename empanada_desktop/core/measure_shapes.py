@@ -185,16 +185,13 @@ def greatest_width(ends: NDArray[np.integer], sizes: Sizes, normal: int = -1) ->
     """
     axes = [axis for axis in range(3) if axis != normal]
     scale = np.array(sizes)[axes]
-    corners = _hull(np.unique(ends[:, axes], axis=0) * scale)
-    halves = np.concatenate([np.diag(scale), -np.diag(scale)]) / 2
-    reach = float(scale.max())
+    corners = _hull(ends[:, axes] * scale)
     apart = cdist(corners, corners)
-    first, second = np.nonzero(apart >= apart.max() - 2 * reach)
-    ways = corners[first] - corners[second]
-    widest = 0.0
-    for one, other in itertools.product(halves, repeat=2):
-        widest = max(widest, float(np.linalg.norm(ways + one - other, axis=1).max()))
-    return widest
+    first, second = np.nonzero(apart >= apart.max() - scale.max())
+    ways = np.abs(corners[first] - corners[second])
+    # Of two voxels the faces farthest apart are those across the axis along which that adds most.
+    squares = (ways**2).sum(axis=1) + (2 * scale * ways + scale**2).max(axis=1)
+    return float(np.sqrt(squares.max()))
 
 
 def _hull(points: Floats) -> Floats:

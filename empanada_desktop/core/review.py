@@ -30,6 +30,7 @@ CONTACT_MARGIN = 8
 CONTACT_VOXELS = 2**24
 # A contact of fewer faces, by the section of the smaller object, scores nothing worth a look.
 LEAST_SHARE = 0.09
+FEW_VOXELS = 40
 END_MARGIN = 12
 # From how many robust deviations an object is odd among those of its class, and how many there have to be.
 ODD = 2.5
@@ -253,7 +254,7 @@ class _Look:
 
 def contact_score(contact: Contact) -> float:
     """Return how much a contact looks like a cut through one object: wide, flat, and of one grey on both sides."""
-    wide = min(1.0, contact.share / 0.6)
+    wide = min(1.0, contact.share / 0.6) * min(1.0, contact.voxels / FEW_VOXELS)
     flat = 1 / (1 + (contact.roughness / 3) ** 2)
     if math.isnan(contact.line):
         return 0.6 * wide * flat
