@@ -98,10 +98,10 @@ def load_compiled() -> None:
 
 
 def _compile() -> None:
-    """Compile what drawing needs, or load it from disk: importing does it where signatures are written down."""
+    """Compile what drawing and counting need, or load it: importing does it where signatures are written down."""
     import numpy as np
 
-    from empanada_desktop.core import meshes, paint_kernels  # noqa: F401
+    from empanada_desktop.core import meshes, objects, paint_kernels  # noqa: F401
     from empanada_desktop.gui.viewer import kernels  # noqa: F401
 
     cube = np.zeros((3, 3, 3), np.uint32)
@@ -109,6 +109,8 @@ def _compile() -> None:
     boxes = meshes.object_boxes(cube)
     mesh = meshes.object_mesh(cube, 1, boxes.starts[0], boxes.stops[0])
     meshes.nearest_hit(np.zeros(3), np.ones(3), mesh.vertices, mesh.faces)
+    for dtype in (np.uint16, np.uint32):
+        objects.ObjectIndex.of(cube.astype(dtype))
 
 
 def _now() -> dict[str, str]:
@@ -118,7 +120,12 @@ def _now() -> dict[str, str]:
     from empanada_desktop import core, gui
 
     own = Path(core.__path__[0])
-    sources = [Path(gui.__path__[0]) / "viewer" / "kernels.py", own / "meshes.py", own / "paint_kernels.py"]
+    sources = [
+        Path(gui.__path__[0]) / "viewer" / "kernels.py",
+        own / "meshes.py",
+        own / "paint_kernels.py",
+        own / "objects.py",
+    ]
     times = [str(path.stat().st_mtime_ns) if path.exists() else "" for path in sources]
     return {
         "python": sys.version,
