@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QPushButton, QWidget
 
 from empanada_desktop.gui.controls import (
@@ -18,7 +19,7 @@ from empanada_desktop.gui.controls import (
     text_label,
 )
 
-HEIGHT, MOST_NAMED, SPARE = 40, 3, 8
+HEIGHT, MOST_NAMED, MOST_NARROW, SPARE, NARROW = 40, 3, 2, 8, 820
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Banner(QWidget):
         super().__init__()
         self.setProperty("role", "panel")
         self.state = BannerState()
+        self._is_narrow = False
         self._icon = IconLabel("git-merge", "tint_text")
         self._title = text_label(role="strong")
         self.hint = ElidedLabel(role="second")
@@ -82,23 +84,38 @@ class Banner(QWidget):
         self._icon.show_icon(state.icon, "tint_text")
         self._title.setText(state.title)
         _say(self.hint, state.hint)
+        self._show_hint()
         if (state.objects, state.more) != (before.objects, before.more):
-            self._show_objects(state.objects, state.more)
+            self._show_objects(state)
         self._rule.setVisible(bool(state.objects or state.words))
         _say(self.words, state.words)
         set_role(self.words, "warning" if state.is_wrong else "second")
         _offer(self.apply_button, state.deed, "Enter")
         _offer(self.clear_button, state.clear, "Esc")
 
-    def _show_objects(self, objects: tuple[NamedObject, ...], more: int) -> None:
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """With little room only the objects and the buttons stay."""
+        super().resizeEvent(event)
+        is_narrow = event.size().width() < NARROW
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self._show_objects(self.state)
+            self._show_hint()
+
+    def _show_hint(self) -> None:
+        self.hint.setVisible(not self._is_narrow or not self.state.objects)
+
+    def _show_objects(self, state: BannerState) -> None:
         empty(self._objects)
-        for number, each in enumerate(objects):
+        shown = state.objects[: MOST_NARROW if self._is_narrow else MOST_NAMED]
+        for number, each in enumerate(shown):
             if number:
                 self._objects.addWidget(text_label("+", "second"))
             self._objects.addWidget(Swatch(each.colour))
             self._objects.addWidget(text_label(str(each.id)))
-            if each.words:
+            if each.words and not self._is_narrow:
                 self._objects.addWidget(text_label(each.words, "second"))
+        more = state.more + len(state.objects) - len(shown)
         if more:
             self._objects.addWidget(text_label(f"+ {more} more", "second"))
 

@@ -261,7 +261,7 @@ class ProofreadRoom(QObject):
         ids, into = desk.picks.ids, 0
         if desk.values.mode is Mode.MERGE and len(ids) > 1:
             into = kept_id(desk.values, desk.picked_now(), index)
-            ids = (into, *(label_id for label_id in ids if label_id != into))
+            ids = tuple(sorted(ids, key=lambda label_id: label_id != into))
         named = tuple(
             NamedObject(label_id, object_colour(layer, label_id), "keeps its id" if label_id == into else "")
             for label_id in ids[:MOST_NAMED]
@@ -274,7 +274,8 @@ class ProofreadRoom(QObject):
             return ""
         if desk.values.mode is Mode.MERGE:
             total = int(sizes_of(index, desk.picks.ids).sum())
-            return f"{volume_words(total, layer.spacing)} together"
+            become = f"become {desk.plan.into}, " if desk.plan.into not in desk.picks.ids else ""
+            return f"{become}{volume_words(total, layer.spacing)} together"
         if desk.outcome is not None:
             return desk.outcome.words
         return "" if desk.worker.work is None else desk.worker.work.words

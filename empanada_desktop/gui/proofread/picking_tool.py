@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 
 DRAG_BEGINS, POINT_REACH, LINE_STEP = 4, 8, 2
-RADIUS, BADGE_BELOW = 6, 40
+RADIUS, BADGE_BELOW, BADGE_ABOVE = 6, 40, 14
 DARK, WHITE = QColor("#101114"), QColor("#FFFFFF")
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
@@ -139,6 +139,8 @@ class PickingTool(CanvasTool):
         middle = (seen[0] + seen[1]) / 2
         width = painter.fontMetrics().horizontalAdvance(words) + 14
         below = max(point.y() for point in seen) + BADGE_BELOW
+        if below > camera.height:
+            below = min(point.y() for point in seen) - BADGE_ABOVE
         paint_badge(painter, middle.x() - width / 2, below, words, painter.font())
 
 
