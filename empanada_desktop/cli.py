@@ -258,7 +258,7 @@ def _help_text(field: Any) -> str:  # noqa: ANN401 - pydantic's FieldInfo
     span = f" {low:g} to {high:g}." if low is not None and high is not None else ""
     extra = _extra(field)
     value = extra.get("default", field.default)
-    default = "" if field.is_required() or value is None else f" Default: {_default_text(value)}."
+    default = "" if field.is_required() or value in (None, ()) else f" Default: {_default_text(value)}."
     return f"{field.description or field.title or ''}{span}{default}".replace("%", "%%")
 
 
