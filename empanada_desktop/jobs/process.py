@@ -165,8 +165,9 @@ class Child:
         if process is not None:
             if process.is_alive():
                 process.kill()
-            process.join()
-            process.close()
+            process.join(PATIENCE)
+            if process.exitcode is not None:  # a process that waits for a disk or a driver ends when that answers
+                process.close()
 
 
 @dataclass

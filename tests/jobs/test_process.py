@@ -214,3 +214,30 @@ def test_a_parent_that_forgets_to_close_still_ends(tmp_path: Path) -> None:
     outcome = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False)
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stderr == ""
+
+
+def test_a_process_that_does_not_end_when_it_is_killed_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that waits for a disk or a driver: the system ends it only when that has answered."""
+    monkeypatch.setattr("empanada_desktop.jobs.process.PATIENCE", 0.05)
+    asked: list[object] = []
+
+    class Stuck:
+        exitcode = None
+
+        def is_alive(self) -> bool:
+            return True
+
+        def kill(self) -> None:
+            asked.append("kill")
+
+        def join(self, timeout: float | None = None) -> None:
+            asked.append(timeout)
+
+        def close(self) -> None:
+            raise ValueError("it still runs")
+
+    child = Child("stuck")
+    child._process = Stuck()  # type: ignore[assignment]
+    child._clear()
+    assert asked == ["kill", 0.05]
+    assert child.pid is None
