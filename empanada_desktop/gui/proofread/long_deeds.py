@@ -105,9 +105,15 @@ class LongDeeds(QObject):
                 shutil.rmtree(folder, ignore_errors=True)
 
         def take(_result: object) -> None:
+            taken.append(out)
             self._objects.threads.run(read, lambda outcome: self._finish(layer, before, outcome, then))
 
-        self.jobs.start([layer], spec, plan.title, take)
+        def tidy() -> None:
+            if not taken:  # cancelled, or failed
+                shutil.rmtree(folder, ignore_errors=True)
+
+        taken: list[Path] = []
+        self.jobs.start([layer], spec, plan.title, take, tidy)
         self._objects.workspace.window.toast.say(f"{plan.title}: under way. The list of jobs tells how far it is.")
         return True
 
