@@ -177,12 +177,16 @@ class ObjectsDesk(QObject):
             self.looked_at = looked_at
             self.refresh()
 
-    def take_measurements(self, measurements: "Measurements") -> None:
-        """Put measured figures into the table, beside those of objects that were measured before."""
+    def take_measurements(self, measurements: "Measurements", then: ObjectIndex | None = None) -> None:
+        """Put measured figures into the table, beside those of objects that were measured before.
+
+        then: the objects as they were when measuring began; what has changed since is marked.
+        """
         counted = self.counted
         if counted is None or counted.index is None:
             return
-        counted.measured = Measured.joined(counted.measured, measurements, counted.index)
+        counted.measured = Measured.joined(counted.measured, measurements, then or counted.index)
+        counted.measured.note_changes(counted.index)
         self.refresh()
 
     def edited_ids(self) -> NDArray[np.int64]:

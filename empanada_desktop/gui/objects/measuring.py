@@ -12,6 +12,7 @@ from empanada_desktop.gui.objects.label_jobs import LabelJobs, image_address, kn
 from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
+    from empanada_desktop.core.objects import ObjectIndex
     from empanada_desktop.io.volumes import VolumeRef
 
 
@@ -38,18 +39,23 @@ class Measurer(QObject):
             raise SettingsError("There is nothing to measure.", "Select objects, or choose All.")
         if self.is_running:
             return
-        out = str(table_path())
+        out, index = str(table_path()), self.desk.index
         self.jobs.start(
             [layer],
             lambda ref: _spec(layer, ref, ids, image, out),
             "Measure objects",
-            lambda result: self._take(layer, result),
+            lambda result: self._take(layer, result, index),
             lambda: remove_table(out),
         )
 
-    def _take(self, layer: LabelsLayer, result: Any) -> None:  # noqa: ANN401 - a MeasureResult, loaded by its job
+    def _take(
+        self,
+        layer: LabelsLayer,
+        result: Any,  # noqa: ANN401 - a MeasureResult, loaded by its job
+        index: "ObjectIndex | None",
+    ) -> None:
         if layer is self.desk.layer:
-            self.desk.when_current(lambda: self.desk.take_measurements(result.table))
+            self.desk.when_current(lambda: self.desk.take_measurements(result.table, index))
 
 
 def _spec(
