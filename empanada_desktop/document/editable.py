@@ -18,6 +18,7 @@ from empanada_desktop.document.at_hand import BlocksAhead
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.sources import Triple, VolumeSource, box_of, cut, open_source
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.journal import sync_file
 from empanada_desktop.io.ome_metadata import level_factors
 from empanada_desktop.io.overlay import BUDGET, Blocks, Frozen, Pack, new_pack
 from empanada_desktop.io.overlay_files import OverlayState, address_of, read_overlay, ref_of, write_overlay
@@ -244,8 +245,11 @@ class FrozenLabels:
         """Whether there is a file below and nothing was changed over it."""
         return self.base is not None and not self._blocks
 
-    def write(self, folder: Path) -> Path:
-        """Write the state into a folder and return its file; only blocks that lie nowhere yet are written. OSError."""
+    def write(self, folder: Path, unsynced: list[Path] | None = None) -> Path:
+        """Write the state into a folder and return its file; only blocks that lie nowhere yet are written. OSError.
+
+        unsynced: takes the files, to be waited for by the caller; otherwise they are on the disk on return.
+        """
         source = self._source
         with source._storing:
             pack = source.blocks.pack
@@ -256,6 +260,11 @@ class FrozenLabels:
             path = next(path for path in _numbered(folder) if not path.exists())
             address = None if source.base is None else base_address(source.base)
             write_overlay(path, OverlayState(self.shape, self.dtype, source.levels, self.spacing, address, spots))
+            files = [*{spot.pack.path for spot in spots.values()}, path]
+            if unsynced is not None:
+                unsynced += files
+        for file in files if unsynced is None else ():
+            sync_file(file)
         return path
 
 

@@ -8,14 +8,14 @@ sessions/<id>/edits.journal holds records (io.records) one behind the other, num
     part    what a stroke that is still drawn has changed since its last part
     drop    a stroke was cancelled
 
-A thread writes them; a torn end, as after a crash, is cut off. Where the disk is full the records wait in memory.
+A thread writes them at once, another waits for the disk (fsync), which may take long; a torn end, as after a crash, is
+cut off. Where the disk is full the records wait in memory.
 """
 
 import contextlib
 import functools
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ from empanada_desktop.document.edit_records import Blobs, edit_from_plain, edit_
 from empanada_desktop.document.edits import Edit, user_name, utc_now
 from empanada_desktop.document.history import Deed, holds_layers
 from empanada_desktop.document.layer_book import LayerBook
+from empanada_desktop.document.lock import no_room
 from empanada_desktop.errors import SettingsError, VolumeError
 from empanada_desktop.io.journal import sync_folder
 from empanada_desktop.io.records import Place, packed, read_heads, read_record
@@ -115,13 +116,14 @@ class Journal:
         self._document, self.book, self.on_problem = document, book, on_problem
         self.position = self._done = position
         self._ends: dict[int, int] = {}
-        self.problem: SettingsError | None = None
+        self.error: OSError | None = None
         self._stroke, self._told = "", set[str]()
         self._records: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._is_closing = False
         self._file: JournalFile | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._is_dirty = self._has_ended = False
         document.history.has_journal = True
         for signal, slot in self._slots():
             signal.connect(slot)
@@ -192,18 +194,19 @@ class Journal:
         """Begin to write; once, from any thread."""
         self._file = file
         self.book.folder = file.path.parent
-        self._thread = threading.Thread(target=self._write, args=(file,), name="journal", daemon=True)
-        self._thread.start()
+        for name, work in (("journal", self._write), ("journal's disk", self._sync)):
+            self._threads.append(threading.Thread(target=work, args=(file,), name=name, daemon=True))
+            self._threads[-1].start()
 
     def wait_for(self, position: int, seconds: float = WAIT_SECONDS) -> int:
         """Wait until the records up to a position are in the file, and return where the last of them ends.
 
-        SettingsError where they find no room.
+        OSError where they find no room.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._done >= position or self.problem is not None, seconds)
+            self._changed.wait_for(lambda: self._done >= position or self.error is not None, seconds)
             if self._done < position:
-                raise self.problem or _no_room("it takes too long")
+                raise self.error or TimeoutError("the disk takes too long")
             return self._ends.get(position, 0)
 
     def detach(self) -> None:
@@ -217,32 +220,40 @@ class Journal:
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
-        if self._thread is not None and self._file is not None:
-            self._thread.join()
+        for thread in self._threads:
+            thread.join()
+        if self._file is not None:
             self._file.close()
 
-    # In the thread
+    # In the threads
 
     def _write(self, file: JournalFile) -> None:
-        is_dirty, synced = False, time.monotonic()
-        while True:
-            waiting = self._next(SYNC_SECONDS if is_dirty else None)
-            if waiting is not None:
-                if not self._try(lambda waiting=waiting: self._append(file, waiting)):  # type: ignore[misc]
-                    if self._is_closing:
-                        return
-                    self._pause()
-                    continue
-                is_dirty = True
-            if is_dirty and (waiting is None or time.monotonic() - synced > SYNC_SECONDS):
-                is_dirty, synced = not self._try(file.sync), time.monotonic()
-            if waiting is None and self._is_closing:
-                return
-
-    def _next(self, seconds: float | None) -> _Waiting | None:
-        """The record to write next; None when there is none for so long, or ever again."""
+        while (waiting := self._next()) is not None:
+            if not self._try(functools.partial(self._append, file, waiting)):
+                if self._is_closing:
+                    break
+                self._pause()
         with self._changed:
-            self._changed.wait_for(lambda: self._records or self._is_closing, seconds)
+            self._has_ended = True
+            self._changed.notify_all()
+
+    def _sync(self, file: JournalFile) -> None:
+        """Wait for the disk every now and then, and at the end."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._is_dirty or self._has_ended)
+                is_last, self._is_dirty = self._has_ended, False
+            self._try(self.book.sync)
+            self._try(file.sync)
+            if is_last:
+                return
+            with self._changed:
+                self._changed.wait_for(lambda: self._has_ended, SYNC_SECONDS)
+
+    def _next(self) -> _Waiting | None:
+        """The record to write next; None when there will be none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._records or self._is_closing)
             return self._records[0] if self._records else None
 
     def _pause(self) -> None:
@@ -254,18 +265,19 @@ class Journal:
         try:
             deed()
         except OSError as error:
-            if self.problem is None:
-                self._tell(_no_room(error.strerror or str(error)))
+            if self.error is None:
+                self._tell(error)
             return False
-        if self.problem is not None and not self._records:
+        if self.error is not None and not self._records:
             self._tell(None)
         return True
 
-    def _tell(self, problem: SettingsError | None) -> None:
+    def _tell(self, error: OSError | None) -> None:
         with self._changed:
-            self.problem = problem
+            self.error = error
             self._changed.notify_all()
-        self.on_problem(problem)
+        folder = self._file.path.parent if self._file is not None else Path()
+        self.on_problem(None if error is None else no_room(folder, error))
 
     def _append(self, file: JournalFile, waiting: _Waiting) -> None:
         waiting.data = waiting.data or self._packed(waiting)
@@ -276,6 +288,7 @@ class Journal:
             self._records.popleft()
             self._done = waiting.values["number"]
             self._ends[self._done] = place.stop
+            self._is_dirty = True
             self._changed.notify_all()
 
     def _packed(self, waiting: _Waiting) -> bytes:
@@ -293,8 +306,13 @@ def read_edit(file: JournalFile, place: Place, book: LayerBook) -> Edit:
     return edit_from_plain(values["edit"], blobs, book.find)
 
 
-def _no_room(reason: str) -> SettingsError:
-    return SettingsError(
-        f"What you do cannot be written to the journal: {reason}.",
-        "Free space on the disk. Everything is still open, and is written when there is room.",
-    )
+def steps_after(folder: Path, position: int, end: int = 0) -> int:
+    """Return how many steps a session's journal holds after a record that ends at byte `end`."""
+    try:
+        with (folder / JOURNAL_FILE).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(end)
+            heads = [head for _, head in read_heads(file, size)]
+    except OSError:
+        return 0
+    return sum(1 for head in heads if head["number"] > position and head["op"] in (DO, UNDO, REDO))

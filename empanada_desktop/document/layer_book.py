@@ -10,6 +10,7 @@ from empanada_desktop.document.edits import Edit, Edits, LayerEdit
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.document.plain import frozen, layer_from_plain, layer_to_plain
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.journal import sync_file
 
 Plain = dict[str, Any]
 
@@ -25,6 +26,7 @@ class LayerBook:
         self._frozen: dict[str, Layer] = {}
         self._plain: dict[str, Plain] = {}
         self._lock = threading.Lock()
+        self._unsynced: list[Path] = []
         for layer in layers:
             self._alive[layer.id] = layer
 
@@ -41,10 +43,17 @@ class LayerBook:
         with self._lock:
             new = self._frozen.get(layer.id)
         if new is not None and self.folder is not None:
-            self._plain[layer.id] = layer_to_plain(new, self.folder, {})
+            self._plain[layer.id] = layer_to_plain(new, self.folder, {}, self._unsynced)
             with self._lock:
                 del self._frozen[layer.id]
         return self._plain.get(layer.id, {})
+
+    def sync(self) -> None:
+        """Wait until what to_plain wrote is on the disk; OSError where it cannot be."""
+        while self._unsynced:
+            if self._unsynced[0].exists():
+                sync_file(self._unsynced[0])
+            del self._unsynced[0]
 
     def told(self) -> None:
         """Note that the layers that to_plain returned are in a record."""

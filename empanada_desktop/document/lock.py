@@ -19,7 +19,7 @@ class SessionLock:
             folder.mkdir(parents=True, exist_ok=True)
             self._file: IO[str] | None = (folder / LOCK_FILE).open("a+", encoding="utf-8")
         except OSError as error:
-            raise _no_place(folder, error) from error
+            raise no_room(folder, error) from error
         if not _take(self._file):
             self._file.close()
             raise SettingsError(
@@ -33,7 +33,7 @@ class SessionLock:
         except OSError as error:
             with contextlib.suppress(OSError):  # it tries once more to write
                 self._file.close()
-            raise _no_place(folder, error) from error
+            raise no_room(folder, error) from error
 
     def release(self) -> None:
         """Let go of the session."""
@@ -60,7 +60,8 @@ class SessionLock:
             return True
 
 
-def _no_place(folder: Path, error: OSError) -> SettingsError:
+def no_room(folder: Path, error: OSError) -> SettingsError:
+    """Say that a session finds no room, or no folder that may be written to."""
     words = f"The session cannot be kept in {folder}: {error.strerror or error}."
     return SettingsError(words, "Free space on the disk. Everything is still open.")
 

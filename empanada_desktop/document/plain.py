@@ -42,10 +42,11 @@ TYPES: dict[str, Any] = {
 }
 
 
-def layer_to_plain(layer: Layer, folder: Path, written: Written) -> dict[str, Any]:
+def layer_to_plain(layer: Layer, folder: Path, written: Written, unsynced: list[Path] | None = None) -> dict[str, Any]:
     """Return a layer as plain values; writes voxels that are in no file into `folder` when they changed since.
 
-    written: version and place of what was written before, by layer id; kept up to date here. OSError on a full disk.
+    written: version and place of what was written before, by layer id; kept up to date here. unsynced: takes the
+    files that need not be on the disk yet; without it they are waited for. OSError on a full disk.
     """
     plain: dict[str, Any] = {"kind": layer.kind}
     plain |= {name: getattr(layer, name) for name in (*COMMON, *LOOKS[layer.kind])}
@@ -54,7 +55,7 @@ def layer_to_plain(layer: Layer, folder: Path, written: Written) -> dict[str, An
     if isinstance(layer, ShapesLayer):
         plain["shapes"] = [_shape_to_plain(shape) for shape in layer.shapes]
     if isinstance(layer, ImageLayer | LabelsLayer):
-        plain["source"] = _source_to_plain(layer, folder, written)
+        plain["source"] = _source_to_plain(layer, folder, written, unsynced)
         plain["spacing"] = [*layer.spacing.zyx, layer.spacing.source]
     if isinstance(layer, ImageLayer):
         plain["contrast"] = list(layer.contrast)
@@ -116,7 +117,9 @@ def is_own(layer: Layer) -> bool:
     return isinstance(layer, PointsLayer | ShapesLayer)
 
 
-def _source_to_plain(layer: ImageLayer | LabelsLayer, folder: Path, written: Written) -> dict[str, Any]:
+def _source_to_plain(
+    layer: ImageLayer | LabelsLayer, folder: Path, written: Written, unsynced: list[Path] | None
+) -> dict[str, Any]:
     source: PlaneSource | FrozenArray | FrozenLabels = layer.source
     if isinstance(source, VolumeSource):
         return {"kind": "file", **_address(source.ref)}
@@ -130,7 +133,7 @@ def _source_to_plain(layer: ImageLayer | LabelsLayer, folder: Path, written: Wri
     present = source.version
     if version != present or not store or not (folder / store).exists():
         if isinstance(source, FrozenLabels):
-            store = source.write(folder / LABELS / layer.id).relative_to(folder).as_posix()
+            store = source.write(folder / LABELS / layer.id, unsynced).relative_to(folder).as_posix()
         else:
             store = f"{LABELS}/{layer.id}-{uuid.uuid4().hex[:8]}.zarr"
             write_voxels(source, folder / store)

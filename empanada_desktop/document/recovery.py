@@ -9,7 +9,7 @@ from empanada_desktop.document.document import Document
 from empanada_desktop.document.edit_records import edit_to_plain, layer_ids, new_layers
 from empanada_desktop.document.edits import Edit, VoxelEdit
 from empanada_desktop.document.history import Deed
-from empanada_desktop.document.journal import DO, DROP, PART, REDO, UNDO, JournalFile, Values, read_edit
+from empanada_desktop.document.journal import DO, DROP, PART, REDO, JournalFile, Values, read_edit
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.errors import AppError, VolumeError
@@ -48,11 +48,6 @@ def recover(layers: Sequence[Layer], file: JournalFile, book: LayerBook, kept: i
     replay.end()
     file.heads.clear()
     return replay.found
-
-
-def count_after(path: JournalFile, kept: int) -> int:
-    """Return how many steps a journal holds after a record."""
-    return sum(1 for _, head in path.heads if head["number"] > kept and head["op"] in (DO, UNDO, REDO))
 
 
 class _Replay:

@@ -18,14 +18,14 @@ from typing import Any, Self
 
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.editable import EditableSource
-from empanada_desktop.document.journal import JOURNAL_FILE, Journal, JournalFile, Problem
+from empanada_desktop.document.journal import JOURNAL_FILE, Journal, JournalFile, Problem, steps_after
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
-from empanada_desktop.document.lock import SessionLock
+from empanada_desktop.document.lock import SessionLock, no_room
 from empanada_desktop.document.plain import LABELS, frozen, is_own, layer_from_plain, layer_to_plain
 from empanada_desktop.document.recovery import Recovered, recover
 from empanada_desktop.document.view import ViewState
-from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.errors import AppError
 from empanada_desktop.io.journal import sync_file
 from empanada_desktop.settings import read_json, user_folder, write_json
 
@@ -170,10 +170,10 @@ class Session:
 
         What is changed meanwhile is written the next time. SettingsError where the disk is full.
         """
-        end = 0
-        if self.journal is not None and snapshot.position is not None:
-            end = self.journal.wait_for(snapshot.position)
         with self._writing():
+            end = 0
+            if self.journal is not None and snapshot.position is not None:
+                end = self.journal.wait_for(snapshot.position)
             layers = [layer_to_plain(layer, self.folder, self._written) for layer in snapshot.layers]
             closed = [layer_to_plain(layer, self.folder, self._written) for layer in snapshot.closed]
             closed += snapshot.closed_plain
@@ -259,10 +259,7 @@ class Session:
         try:
             yield
         except OSError as error:
-            raise SettingsError(
-                f"The session cannot be kept in {self.folder}: {error.strerror or error}.",
-                "Free space on the disk. Everything is still open.",
-            ) from error
+            raise no_room(self.folder, error) from error
 
     def _layer(self, plain: Any, opened: Opened) -> Layer | None:  # noqa: ANN401 - whatever the file holds
         try:
@@ -303,13 +300,14 @@ class Session:
 
 @dataclass(frozen=True)
 class KeptSession:
-    """A session that can be continued."""
+    """A session that can be continued. n_steps: what was done after it was kept last, for the program ended at once."""
 
     folder: Path
     title: str
     saved: datetime.datetime
     n_layers: int
     is_open: bool
+    n_steps: int = 0
 
 
 def sessions_folder() -> Path:
@@ -337,7 +335,17 @@ def _kept(folder: Path) -> KeptSession | None:
     if saved.tzinfo is None:
         saved = saved.replace(tzinfo=datetime.UTC)
     layers = _list(values.get("layers"))
-    return KeptSession(folder, str(values.get("title", "")), saved, len(layers), SessionLock.is_held(folder))
+    is_open = SessionLock.is_held(folder)
+    return KeptSession(folder, str(values.get("title", "")), saved, len(layers), is_open, _steps(folder, values))
+
+
+def _steps(folder: Path, values: dict[str, Any]) -> int:
+    """How many steps are in the journal only."""
+    kept = values.get("journal")
+    position, end = (kept.get("position"), kept.get("end")) if isinstance(kept, dict) else (None, None)
+    if not isinstance(position, int) or not isinstance(end, int) or end < 0:
+        return 0
+    return steps_after(folder, position, end)
 
 
 def _forget_oldest() -> None:

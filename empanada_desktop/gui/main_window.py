@@ -178,6 +178,7 @@ class MainWindow(QMainWindow):
         self.start.recent.show_files(facts.recent)
         self.start.set_last(facts.last, facts.last_when, QPixmap(facts.picture) if facts.picture else None)
         self.actions_table["continue"].setEnabled(bool(facts.last))
+        self.start.set_recovered(facts.steps)
 
     # Opening
 
@@ -552,7 +553,7 @@ class StartFacts:
         from empanada_desktop.gui.opening import last_picture, last_session, recent_files
 
         self.recent = recent_files()
-        self.last, self.last_when = last_session()
+        self.last, self.last_when, self.steps = last_session()
         self.picture = last_picture()
 
 

@@ -139,15 +139,18 @@ def _recent(path: str, when: str) -> RecentFile:
     return RecentFile(path, Path(path).stem, size, voxel, opened)
 
 
-def last_session() -> tuple[str, str]:
-    """What Continue would bring back, and when it was kept; empty when there is nothing."""
+def last_session() -> tuple[str, str, int]:
+    """What Continue would bring back, when it was kept, and the steps of a program that ended at once since then.
+
+    Empty when there is nothing.
+    """
     from empanada_desktop.document.session import latest
 
     kept = latest()
     if kept is None:
-        return "", ""
+        return "", "", 0
     layers = f"{kept.n_layers} layer{'s' if kept.n_layers > 1 else ''}"
-    return f"{kept.title}, {layers}", f"Kept {in_words(kept.saved)}."
+    return f"{kept.title}, {layers}", f"Kept {in_words(kept.saved)}.", kept.n_steps
 
 
 def last_picture() -> str:

@@ -10,28 +10,39 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QBuffer, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
 
+from empanada_desktop.document.journal import Journal
+from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.session import PICTURE_FILE, Opened, Session, Snapshot, latest, own_work
 from empanada_desktop.errors import AppError, SettingsError
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
+JOURNAL = "journal"
 KEEP_EVERY_MS, FIRST_KEPT_MS = 120_000, 2_000
 Then = Callable[[Any], object]
 
 
 class SessionKeeper(QObject):
-    """The session of what is open. What reads or writes files is done by one thread, in the order it was asked for."""
+    """The session of what is open. What reads or writes files is done by one thread, in the order it was asked for.
+
+    The journal hears every deed from the moment a volume is opened, and writes in a thread of its own.
+    """
 
     _done = Signal(object)
+    _journal_said = Signal(object)
 
     def __init__(self, workspace: "Workspace") -> None:
         super().__init__(workspace)
         self._workspace = workspace
         self._session: Session | None = None
         self._found: Session | None = None
+        self._journal: Journal | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="session")
         self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._journal_said.connect(self._tell_of_journal, Qt.ConnectionType.QueuedConnection)
+        workspace.document.layer_added.connect(self._give_room)
+        workspace.document.layer_changed.connect(self._give_room)
         self._is_open, self._is_leaving = True, False
         self._waiting: list[Callable[[], object]] = []
         self._timer = QTimer(self)
@@ -47,15 +58,35 @@ class SessionKeeper(QObject):
         window = self._workspace.window
         window.settings = window.settings.with_recent(path)
         window.keep_settings()
-        self._run(self._begin, lambda _: self._begun())
-
-    def _begun(self) -> None:
+        self._detach()
+        document = self._workspace.document
+        journal = self._journal = Journal(document, LayerBook(document.layers), self._journal_said.emit)
+        snapshot = self._snapshot()
         self._timer.start()
-        self._first.start()
+        self._run(lambda: self._begin(snapshot, journal), lambda _: self._first.start())
 
-    def _begin(self) -> None:
+    def _begin(self, snapshot: Snapshot, journal: Journal) -> None:
         self._close()  # another volume was opened in the same moment
-        self._session = Session.create()
+        self._session = _begun(snapshot, journal)
+
+    def _give_room(self, *_: object) -> None:
+        if self._session is not None:
+            self._session.give_room(self._workspace.document)
+
+    def _tell_of_journal(self, problem: AppError | None) -> None:
+        """The journal finds no room on the disk, or does again."""
+        if not self._is_open or self._journal is None:
+            return
+        if problem is not None:
+            self._workspace.window.tell(problem, about=JOURNAL)
+        else:
+            self._workspace.window.bar.settle(JOURNAL)
+
+    def _detach(self) -> None:
+        """Let the journal hear nothing more; what it heard it still writes."""
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            journal.detach()
 
     # Keeping
 
@@ -85,8 +116,10 @@ class SessionKeeper(QObject):
     def _write(self, snapshot: Snapshot, picture: QImage | None = None) -> AppError | None:
         """In the thread: write what is open. A session that found no room when the volume was opened begins now."""
         try:
-            self._session = self._session or Session.create()
-            self._session.write(snapshot)
+            if self._session is None:
+                self._session = _begun(snapshot, self._journal)
+            else:
+                self._session.write(snapshot)
         except AppError as problem:
             return problem
         if picture is not None:
@@ -141,6 +174,7 @@ class SessionKeeper(QObject):
         """Let go of the session, call `then`, and do what has waited for that."""
         self._timer.stop()
         self._first.stop()
+        self._detach()
         self._pool.submit(self._close).result()
         self._is_leaving = False
         then()
@@ -158,6 +192,7 @@ class SessionKeeper(QObject):
         self._is_open = False
         self._timer.stop()
         self._first.stop()
+        self._detach()
         self._pool.submit(self._close)
         self._pool.shutdown(wait=True)
         self._put_back()
@@ -175,7 +210,7 @@ class SessionKeeper(QObject):
     def _snapshot(self) -> Snapshot:
         form = self._workspace.form
         parameters = {"segment-plane": form.plane.form.values(), "segment-volume": form.volume.form.values()}
-        return Snapshot.of(self._workspace.document, parameters)
+        return Snapshot.of(self._workspace.document, parameters, journal=self._journal)
 
     def _picture(self) -> QImage:
         """The plane in view, for the start page."""
@@ -208,13 +243,17 @@ class SessionKeeper(QObject):
         workspace.live.stop()
         self._session, self._found = session, None
         session.show(opened, workspace.document)
+        self._journal = session.go_on(opened, workspace.document, self._journal_said.emit)
         workspace.form.plane.form.set_values(opened.parameters.get("segment-plane", {}))
         workspace.form.volume.form.set_values(opened.parameters.get("segment-volume", {}))
         self._timer.start()
         workspace.restored(opened.title)
         then()
-        if opened.faults:
-            workspace.window.bar.say(" ".join(opened.faults), "warning")
+        words = [recovered_in_words(opened.n_recovered)] if opened.n_recovered else []
+        if words or opened.faults:
+            workspace.window.bar.say(" ".join([*words, *opened.faults]), "warning")
+        if opened.n_recovered:
+            self.keep()
 
     # The thread
 
@@ -231,6 +270,24 @@ class SessionKeeper(QObject):
             then(future.result())
         else:
             self._workspace.window.failed(problem)
+
+
+def recovered_in_words(count: int) -> str:
+    """Say how many steps the journal gave back."""
+    return f"Recovered {count} edit{'s' if count > 1 else ''}."
+
+
+def _begun(snapshot: Snapshot, journal: Journal | None) -> Session:
+    """Begin a session with what is open, and let the journal write into it. SettingsError on a full disk."""
+    session = Session.create()
+    try:
+        session.write(snapshot)
+        if journal is not None:
+            session.keep_journal(journal)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def _write_picture(picture: QImage, path: Path) -> None:

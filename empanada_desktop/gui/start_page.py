@@ -24,6 +24,7 @@ from empanada_desktop.gui.controls import (
 from empanada_desktop.gui.theme import START, TITLE, scaled_font, theme
 from empanada_desktop.settings import resources_folder
 
+RECOVERED = "recovered"
 PAGE_WIDTH, CARD_PICTURE_HEIGHT = 1240, 210
 FORMATS = "TIFF, OME-Zarr, HDF5, MRC, PNG, JPEG\nor a folder with one picture per plane"
 
@@ -89,6 +90,14 @@ class StartPage(QScrollArea):
         self.go_on_card.text.setText(f"{title}. {when}".strip())
         if picture is not None:
             self.go_on_card.picture.set_picture(picture, fills=True)
+
+    def set_recovered(self, steps: int) -> None:
+        """Offer what was done last, after the program ended at once; 0: there is nothing of that."""
+        self.bar.settle(RECOVERED)
+        if steps:
+            words = "1 edit was kept." if steps == 1 else f"{steps} edits were kept."
+            self.bar.say(f"{words} Your files were not changed.", "warning", about=RECOVERED)
+            self.bar.offer("Restore", self._deeds.go_on)
 
     def _arrange(self) -> QVBoxLayout:
         cards = Row(self._open_card(), self._sample_card(), self._go_on(), spacing=16)

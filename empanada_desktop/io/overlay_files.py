@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.errors import VolumeError
-from empanada_desktop.io.journal import sync_file
 from empanada_desktop.io.overlay import Grid, Key, Pack, Spot, Triple, inside, shared
 from empanada_desktop.io.records import packed, read_record
 from empanada_desktop.io.volumes.faults import reading
@@ -52,7 +51,7 @@ def ref_of(address: Address) -> VolumeRef:
 
 
 def write_overlay(path: Path, state: OverlayState) -> None:
-    """Write a state, complete or not at all, and wait until it is on the disk. OSError where it is full."""
+    """Write a state, complete or not at all. OSError where the disk is full."""
     packs = sorted({spot.pack.path for spot in state.spots.values()})
     rows = [
         (*key, packs.index(spot.pack.path), spot.start, spot.n_voxels, spot.n_mask, spot.checksum)
@@ -67,13 +66,10 @@ def write_overlay(path: Path, state: OverlayState) -> None:
         "base": state.base,
         "packs": [pack.name for pack in packs],
     }
-    for pack in packs:
-        sync_file(pack)
     unfinished = path.with_name(f"{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished.write_bytes(packed(values, [np.array(rows, np.int64).tobytes()]))
-        sync_file(unfinished)
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
