@@ -67,14 +67,15 @@ def _strokes(studio: "_Studio", axis: Axis, zoom: float, note: str, is_ball: boo
     """Draw strokes: each move is timed until its call returns and until it is painted; then the end of the stroke."""
     studio.toolbox.painter.change(size=DIAMETER, is_ball=is_ball)
     studio.look(zoom)
-    dabs, lags, commits, computed, ended = [], [], [], [], []
+    dabs, lags, commits, dabbed, computed, ended = [], [], [], [], [], []
     for number in range(STROKES):
         spots = _spots(studio, axis, number)
         studio.press(axis, spots[0])
         for spot in spots[1:]:
             began = time.thread_time()
-            dab, lag = studio.move(axis, spot)
+            dab, own, lag = studio.move(axis, spot)
             dabs.append(dab)
+            dabbed.append(own)
             lags.append(lag)
             computed.append(time.thread_time() - began)
         began = time.thread_time()
@@ -82,7 +83,7 @@ def _strokes(studio: "_Studio", axis: Axis, zoom: float, note: str, is_ball: boo
         ended.append(time.thread_time() - began)
     brush = "ball" if is_ball else "disc"
     return [
-        _row(f"{brush}: dab", dabs, note),
+        _row(f"{brush}: dab", dabs, note, dabbed),
         _row(f"{brush}: mouse event to painted pixels", lags, note, computed),
         _row(f"{brush}: end of a stroke of {MOVES} dabs", commits, note, ended),
     ]
@@ -143,17 +144,17 @@ class _Studio:
         self._send(axis, QEvent.Type.MouseButtonPress, spot, held=True)
         self.until(lambda: not self.toolbox.painter.waiting)
 
-    def move(self, axis: Axis, spot: NDArray[np.float64]) -> tuple[float, float]:
-        """Move on; returns the seconds until the call is back and until the dab is painted."""
+    def move(self, axis: Axis, spot: NDArray[np.float64]) -> tuple[float, float, float]:
+        """Move on; returns the seconds until the call is back, those that it computed, and until it is painted."""
         from PySide6.QtCore import QEvent
 
-        before, started = self._painted, time.perf_counter()
+        before, started, began = self._painted, time.perf_counter(), time.thread_time()
         self._send(axis, QEvent.Type.MouseMove, spot, held=True)
-        dab = time.perf_counter() - started
+        own, dab = time.thread_time() - began, time.perf_counter() - started
         self.until(lambda: self._painted > before and not self.toolbox.painter.waiting, pause=0)
         lag = time.perf_counter() - started
         self._process_events()
-        return dab, lag
+        return dab, own, lag
 
     def release(self, axis: Axis, spot: NDArray[np.float64]) -> float:
         """Let the button come up; returns the seconds that this takes."""
