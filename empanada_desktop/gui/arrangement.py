@@ -18,7 +18,7 @@ LEFT_STAYS_FROM, WIDE_FORM_FROM, FOUR_VIEWS_FROM = 1440, 1280, 1100
 WIDE_FORM, NARROW_FORM = 376, 320
 TABS_WIDTH, TAB_LENGTH = 40, 96
 # Menu bar, toolbar, jobs strip and status bar.
-CHROME = 136
+CHROME, LOW = 136, 480
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Arrangement(QObject):
         self.tabs.set_title(room.left_title, room.left_icon)
         self._window.actions_table["dock_layers"].setText(room.left_title)
         self._show_right(workspace)
+        self._show_left()
         for side, dock in docks.items():
             page = workspace.left.shown if side == "left" else workspace.right.shown
             if page is not None and dock.isVisible() and not dock.isFloating():
@@ -128,8 +129,10 @@ class Arrangement(QObject):
         self.tabs.set_open(is_open)
         if dock is not None:
             dock.setVisible(self._is_shown and is_open)
-        taken = CHROME + (self.tabs.button.sizeHint().height() + CHROME // 8 if is_bar else 0)
-        self._window.tools.fit(self._window.height() - taken)
+        height = self._window.height() - CHROME
+        self.tabs.button.set_short(height < LOW)
+        room = "" if self._workspace is None else self._workspace.rooms.current
+        self._window.tools.fit(height - (self.tabs.button.sizeHint().height() + 18 if is_bar else 0), room)
 
     def _fit_form(self, workspace: "Workspace") -> None:
         dock = workspace.right_dock
@@ -170,6 +173,7 @@ class SideTab(QToolButton):
 
     def __init__(self, title: str, icon: str) -> None:
         super().__init__()
+        self._is_short = False
         self.show_title(title, icon)
         self.setCheckable(True)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -183,8 +187,16 @@ class SideTab(QToolButton):
         self.setAccessibleName(title)
         self.update()
 
+    def set_short(self, is_short: bool) -> None:
+        """Show the icon alone, where the window is low."""
+        if is_short != self._is_short:
+            self._is_short = is_short
+            self.updateGeometry()
+
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """Narrow and as long as its text."""
+        if self._is_short:
+            return QSize(TABS_WIDTH - 2, TABS_WIDTH - 2)
         return QSize(TABS_WIDTH - 2, max(TAB_LENGTH, self.fontMetrics().horizontalAdvance(self.text()) + 44))
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
@@ -203,7 +215,8 @@ class SideTab(QToolButton):
         line = QRect(12, 0, self.height() - 20, self.width())
         middle = (self.width() - 16) // 2
         painter.drawPixmap(line.left(), middle, pixmap(self._icon, theme.colour(token), 16))
-        painter.drawText(line.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
+        if not self._is_short:
+            painter.drawText(line.adjusted(24, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, self.text())
         painter.end()
 
     def event(self, event: QEvent) -> bool:

@@ -25,7 +25,7 @@ from empanada_desktop.gui.rooms import Tab, tabs_there
 
 TOOLBAR_HEIGHT, TOOLS_WIDTH, LEFT_WIDTH, RIGHT_WIDTH = 44, 40, 262, 376
 SEARCH_WIDTH, SEARCH_LEAST_WIDTH, SEARCH_ICON_WIDTH, TOOLBAR_EDGES, SPACE = 268, 160, 40, 24, 2
-TOOL_SIDE, LEAST_TOOL_SIDE, TOOLS_SPACE, TOOLS_EDGES, SEPARATOR = 32, 22, 4, 12, 17
+TOOL_SIDE, LEAST_TOOL_SIDE, TOOLS_SPACE, TOOLS_EDGES, SEPARATOR = 32, 20, 4, 12, 17
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class TopBar(QToolBar):
         self.device = text_label("", "chip")
         self.device.setFixedHeight(28)
         self.device.setToolTip("What the network runs on.")
-        self.addWidget(self.device)
+        self._device_place = self.addWidget(self.device)
         self.addWidget(_settings_button(actions))
 
     def set_tab(self, name: str) -> None:
@@ -116,10 +116,12 @@ class TopBar(QToolBar):
         return button
 
     def fit(self, width: int, wants_icon: bool) -> None:
-        """Give the search the room that tabs and device leave; where there is none, the tabs lose their words."""
+        """Give the search the room that is left; where there is none, tabs lose their words, then the device goes."""
+        self._device_place.setVisible(True)
         room = self._room(width, shows_words=True)
         if room < SEARCH_ICON_WIDTH:
             room = self._room(width, shows_words=False)
+        self._device_place.setVisible(room >= SEARCH_ICON_WIDTH)
         is_icon = wants_icon or room < SEARCH_LEAST_WIDTH
         self.search.setFixedWidth(SEARCH_ICON_WIDTH if is_icon else min(room, SEARCH_WIDTH))
         for number, words in enumerate(self.search.findChildren(QLabel, "words")):
@@ -231,13 +233,18 @@ class ToolsColumn(QToolBar):
         self._group.addButton(button, number)
         return button
 
-    def fit(self, height: int) -> None:
-        """Make the buttons smaller where they would not all have room in a height."""
+    def fit(self, height: int, room: str) -> None:
+        """Make the buttons smaller where a height asks for it; where that does not do, only those of a room show."""
         separators = sum(action.isSeparator() for action in self.actions())
-        room = (height - separators * SEPARATOR - TOOLS_EDGES) // len(self._names) - TOOLS_SPACE
-        side = min(TOOL_SIDE, max(LEAST_TOOL_SIDE, room))
-        for button in self._group.buttons():
-            button.setFixedSize(TOOL_SIDE, side)
+        free = height - separators * SEPARATOR - TOOLS_EDGES
+        at_home = [is_at_home(name, room) or not room for name in self._names]
+        is_low = free < len(self._names) * (LEAST_TOOL_SIDE + TOOLS_SPACE)
+        shown = [home or not is_low for home in at_home]
+        side = min(TOOL_SIDE, max(LEAST_TOOL_SIDE, free // sum(shown) - TOOLS_SPACE))
+        buttons = [action for action in self.actions() if not action.isSeparator()]
+        for number, action in enumerate(buttons):
+            action.setVisible(shown[number])
+            self._group.button(number).setFixedSize(TOOL_SIDE, side)
 
     @property
     def current(self) -> str:

@@ -29,8 +29,8 @@ class BetweenPart(QWidget):
                 field_row("Between", action_button(actions["interpolate"], "Interpolate"), hint=self.words),
                 field_row(
                     "Copy to",
-                    action_button(actions["copy_previous"], "Previous plane"),
-                    action_button(actions["copy_next"], "Next plane"),
+                    action_button(actions["copy_previous"], "Previous"),
+                    action_button(actions["copy_next"], "Next"),
                 ),
                 field_row("Smooth in", self.works_in),
                 field_row("Radius", self.radius_box, action_button(actions["smooth_object"], "Smooth")),

@@ -37,7 +37,7 @@ class BrushPage(QWidget):
             [(False, "Space"), (True, "Voxels")],
             ("As round as the thing itself, whatever the voxels are like.", "As many voxels along every axis."),
         )
-        self.pressure = QCheckBox("Pressing a pen makes it larger")
+        self.pressure = QCheckBox("Pressure changes the size")
         self.pressure.setToolTip("A pen that is pressed with full strength paints with the whole size.")
         self._round_row = field_row("Round in", self.round_in)
         rows = (

@@ -8,6 +8,7 @@ from empanada_desktop.core.ids import UINT32_MAX
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.actions import Actions
+from empanada_desktop.gui.annotate.between_part import action_button
 from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.annotate.parts import field_row
 from empanada_desktop.gui.controls import Column, IconButton, Row, Swatch, fraction_box, push_button, text_label
@@ -48,7 +49,7 @@ class LabelPart(QWidget):
         self.name.setPlaceholderText("Name, such as mito")
         for box in (self.layer, self.class_choice):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
+            box.setMinimumContentsLength(4)
 
     def _rows(self, actions: Actions) -> list[QWidget]:
         def button(icon: str, name: str) -> IconButton:
@@ -62,14 +63,15 @@ class LabelPart(QWidget):
         self._name_row = field_row("Class name", self.name, self.name_agreed)
         self._name_row.hide()
         steps = (button("caret-left", "label_previous"), button("caret-right", "label_next"))
-        others = (button("plus", "label_new"), button("swap", "label_swap"))
+        others = (action_button(actions["label_new"], "New label"), action_button(actions["label_swap"], "Swap"))
         self._divisor_row = field_row("Ids per class", self.divisor, 1)
         self._divisor_row.setToolTip("Label divisor\nClass 2 has the ids from twice this number on.")
         return [
             field_row("Layer", _wide(self.layer), button("plus", "labels_new")),
             field_row("Class", _wide(self.class_choice), self.add_class, self.rename_class),
             self._name_row,
-            field_row("Label", self.swatch, self.id, *steps, 1, *others, hint=self.words),
+            field_row("Label", self.swatch, self.id, *steps, 1, hint=self.words),
+            field_row("", *others),
             self._divisor_row,
         ]
 

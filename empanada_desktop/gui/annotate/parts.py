@@ -4,7 +4,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from empanada_desktop.gui.controls import Column, Row, text_label
 
-TITLE_WIDTH, ROW_HEIGHT = 92, 30
+TITLE_WIDTH = 80
 
 
 def field_row(title: str, *controls: QWidget | QHBoxLayout | QVBoxLayout | int, hint: QWidget | None = None) -> QWidget:
