@@ -166,15 +166,15 @@ def test_results_in_files_say_that_the_file_stays_as_it_is(dock: Dock, tmp_path:
     assert "file" not in tips["mito"]
 
 
-@pytest.mark.parametrize("name", ["out.zarr", "out.tif"])
-def test_labels_are_saved(dock: Dock, tmp_path: Path, name: str) -> None:
+def test_labels_are_saved(dock: Dock, tmp_path: Path) -> None:
     dock.click("mito", 80)
-    with dock.person.choosing(tmp_path / name):
-        dock.person.key(Qt.Key.Key_S, CONTROL)
-    dock.person.until(lambda: "Saved mito" in dock.window.toast.text())
-    with open_volume(tmp_path / name, "labels/mito" if name.endswith("zarr") else None) as saved:
-        np.testing.assert_array_equal(saved[12], np.asarray(dock.labels.source[12:13, :, :])[0])
-        assert saved.spacing.zyx == (10, 10, 10)
+    for name in ("out.zarr", "out.tif"):
+        with dock.person.choosing(tmp_path / name):
+            dock.person.key(Qt.Key.Key_S, CONTROL)
+        dock.person.until(lambda name=name: f"Saved mito to {name}" in dock.window.toast.text())
+        with open_volume(tmp_path / name, "labels/mito" if name.endswith("zarr") else None) as saved:
+            np.testing.assert_array_equal(saved[12], np.asarray(dock.labels.source[12:13, :, :])[0])
+            assert saved.spacing.zyx == (10, 10, 10)
 
 
 def test_where_nothing_can_be_written_it_is_said_and_nothing_lost(dock: Dock, tmp_path: Path) -> None:
