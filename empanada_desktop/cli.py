@@ -23,6 +23,7 @@ from empanada_desktop.tasks.registry import TASKS, load_task
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+MERGE = "merge-sessions"
 EXIT_USER_ERROR = 2
 EXIT_CANCELLED = 130
 
@@ -91,6 +92,8 @@ def _dispatch(arguments: Sequence[str]) -> int:
     if options.verb is None:
         _parser(None).print_help()
         return EXIT_USER_ERROR
+    if options.verb == MERGE:
+        return _merge_sessions(options)
     specs: list[JobSpec] = options.make_specs(options)
     context = TerminalContext()
     previous = signal.signal(signal.SIGINT, context.cancel)
@@ -149,6 +152,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
     for name in [verb] if verb in TASKS else TASKS:
         _add_task(verbs, name)
     _add_run(verbs)
+    _add_merge(verbs)
     return parser
 
 
@@ -170,6 +174,20 @@ def _add_run(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type priv
     parser.add_argument("--overwrite", action="store_true", default=None, help="replace an existing result")
     _add_cluster(parser)
     parser.set_defaults(make_specs=lambda options: [_spec_from_file(options)])
+
+
+def _add_merge(verbs: Any) -> None:  # noqa: ANN401 - argparse keeps the type private
+    parser = verbs.add_parser(MERGE, help="Join what two people did in their sessions of one volume.")
+    for name in ("first", "second"):
+        parser.add_argument(name, help="folder of a session, or the name of a kept one")
+    parser.add_argument("--out", required=True, help="folder of the new session, or a name among the kept ones")
+
+
+def _merge_sessions(options: argparse.Namespace) -> int:
+    from empanada_desktop.document.merging import merge_sessions
+
+    print("\n".join(merge_sessions(options.first, options.second, options.out).lines()))
+    return 0
 
 
 def _add_cluster(parser: argparse.ArgumentParser) -> None:
