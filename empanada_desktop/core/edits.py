@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.blocks import Sliceable, blocks, blocks_within
 from empanada_desktop.core.geometry import Box
+from empanada_desktop.errors import SettingsError
 
 COMPRESSION = 1  # of zstd: on labels six times as fast as zlib's level 1, and smaller
 BLOCK = (64, 512, 512)
@@ -153,7 +154,7 @@ def relabel(array: Sliceable, box: Box, mapping: Mapping[int, int]) -> tuple[Arr
     """Return the edit that turns ids into others within a box; nothing is written yet.
 
     A RelabelEdit, a table alone, where it can be taken back from the ids; a MergeEdit where objects run together;
-    nothing where no voxel changes.
+    nothing where no voxel changes. SettingsError where a new id does not fit into the array's type.
     """
     mapping = {old: new for old, new in mapping.items() if old != new}
     changed, staying = [], set[int]()
@@ -248,6 +249,7 @@ def _looked_up(ids: NDArray[Any], old: Sequence[int], new: Sequence[int]) -> tup
 def _change(array: Sliceable, part: Box, mapping: Mapping[int, int]) -> tuple[MergedBlock | None, set[int]]:
     """What a mapping changes in a block, None where nothing; and the ids that stay what they are."""
     runs = _Runs.of(np.asarray(array[part.slices]))
+    _check_fit(runs.ids.dtype, mapping)
     changed, _ = _looked_up(runs.ids, tuple(mapping), tuple(mapping.values()))
     others = set(np.unique(runs.ids[~changed]).tolist())
     where = bounds(runs.spread(changed)) if changed.any() else None
@@ -259,6 +261,15 @@ def _change(array: Sliceable, part: Box, mapping: Mapping[int, int]) -> tuple[Me
     if len(set(new)) == len(new) and others.isdisjoint(new):
         return MergedBlock(box, old, new), others
     return MergedBlock(box, old, new, pack_voxels(_codes(runs, changed, old)[where.slices])), others
+
+
+def _check_fit(dtype: np.dtype[Any], mapping: Mapping[int, int]) -> None:
+    largest = max(mapping.values(), default=0)
+    if dtype.kind in "iu" and largest > np.iinfo(dtype).max:
+        raise SettingsError(
+            f"Id {largest} is too large for these labels, which hold ids up to {np.iinfo(dtype).max}.",
+            "Choose a smaller id, or copy the labels into a new layer.",
+        )
 
 
 def _codes(runs: _Runs, changed: NDArray[np.bool_], old: tuple[int, ...]) -> NDArray[Any]:

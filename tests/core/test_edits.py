@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.edits import MergeEdit, RegionEdit, RelabelEdit, relabel
 from empanada_desktop.core.geometry import Box
+from empanada_desktop.errors import SettingsError
 
 SHAPE = (6, 9, 11)
 WHOLE = Box((0, 0, 0), SHAPE)
@@ -116,3 +117,9 @@ def test_only_what_differs_is_kept() -> None:
 def test_voxels_must_fill_their_box() -> None:
     with pytest.raises(ValueError, match="do not fill"):
         RegionEdit.between(WHOLE, np.zeros((2, 2, 2)), np.zeros(SHAPE))
+
+
+def test_an_id_that_does_not_fit_into_the_labels_is_refused() -> None:
+    array = np.ones((2, 2, 2), np.uint8)
+    with pytest.raises(SettingsError, match="up to 255"):
+        relabel(array, Box((0, 0, 0), (2, 2, 2)), {1: 300})

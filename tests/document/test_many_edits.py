@@ -79,7 +79,7 @@ class Hand:
 
     def rename(self) -> None:
         old = self.rng.permutation(9)
-        self.relabelled("Swap", {int(old[0]): int(old[1]), int(old[1]): int(old[0]), int(old[2]): 300}, self.box(40))
+        self.relabelled("Swap", {int(old[0]): int(old[1]), int(old[1]): int(old[0]), int(old[2]): 200}, self.box(40))
 
     def filter(self) -> None:
         layer, gone = self.labels(), int(self.rng.integers(1, 7))
