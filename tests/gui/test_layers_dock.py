@@ -129,6 +129,8 @@ def test_rename_duplicate_delete_and_undo(dock: Dock, title: str) -> None:
     editor = QApplication.focusWidget()
     dock.person.key(Qt.Key.Key_A, CONTROL)
     dock.person.qtbot.keyClicks(editor, "other")
+    dock.rows.refresh()  # as when a result advances meanwhile
+    QApplication.processEvents()
     dock.person.qtbot.keyClick(editor, Qt.Key.Key_Return)
     assert dock.titles() == ["other" if one == title else one for one in before]
     dock.person.menu("Layer", "Duplicate layer")

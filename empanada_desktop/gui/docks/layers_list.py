@@ -66,11 +66,17 @@ class LayersList(QListWidget):
                 item.setData(LAYER, layer.id)
                 item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
                 self.addItem(item)
+        # Only what differs is set: anything else would put the old title over one that is being typed.
         for row, layer in enumerate(layers):
-            self.item(row).setText(layer.title)
-            self.item(row).setToolTip(tip_of(layer))
+            item, tip = self.item(row), tip_of(layer)
+            if item.text() != layer.title:
+                item.setText(layer.title)
+            if item.toolTip() != tip:
+                item.setToolTip(tip)
         active = self._document.active
-        self.setCurrentRow(layers.index(active) if active is not None else -1)
+        chosen = layers.index(active) if active is not None else -1
+        if chosen != self.currentRow():
+            self.setCurrentRow(chosen)
         self._fills = False
 
     def layer_of(self, index: Index) -> Layer | None:
