@@ -98,7 +98,7 @@ class FreeIds:
     """Gives out ids that nothing has, of the class of whatever is divided; never the same one twice.
 
     `used`: ids that occur anywhere in the volume. start: the lowest id to give out, when the user has chosen one; it
-    also decides the class. id_range: the lowest id of this person and the one after the last, where a volume is shared.
+    also decides the class. id_range: the first and the last id of this person, where a volume is shared.
     """
 
     def __init__(
@@ -120,10 +120,8 @@ class FreeIds:
         class_id = (like if self._start is None else self._start) // self._divisor
         first = self._lowest.get(class_id) or self._first(class_id)
         free = self._search(class_id, first)
-        if self._range is not None and free >= self._range[1]:
-            raise SettingsError(
-                f"The ids {self._range[0]} to {self._range[1] - 1} are used up.", "Reserve more of them."
-            )
+        if self._range is not None and free > self._range[1]:
+            raise SettingsError(f"The ids {self._range[0]} to {self._range[1]} are used up.", "Reserve more of them.")
         self._lowest[class_id] = free + 1
         self._used.add(free)
         self.taken.append(free)

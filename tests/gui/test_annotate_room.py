@@ -123,6 +123,7 @@ def test_keys_choose_labels_and_say_where_a_class_ends(painting: Person) -> None
     layer, found = labels(painting), dock(painting)
     painting.type_into(found.label.divisor, "10")
     painting.until(lambda: layer.active_id == 11)
+    painting.click(found)
     painting.key(KEY.Key_Minus)
     assert "first id of class 1, object" in painting.window.bar.text()
     painting.key(KEY.Key_Equal)
@@ -140,6 +141,22 @@ def test_keys_choose_labels_and_say_where_a_class_ends(painting: Person) -> None
     assert found.label.class_choice.currentText() == "2  mito"
     painting.choose(found.label.class_choice, "1  object")
     painting.until(lambda: layer.active_id == 11)
+
+
+def test_ids_can_be_reserved_where_people_share_a_volume(painting: Person) -> None:
+    layer, found = labels(painting), dock(painting)
+    painting.type_into(found.label.first, "1500")
+    assert layer.id_range is None
+    painting.type_into(found.label.last, "1400")
+    assert "No id lies between 1500 and 1400." in found.bar.text()
+    painting.type_into(found.label.first, "1500")
+    painting.type_into(found.label.last, "1600")
+    assert layer.id_range == (1500, 1600)
+    assert "ids 1500 to 1600" in found.label.words.text()
+    painting.click(found)
+    painting.key(KEY.Key_Z, CONTROL)
+    assert layer.id_range is None
+    assert found.label.first.text() == "all"
 
 
 def test_size_by_slider_keys_and_wheel_and_the_ball(painting: Person) -> None:

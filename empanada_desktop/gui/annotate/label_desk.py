@@ -20,7 +20,9 @@ NEW_TITLE, NEW_DIVISOR, NEW_CLASSES = "labels", 1000, {1: "object"}
 READ_AT_ONCE = 1 << 23
 # The active id of a layer in which nobody has chosen one.
 UNCHOSEN = 1
-NAMES = frozenset(("active_id", "class_names", "label_divisor", "title", "seed", "colour_table", "source", "locked"))
+NAMES = frozenset(
+    ("active_id", "class_names", "label_divisor", "id_range", "title", "seed", "colour_table", "source", "locked")
+)
 
 
 class LabelDesk(QObject):
@@ -173,6 +175,15 @@ class LabelDesk(QObject):
             self.set_active(before * divisor + 1)
 
         self._with_used(change)
+
+    def reserve(self, ids: tuple[int, int] | None) -> None:
+        """Give new objects ids from the first to the last of these only, where several people share a volume."""
+        layer = self._wanted()
+        if ids is not None and ids[0] > ids[1]:
+            raise SettingsError(f"No id lies between {ids[0]} and {ids[1]}.", "Type the smaller one first.")
+        if ids != layer.id_range:
+            title = f"Reserve ids {ids[0]} to {ids[1]}" if ids else "Use all ids"
+            self._document.edit_properties(layer, title, id_range=ids)
 
     def class_words(self, class_id: int) -> str:
         """A class in words: "class 2, mito"."""

@@ -30,6 +30,7 @@ class LabelPart(QWidget):
         self.layer, self.class_choice = QComboBox(), QComboBox()
         self.swatch = Swatch(size=SWATCH + 4)
         self.id, self.divisor = fraction_box(0), fraction_box(0)
+        self.first, self.last = fraction_box(0), fraction_box(0)
         self.words = text_label(role="hint", wraps=True)
         self.name = QLineEdit()
         self._naming: int | None = None
@@ -46,6 +47,11 @@ class LabelPart(QWidget):
         self.id.setAccessibleName("Label")
         self.divisor.setRange(2, LARGEST_DIVISOR)
         self.divisor.setFixedWidth(92)
+        for end, name in ((self.first, "First of my ids"), (self.last, "Last of my ids")):
+            end.setRange(0, UINT32_MAX)
+            end.setSpecialValueText("all")
+            end.setFixedWidth(92)
+            end.setAccessibleName(name)
         self.name.setPlaceholderText("Name, such as mito")
         for box in (self.layer, self.class_choice):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -66,6 +72,10 @@ class LabelPart(QWidget):
         others = (action_button(actions["label_new"], "New label"), action_button(actions["label_swap"], "Swap"))
         self._divisor_row = field_row("Ids per class", self.divisor, 1)
         self._divisor_row.setToolTip("Label divisor\nClass 2 has the ids from twice this number on.")
+        self._reserved_row = field_row("My ids", self.first, text_label("to", "second"), self.last, 1)
+        self._reserved_row.setToolTip(
+            "Reserved ids\nNew objects get these ids only, so that several people can share a volume."
+        )
         return [
             field_row("Layer", _wide(self.layer), button("plus", "labels_new")),
             field_row("Class", _wide(self.class_choice), self.add_class, self.rename_class),
@@ -73,6 +83,7 @@ class LabelPart(QWidget):
             field_row("Label", self.swatch, self.id, *steps, 1, hint=self.words),
             field_row("", *others),
             self._divisor_row,
+            self._reserved_row,
         ]
 
     def _connect(self) -> None:
@@ -82,6 +93,8 @@ class LabelPart(QWidget):
         )
         self.id.editingFinished.connect(self._typed)
         self.divisor.editingFinished.connect(self._divisor_typed)
+        self.first.editingFinished.connect(self._reserved)
+        self.last.editingFinished.connect(self._reserved)
         self.name.returnPressed.connect(self._named)
 
     def refresh(self) -> None:
@@ -95,6 +108,10 @@ class LabelPart(QWidget):
         colour = object_colour(layer, layer.active_id) if layer.active_id else theme.colour(BACKGROUND).name()
         self.swatch.set_colour(colour)
         self.divisor.setValue(layer.label_divisor)
+        first, last = layer.id_range or (0, 0)
+        if not (self.first.hasFocus() or self.last.hasFocus()):
+            self.first.setValue(first)
+            self.last.setValue(last)
         self.words.setText(self._in_words(layer))
 
     def _fill_layers(self, layer: LabelsLayer) -> None:
@@ -133,6 +150,12 @@ class LabelPart(QWidget):
 
     def _divisor_typed(self) -> None:
         self._try(lambda: self._desk.set_divisor(round(self.divisor.value())))
+
+    def _reserved(self) -> None:
+        """Both ends are needed, or none."""
+        first, last = round(self.first.value()), round(self.last.value())
+        if bool(first) == bool(last):
+            self._try(lambda: self._desk.reserve((first, last) if first else None))
 
     def _ask_name(self, class_id: int | None) -> None:
         self._naming = class_id
