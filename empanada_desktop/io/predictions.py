@@ -78,6 +78,8 @@ class StackPlanes:
                 self.ahead.forget(index)
             elif not self.ahead.has(index):
                 file_of(self._folder, index).unlink(missing_ok=True)
+                # A process that was told to stop may have finished the plane just before: its pixels are gone now.
+                self.ahead.forget(index)
         return np.asarray(self.array[self.n_done - 1]) if self.n_done else None
 
     def append(self, components: NDArray[np.uint32], record: PlaneRecord) -> None:
@@ -125,6 +127,8 @@ class PlanesAhead:
         part.write_bytes(pack_record(PlaneRecord(table, nothing, nothing, nothing)))
         sync_file(part)
         part.replace(self._path(index))
+        if len(table) and not file_of(self._folder, index).exists():  # taken up anew meanwhile, as what does not count
+            write_plane(self.array, self._folder, index, components)
 
     def has(self, index: int) -> bool:
         """Whether a plane is there."""

@@ -139,8 +139,12 @@ def test_a_recent_file_that_went_bad(person: Person, crop: Path) -> None:
     person.until(person.window.start.isVisible)
     person.until_rest()
     crop.write_text("overwritten by something else")
-    line = next(line for line in person.window.start.recent.findChildren(_RecentLine) if line.isVisible())
-    assert "crop.tif" in fails(person, lambda: person.click(line))
+
+    def click() -> None:  # the list is made anew when the facts for it arrive
+        lines = person.window.start.recent.findChildren(_RecentLine)
+        person.click(next(line for line in lines if line.isVisible()))
+
+    assert "crop.tif" in fails(person, click)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")

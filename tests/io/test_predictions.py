@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.tracking import PlaneRecord, StackTracker
+from empanada_desktop.io import predictions
 from empanada_desktop.io.journal import append_record, cut_journal, read_journal
 from empanada_desktop.io.ome_zarr import ResultStore, finished_planes
-from empanada_desktop.io.predictions import pack_record, unpack_record
+from empanada_desktop.io.predictions import PlanesAhead, pack_record, unpack_record
 
 RECORDS = [b"", b"one", bytes(1000), b"REC1" * 9]
 
@@ -99,3 +100,35 @@ def test_tracking_goes_on_as_if_there_had_been_no_break(axis: Axis, n_before: in
     for mine, theirs in zip(found.lookups, expected.lookups, strict=True):
         np.testing.assert_array_equal(mine, theirs)
     np.testing.assert_array_equal(again.array[:], [components for components, _ in planes])
+
+
+@pytest.mark.parametrize("moment", ["before its pixels go", "before its table is there"])
+def test_a_plane_that_a_stopped_process_ends_while_the_job_begins_anew(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ResultStore.create(tmp_path / "X.zarr", (3, 20, 30), Spacing(), 16, {})
+    components, record = records_of(np.random.default_rng(1), StackTracker(Axis.XY), 1)[0]
+    planes, late = store.stack_planes(Axis.XY), PlanesAhead.open(tmp_path / "X.zarr", Axis.XY)
+    has, sync_file = PlanesAhead.has, predictions.sync_file
+
+    def has_not_yet(self: PlanesAhead, index: int) -> bool:
+        found = has(self, index)
+        if index == 1 and not found and self is planes.ahead:
+            monkeypatch.setattr(PlanesAhead, "has", has)
+            late.put(1, components, record.table)
+        return found
+
+    def take_up_meanwhile(path: Path) -> None:
+        if path.name.startswith("table."):
+            monkeypatch.setattr(predictions, "sync_file", sync_file)
+            planes.take_up(keep_ahead=True)
+        sync_file(path)
+
+    if moment == "before its pixels go":
+        monkeypatch.setattr(PlanesAhead, "has", has_not_yet)
+        planes.take_up()
+        assert not planes.ahead.has(1)
+    else:
+        monkeypatch.setattr(predictions, "sync_file", take_up_meanwhile)
+        late.put(1, components, record.table)
+        np.testing.assert_array_equal(planes.ahead.get(1)[0], components)
