@@ -259,13 +259,16 @@ class RecentList(QFrame):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
 
     def show_files(self, files: Sequence[RecentFile]) -> None:
-        """List the files."""
-        for line in self._lines:
-            self._rows.removeWidget(line)
-            line.deleteLater()
-        self._lines = [_RecentLine(file, self.chosen.emit) for file in files]
-        for line in self._lines:
-            self._rows.addWidget(line)
+        """List the files; lines that stay are kept, for one of them may be under the mouse."""
+        if [line.file.path for line in self._lines] != [file.path for file in files]:
+            for line in self._lines:
+                self._rows.removeWidget(line)
+                line.deleteLater()
+            self._lines = [_RecentLine(self.chosen.emit) for _ in files]
+            for line in self._lines:
+                self._rows.addWidget(line)
+        for line, file in zip(self._lines, files, strict=True):
+            line.show_file(file)
         self._empty.setVisible(not files)
         self._search.setVisible(len(files) > 3)
 
@@ -277,23 +280,29 @@ class RecentList(QFrame):
 class _RecentLine(QFrame):
     """One recent file; a click opens it."""
 
-    def __init__(self, file: RecentFile, chosen: Callable[[str], object]) -> None:
+    def __init__(self, chosen: Callable[[str], object]) -> None:
         super().__init__()
-        self.file = file
         self._chosen = chosen
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setToolTip(f"Open {file.path}")
-        path = ElidedLabel(short(file.path), "hint")
-        words = Column(text_label(file.title, "strong"), path, spacing=1)
+        self._title, self._path = text_label("", "strong"), ElidedLabel("", "hint")
+        self._facts = [text_label("", "second") for _ in range(3)]
         grid = QGridLayout(self)
         grid.setContentsMargins(14, 6, 14, 6)
-        grid.addLayout(words, 0, 0)
-        for place, (text, room) in enumerate(((file.size, 3), (file.voxel, 3), (file.opened, 2)), 1):
-            label = text_label(text, "second")
+        grid.addLayout(Column(self._title, self._path, spacing=1), 0, 0)
+        for place, (label, room) in enumerate(zip(self._facts, (3, 3, 2), strict=True), 1):
             grid.addWidget(label, 0, place)
             grid.setColumnStretch(place, room)
         grid.setColumnStretch(0, 7)
+
+    def show_file(self, file: RecentFile) -> None:
+        """Show a file and what is known of it."""
+        self.file = file
+        self.setToolTip(f"Open {file.path}")
+        self._title.setText(file.title)
+        self._path.set_text(short(file.path))
+        for label, text in zip(self._facts, (file.size, file.voxel, file.opened), strict=True):
+            label.setText(text)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Open the file."""

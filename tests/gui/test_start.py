@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from empanada_desktop.gui import calm
 from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.start_page import RecentFile
 from empanada_desktop.settings import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,3 +107,19 @@ def test_bad_folders_are_said(window: MainWindow, qtbot: QtBot, tmp_path: Path) 
         qtbot.waitUntil(window.bar.isVisible, timeout=60_000)
         assert path.name in window.bar.text() or "folder" in window.bar.text()
     assert window.workspace is None
+
+
+def test_recent_files_under_the_mouse_stay_while_their_facts_arrive(window: MainWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.background.running == 0)
+    recent, opened = window.start.recent, []
+    recent.chosen.connect(opened.append)
+    recent.show_files([RecentFile("/data/a.tif", "a"), RecentFile("/data/b.tif", "b")])
+    line = recent._lines[1]
+    qtbot.waitUntil(line.isVisible)
+    qtbot.mousePress(line, Qt.MouseButton.LeftButton)
+    recent.show_files([RecentFile("/data/a.tif", "a"), RecentFile("/data/b.tif", "b", "8 × 9")])
+    qtbot.mouseRelease(line, Qt.MouseButton.LeftButton)
+    assert opened == ["/data/b.tif"]
+    assert recent._lines[1]._facts[0].text() == "8 × 9"
+    recent.show_files([RecentFile("/data/c.tif", "c")])
+    assert [line.file.title for line in recent._lines] == ["c"]
