@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike, NDArray
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document.at_hand import BlocksAhead
 from empanada_desktop.document.placed import PlacedSource
-from empanada_desktop.document.sources import Triple, VolumeSource, box_of, cut, open_source
+from empanada_desktop.document.sources import FlatSource, Triple, VolumeSource, box_of, cut, open_source
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.journal import sync_file
 from empanada_desktop.io.ome_metadata import level_factors
@@ -28,7 +28,7 @@ from empanada_desktop.io.volumes.faults import writing
 Base = VolumeSource | PlacedSource
 
 
-class EditableSource:
+class EditableSource(FlatSource):
     """Voxels that can be written to, with coarser levels that follow at once. The base is never written.
 
     Made of a base source (its levels are kept), or of a shape where there is nothing yet. May be read from any thread;
@@ -48,26 +48,17 @@ class EditableSource:
             raise ValueError("an editable source needs a base or a shape")
         self.base = base
         self.spacing = spacing or (Spacing() if base is None else base.spacing)
-        self._shape: Triple = base.shape if base is not None else shape  # type: ignore[assignment]
-        self._dtype = np.dtype(base.dtype if base is not None else dtype)
+        super().__init__(
+            base.shape if base is not None else shape,  # type: ignore[arg-type]
+            np.dtype(base.dtype if base is not None else dtype),
+        )
         self._levels = base.levels if base is not None else levels or level_factors(self._shape, self.spacing)
         shapes = [_level_shape(self._shape, factor) for factor in self._levels]
         if isinstance(base, VolumeSource):
             shapes = base.shapes
         self.blocks = Blocks(shapes, self._dtype, budget)
         self._ahead = None if base is None else BlocksAhead(base, base.shape)
-        self._version = 0
         self._storing = threading.Lock()
-
-    @property
-    def shape(self) -> Triple:
-        """Voxels along z, y and x."""
-        return self._shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of a voxel."""
-        return self._dtype
 
     @property
     def levels(self) -> list[Triple]:
@@ -78,11 +69,6 @@ class EditableSource:
     def grains(self) -> list[Triple]:
         """What is best read together: as in the base; blocks in memory are read plane by plane."""
         return self.base.grains if self.base is not None else [(1, 1, 1)] * len(self._levels)
-
-    @property
-    def version(self) -> int:
-        """A number that grows when voxels change."""
-        return self._version
 
     @property
     def n_bytes(self) -> int:

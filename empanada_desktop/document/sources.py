@@ -51,7 +51,7 @@ class PlaneSource(Protocol):
 
 
 class FlatSource:
-    """What sources that have nothing coarser than their voxels share. The shape never changes."""
+    """What sources share that have no level but their voxels, or make their own. The shape never changes."""
 
     def __init__(self, shape: Triple, dtype: np.dtype[Any], grain: Triple = (1, 1, 1)) -> None:
         """grain: samples along z, y, x that are best read together; single planes as long as nothing else is said."""

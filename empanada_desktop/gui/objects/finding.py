@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.document.reviewing import queue_of
-from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.facts import sizes_of
-from empanada_desktop.gui.objects.label_jobs import LabelJobs, image_address, known_size
+from empanada_desktop.gui.objects.label_jobs import LabelVerb, image_address, known_size
 from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
@@ -18,22 +17,10 @@ TITLE = "Find suspicious objects"
 FINDING = "Looking for suspicious objects. The strip below says how far it is."
 
 
-class Finder(QObject):
+class Finder(LabelVerb):
     """Looks for what is suspicious about the objects of the desk's layer and puts it into the queue, as one deed."""
 
-    changed = Signal()
     found = Signal()
-
-    def __init__(self, desk: ObjectsDesk) -> None:
-        super().__init__(desk)
-        self.desk = desk
-        self.jobs = LabelJobs(desk)
-        self.jobs.changed.connect(self.changed)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it is looking now."""
-        return self.jobs.is_running
 
     @property
     def words(self) -> str:

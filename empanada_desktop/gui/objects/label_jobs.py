@@ -85,6 +85,23 @@ class LabelJobs(QObject):
         self.changed.emit()
 
 
+class LabelVerb(QObject):
+    """What is done with the objects of a desk's layer as a job, one at a time."""
+
+    changed = Signal()
+
+    def __init__(self, desk: ObjectsDesk) -> None:
+        super().__init__(desk)
+        self.desk = desk
+        self.jobs = LabelJobs(desk)
+        self.jobs.changed.connect(self.changed)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is under way."""
+        return self.jobs.is_running
+
+
 def labels_address(source: PlaneSource) -> tuple[VolumeRef, PlaneSource]:
     """Return where other processes read the labels as they are now, and what to keep until they have.
 

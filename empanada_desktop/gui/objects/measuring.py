@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Signal
-
 from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.gui.objects.desk import ObjectsDesk
-from empanada_desktop.gui.objects.label_jobs import LabelJobs, image_address, known_size, remove_table, table_path
+from empanada_desktop.gui.objects.label_jobs import LabelVerb, image_address, known_size, remove_table, table_path
 from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
@@ -16,21 +13,8 @@ if TYPE_CHECKING:
     from empanada_desktop.io.volumes import VolumeRef
 
 
-class Measurer(QObject):
+class Measurer(LabelVerb):
     """Measures objects of the desk's layer; what comes of it goes into the table."""
-
-    changed = Signal()
-
-    def __init__(self, desk: ObjectsDesk) -> None:
-        super().__init__(desk)
-        self.desk = desk
-        self.jobs = LabelJobs(desk)
-        self.jobs.changed.connect(self.changed)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it measures now."""
-        return self.jobs.is_running
 
     def start(self, ids: Sequence[int] | None, image: ImageLayer | None) -> None:
         """Measure objects (None: all); grey values are those of `image`."""
