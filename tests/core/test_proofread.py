@@ -24,6 +24,8 @@ from empanada_desktop.core.proofread_filter import filter_border, filter_small
 from empanada_desktop.core.proofread_morph import Kind, fill_holes, morph
 from empanada_desktop.errors import JobCancelled, SettingsError
 
+from .taken_back import made
+
 Labels = NDArray[Any]
 KINDS: list[Kind] = ["dilate", "erode", "close", "open"]
 
@@ -37,18 +39,6 @@ def blobs(seed: int, shape: tuple[int, int, int] = (14, 30, 34), most: int = 6) 
     return np.where((noise.max(axis=0) > np.quantile(noise.max(axis=0), 0.4)) & (rough > 0.42), ids, 0).astype(
         np.uint32
     )
-
-
-def made(labels: Labels, edits: tuple[ArrayEdit, ...]) -> Labels:
-    """Return the labels after the edits, having checked that they can be taken back to the byte."""
-    after = labels.copy()
-    for edit in edits:
-        edit.apply(after)
-    back = after.copy()
-    for edit in reversed(edits):
-        edit.revert(back)
-    np.testing.assert_array_equal(back, labels)
-    return after
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from empanada_desktop.core import proofread_split
-from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.ids import FreeIds
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.core.proofread_split import split_by_distance, split_by_line, split_by_points
 from empanada_desktop.errors import SettingsError
+
+from .taken_back import made
 
 Labels = NDArray[Any]
 FIRST, NEW = 10_001, 10_050
@@ -37,18 +38,6 @@ def two_balls(radii: tuple[float, float] = (12.0, 11.0), shape: tuple[int, int, 
 
 def ids_for(labels: Labels, start: int | None = NEW) -> FreeIds:
     return FreeIds(ObjectIndex.of(labels).ids, 10_000, start)
-
-
-def made(labels: Labels, edits: tuple[ArrayEdit, ...]) -> Labels:
-    """Return the labels after the edits, having checked that they can be taken back to the byte."""
-    after = labels.copy()
-    for edit in edits:
-        edit.apply(after)
-    back = after.copy()
-    for edit in reversed(edits):
-        edit.revert(back)
-    np.testing.assert_array_equal(back, labels)
-    return after
 
 
 def hold_partition(labels: Labels, after: Labels, new: list[int]) -> None:
