@@ -495,10 +495,13 @@ def say_below(label: QLabel, words: str) -> None:
 def field_line(label: QLabel, widget: QWidget, beside: QWidget | None, end: QWidget) -> Row:
     """One line of a form: controls that can be wide fill the room, so that their right edges stand under each other."""
     is_wide = isinstance(widget, SliderField | Segmented | QComboBox | QLineEdit | ElidedLabel)
+    is_wide = is_wide or (isinstance(widget, QLabel) and widget.wordWrap())
     line = Row(label, widget, *([beside] if beside is not None else []), *([] if is_wide else [1]), end, spacing=5)
     if is_wide:
         line.setStretch(1, 1)
-        widget.setSizePolicy(QSizePolicy.Policy.Expanding, widget.sizePolicy().verticalPolicy())
+        room = widget.sizePolicy()
+        room.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
+        widget.setSizePolicy(room)
     return line
 
 

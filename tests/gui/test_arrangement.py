@@ -117,6 +117,10 @@ def test_nothing_of_the_narrow_form_is_cut_off(
     workspace.form.plane.show_place("crop", Axis.XZ, 12_345)
     Person(window, qtbot).let_it_settle()
     assert mode == "volume" or place.heightForWidth(place.width()) <= place.height(), "it breaks into two lines"
+    workspace.form.plane.show_place("crop", Axis.XY, 100)
+    Person(window, qtbot).let_it_settle()
+    line = place.fontMetrics().horizontalAdvance("xy 100 of the active view") * 1.1
+    assert mode == "volume" or place.width() < line or place.height() < 2 * place.fontMetrics().height()
 
 
 def place_in(widget: QWidget, other: QWidget) -> QRect:
