@@ -27,9 +27,10 @@ def main(arguments: Sequence[str]) -> int:
         help="measure against a checkout of the reference: folders that hold its packages",
     )
     parser.add_argument("--part", help="with --reference: grouping, matching, network-bifpn …; all when left out")
+    parser.add_argument("--planes", type=int, help="with --reference: how deep the volumes are; few when left out")
     options = parser.parse_args(arguments)
     if options.reference:
-        return _measure_against(options.reference, options.part)
+        return _measure_against(options.reference, options.part, options.planes)
     if options.record_long_tests:
         report.record_long_tests(options.record_long_tests)
         return 0
@@ -41,16 +42,16 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _measure_against(folders: Sequence[Path], part: str | None) -> int:
+def _measure_against(folders: Sequence[Path], part: str | None, n_planes: int | None) -> int:
     from bench import reference
 
     for name in [part] if part else reference.PARTS:
         title = reference.PARTS[name][0]
         sys.stdout.write(f"-- {title}\n")
         sys.stdout.flush()
-        rows = reference.run(folders, name)
+        rows = reference.run(folders, name, n_planes)
         sys.stdout.write(f"{report.table(rows)}\n\n")
-        report.write_reference_part(name, title, rows, list(reference.PARTS))
+        report.write_reference_part(name, title, rows, list(reference.PARTS), n_planes=n_planes)
     return 0
 
 

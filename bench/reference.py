@@ -35,7 +35,10 @@ AIMS = {
     ("PanopticDeepLab", 1024): 3.4,
     ("PanopticDeepLab", 512): 1.7,
 }
-STACKS = {(512, 200): 4, (1024, 1000): 3}  # planes: few, since the reference takes minutes for 64
+STACKS = {
+    (512, 200): 4,
+    (1024, 1000): 3,
+}  # planes: few, since the reference takes 20 minutes for 64; --planes asks for more
 STACK_RUNS = 2
 
 
@@ -130,20 +133,24 @@ def _values(name: str, shape: tuple[int, ...]) -> Any:  # noqa: ANN401
 
 
 def in_turn(
-    theirs: Callable[[], float], ours: dict[str, Callable[[], object]], runs: int = RUNS
+    theirs: Callable[[], float],
+    ours: dict[str, Callable[[], object]],
+    runs: int = RUNS,
+    warm_up: Callable[[], object] | None = None,
 ) -> tuple[float, dict[str, float]]:
     """Medians of processor seconds: the reference's and each of ours, in turn, `runs` times.
 
-    The reference runs less often where it takes long.
+    Each side runs less often where it takes long. `warm_up` compiles and fills caches; without it ours all run once.
     """
-    for work in ours.values():
-        work()  # compiles, fills caches
+    for work in [warm_up] if warm_up is not None else ours.values():
+        work()
     theirs_seconds, seconds = list[float](), {name: list[float]() for name in ours}
     for _ in range(runs):
         if sum(theirs_seconds) < LONG:
             theirs_seconds.append(theirs())
         for name, work in ours.items():
-            seconds[name].append(_timed(work)[0])
+            if sum(seconds[name]) < LONG:
+                seconds[name].append(_timed(work)[0])
     return statistics.median(theirs_seconds), {name: statistics.median(values) for name, values in seconds.items()}
 
 
@@ -262,11 +269,17 @@ def matching(child: Child, folder: Path) -> Iterator[Row]:
         yield from rows(f"Components and matching, {side}², {count} objects", theirs / MATCHED_PLANES, each, note, {})
 
 
-def whole(architecture: str, case: tuple[int, int], child: Child, folder: Path) -> Iterator[Row]:
-    """From a volume to its objects: the reference into an array, ours into an OME-Zarr file with pyramid and recipe."""
+def whole(
+    architecture: str, case: tuple[int, int], child: Child, folder: Path, n_planes: int | None = None
+) -> Iterator[Row]:
+    """From a volume to its objects: the reference into an array, ours into an OME-Zarr file with pyramid and recipe.
+
+    `n_planes`: how deep the volume is; a few planes when left out.
+    """
     networks = Networks(child, folder)
     networks.weights(architecture)
-    (side, count), n_planes = case, STACKS[case]
+    (side, count), few = case, STACKS[case]
+    n_planes = n_planes or few
     asked = {"architecture": architecture, "side": side, "count": count, "n_planes": n_planes}
     found: list[int] = []
 
@@ -276,10 +289,11 @@ def whole(architecture: str, case: tuple[int, int], child: Child, folder: Path) 
         return float(answer["seconds"]) / asked["n_planes"]
 
     counts: list[int] = []
-    discs = StackOfDiscs(side, count, n_planes)
-    segment = segmentation_job(folder, architecture, discs, {"backend": "openvino", "use_gpu": False})
+    where: dict[str, object] = {"backend": "openvino", "use_gpu": False}
+    segmentation_job(folder, architecture, StackOfDiscs(side, count, few), where)()  # compiles, fills caches
+    segment = segmentation_job(folder, architecture, StackOfDiscs(side, count, n_planes), where)
     forms = {"OpenVINO": lambda segment=segment, counts=counts: counts.append(segment())}
-    median, ours = in_turn(theirs, forms, STACK_RUNS)
+    median, ours = in_turn(theirs, forms, STACK_RUNS, lambda: None)
     each = {name: seconds / n_planes for name, seconds in ours.items()}
     note = f"a plane of {n_planes}; {found[-1]} objects, ours {counts[-1]}; {len(found)} runs in turn"
     aim = {"OpenVINO": f" (aim {AIMS[architecture, side]:g})"}
@@ -359,8 +373,11 @@ PARTS: dict[str, tuple[str, Callable[[Child, Path], Iterator[Row]]]] = {
 }
 
 
-def run(folders: Sequence[Path], part: str) -> list[Row]:
-    """Measure one part against the reference in `folders`."""
+def run(folders: Sequence[Path], part: str, n_planes: int | None = None) -> list[Row]:
+    """Measure one part against the reference in `folders`; `n_planes` counts where whole volumes are segmented."""
+    work = PARTS[part][1]
+    if n_planes and part.startswith("whole-"):
+        work = partial(work, n_planes=n_planes)
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as name:
         os.environ["EMPANADA_DESKTOP_HOME"] = name
@@ -369,7 +386,7 @@ def run(folders: Sequence[Path], part: str) -> list[Row]:
             import torch
 
             torch.set_num_threads(1)
-            return [_told(row) for row in PARTS[part][1](child, Path(name))]
+            return [_told(row) for row in work(child, Path(name))]
         finally:
             child.close()
 

@@ -65,11 +65,20 @@ def write_section(key: str, title: str, body: str, path: Path = BENCHMARKS) -> N
 
 
 def write_reference_part(
-    name: str, title: str, rows: Sequence[Row], parts: Sequence[str], path: Path = BENCHMARKS
+    name: str,
+    title: str,
+    rows: Sequence[Row],
+    parts: Sequence[str],
+    path: Path = BENCHMARKS,
+    n_planes: int | None = None,
 ) -> None:
-    """Write the section of one of `parts` of `bench --reference`; they stand together, in that order."""
+    """Write the section of one of `parts` of `bench --reference`; they stand together, in that order.
+
+    `n_planes`: the depth that was asked for with --planes.
+    """
+    asked = f" --planes {n_planes}" if n_planes else ""
     about = f"{ABOUT_REFERENCE} {ABOUT_WHOLE}" if name.startswith("whole") else ABOUT_REFERENCE
-    command = f"`python3 dev.py bench --reference PATH --part {name}`: {circumstances()} {about}"
+    command = f"`python3 dev.py bench --reference PATH --part {name}{asked}`: {circumstances()} {about}"
     write_section(REFERENCE + name, title, f"{command}\n\n{table(rows)}\n", path)
     gather_sections(REFERENCE, parts, path)
 

@@ -40,7 +40,8 @@ def test_parts_against_the_reference_own_their_sections_and_stand_together(repor
     parts = ["grouping", "whole-small", "network"]
 
     def write(name: str, value: float) -> None:
-        report.write_reference_part(name, f"About {name}", [row("speed", value, "ms")], parts, path)
+        planes = 64 if name == "whole-small" else None
+        report.write_reference_part(name, f"About {name}", [row("speed", value, "ms")], parts, path, planes)
 
     write("network", 1)
     report.write_section("bench other", "Another", "figures", path)
@@ -55,6 +56,7 @@ def test_parts_against_the_reference_own_their_sections_and_stand_together(repor
     assert [text.count(f"| speed | {value} | ms |") for value in (1, 2, 3, 4)] == [0, 1, 1, 1]
     assert text.count("made-up weights") == 1
     assert text.count("--part network`") == 1
+    assert text.count("--part whole-small --planes 64`") == 1
     before = text
     report.gather_sections(report.REFERENCE, parts, path)
     assert path.read_text() == before
