@@ -117,7 +117,8 @@ class LabelsLayer(Layer):
     active_id: the id that tools paint with. review: "queued", "accepted", "edited" or "flagged" by id, changed by
     Document.edit_properties. id_range: first and last of the ids that new objects take, where several people share a
     volume; None: any of the class. queue: what is to be reviewed, and in decisions what the user said to each item, by
-    its key. hidden: objects that are not drawn.
+    its key. hidden: objects that are not drawn. painted_id: what was painted since objects were selected last, or 0;
+    it shows where only those do.
     """
 
     source: PlaneSource
@@ -136,6 +137,7 @@ class LabelsLayer(Layer):
     queue: tuple[QueueItem, ...] = ()
     decisions: Mapping[str, str] = field(default_factory=dict)
     hidden: frozenset[int] = frozenset()
+    painted_id: int = 0
 
     def __post_init__(self) -> None:
         check_labels_type(self.source.dtype, self.title)

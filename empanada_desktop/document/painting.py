@@ -198,6 +198,7 @@ class Painter:
         self._is_reading = False
         self._grey: _Grey | None = None
         document.layer_removed.connect(self._layer_removed)
+        document.selection_changed.connect(lambda layer: document.change_layer(layer, painted_id=0))
 
     # The brush
 
@@ -248,6 +249,8 @@ class Painter:
         layer = self.target()
         image = self._image_for(kind, layer)
         self.document.make_editable(layer)
+        if kind != "eraser":
+            self.document.change_layer(layer, painted_id=layer.active_id)
         self._current = BrushStroke(self, layer, kind, axis, image)
         self._strokes.append(self._current)
         self.go_to(place, pressure)

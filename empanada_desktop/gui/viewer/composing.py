@@ -44,10 +44,11 @@ class DrawnLabels:
     table: NDArray[np.uint8]
     seed: int
     palette: NDArray[np.uint32]
-    fill: tuple[float, float] = (0.42, 0.42)
-    outline: tuple[float, float] = (1.0, 1.0)
+    fill: tuple[float, float, float] = (0.42, 0.42, 0.42)
+    outline: tuple[float, float, float] = (1.0, 1.0, 1.0)
     selected: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
     hidden: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
+    painted: int = 0
 
 
 DrawnLayer = DrawnImage | DrawnLabels
@@ -182,7 +183,15 @@ class _Frame:
         top, bottom, left, right = rect
         target = out[top:bottom, left:right]
         backend.functions.draw_labels(
-            target, ids, layer.table, layer.seed, layer.palette, layer.fill, layer.outline, layer.selected
+            target,
+            ids,
+            layer.table,
+            layer.seed,
+            layer.palette,
+            layer.fill,
+            layer.outline,
+            layer.selected,
+            layer.painted,
         )
 
     def find_ids(self, rect: Rect, ids: NDArray[np.uint32]) -> None:

@@ -44,9 +44,10 @@ def draw_labels(
     table: NDArray[np.uint8],
     seed: int,
     palette: NDArray[np.uint32],
-    fill: tuple[float, float],
-    outline: tuple[float, float],
+    fill: tuple[float, float, float],
+    outline: tuple[float, float, float],
     selected: NDArray[np.uint32],
+    painted: int,
 ) -> None:
     """Tint objects and draw their outlines over pixels; see `kernels.draw_labels`."""
     inner = _shifted(ids, 0, 0)
@@ -54,8 +55,8 @@ def draw_labels(
         return
     is_selected = np.isin(inner, selected)
     edge = _differs(ids, BESIDE)
-    strength = np.where(is_selected, np.float32(fill[0]), np.float32(fill[1]))
-    lined = np.where(is_selected, np.float32(outline[0]), np.float32(outline[1]))
+    which = np.where(is_selected, 0, np.where(inner == painted, 2, 1))
+    strength, lined = np.array(fill, np.float32)[which], np.array(outline, np.float32)[which]
     strength = np.where(edge & (lined > 0), lined, strength)
     strength[inner == 0] = 0
     mixed = _mixed(out, palette[_places(inner, table, seed)], strength)

@@ -71,10 +71,11 @@ def _drawn_labels(layer: LabelsLayer, number: int) -> DrawnLabels:
         np.ascontiguousarray(layer.colour_table, np.uint8).copy(),
         layer.seed,
         packed(palette()),
-        (fill, min(fill, faint)),
-        (1.0, line * faint),
+        (fill, min(fill, faint), fill),
+        (1.0, line * faint, line),
         np.array(sorted(layer.selected), np.uint32),
         np.array(sorted(layer.hidden), np.uint32),
+        layer.painted_id,
     )
 
 

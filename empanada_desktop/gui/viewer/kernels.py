@@ -188,8 +188,8 @@ def leave_out(ids: NDArray[np.uint32], hidden: NDArray[np.uint32]) -> None:
 
 
 @numba.njit(
-    "void(uint32[:,:], uint32[:,::1], uint8[::1], int64, uint32[::1], UniTuple(float64, 2), UniTuple(float64, 2),"
-    " uint32[::1])",
+    "void(uint32[:,:], uint32[:,::1], uint8[::1], int64, uint32[::1], UniTuple(float64, 3), UniTuple(float64, 3),"
+    " uint32[::1], int64)",
     **COMPILED,
 )
 def draw_labels(
@@ -198,14 +198,16 @@ def draw_labels(
     table: NDArray[np.uint8],
     seed: int,
     palette: NDArray[np.uint32],
-    fill: tuple[float, float],
-    outline: tuple[float, float],
+    fill: tuple[float, float, float],
+    outline: tuple[float, float, float],
     selected: NDArray[np.uint32],
+    painted: int,
 ) -> None:
     """Tint objects and draw their outlines over pixels.
 
     ids: the ids under the pixels with MARGIN more on every side. table: palette places of the ids below its length;
-    the others are hashed with `seed`. fill, outline: opacities of (selected, other) objects. selected: sorted ids.
+    the others are hashed with `seed`. fill, outline: opacities of selected objects, others, and the painted one.
+    selected: sorted ids. painted: an id that is shown though it is not selected.
     """
     last, colour, which = np.uint32(0), np.uint32(0), 1
     for y in range(out.shape[0]):
@@ -215,7 +217,7 @@ def draw_labels(
                 continue
             if label_id != last:
                 last, colour = label_id, palette[_place(label_id, table, seed)]
-                which = 0 if _contains(selected, label_id) else 1
+                which = 0 if _contains(selected, label_id) else 2 if label_id == painted else 1
             if which == 0 and outline[0] > 0 and _near_another(ids, y + MARGIN, x + MARGIN):
                 out[y, x] = np.uint32(0xFFFFFFFF)
                 continue

@@ -239,6 +239,7 @@ class Toolbox(QObject):
 
     def _apply(self, layer: LabelsLayer, change: paint_deeds.Change, then: Callable[[], object] | None) -> None:
         if change.parts:
+            self.document.change_layer(layer, painted_id=layer.active_id)
             self.document.edit_voxels(layer, change.title, *change.parts)
         else:
             self.said.emit("Nothing to change here.")

@@ -50,6 +50,11 @@ LOOKS = frozenset(
         "review",
         "queue",
         "decisions",
+        "active_id",
+        "painted_id",
+        "class_names",
+        "label_divisor",
+        "id_range",
     )
 )
 
@@ -358,7 +363,7 @@ def _looks(layer: LabelsLayer, ids: NDArray[np.uint32]) -> tuple[NDArray[np.uint
     is_selected: NDArray[np.bool_] = np.isin(ids, np.array(sorted(layer.selected), np.uint32))
     colours = colours_of(ids, layer.colour_table, layer.seed).astype(np.float32)
     colours[is_selected] += (255 - colours[is_selected]) * BRIGHTER
-    shown = is_selected if layer.shows_selected_only else np.ones(len(ids), np.bool_)
+    shown = is_selected | (ids == layer.painted_id) if layer.shows_selected_only else np.ones(len(ids), np.bool_)
     return colours.astype(np.uint8), shown & ~np.isin(ids, np.array(sorted(layer.hidden), np.uint32))
 
 

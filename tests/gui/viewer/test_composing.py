@@ -103,7 +103,7 @@ def test_hidden_objects_are_not_drawn() -> None:
 def test_touching_objects_have_a_line_between_them() -> None:
     labels = np.ones((1, 40, 60), np.uint32)
     labels[0, :, 30:] = 2
-    out = composed([labels_layer(labels, outline=(1.0, 1.0))])
+    out = composed([labels_layer(labels, outline=(1.0, 1.0, 1.0))])
     one, two = colours_of(np.array([1, 2], np.uint32), NO_TABLE, 0).astype(int)
     assert rgb(out[25, 29]) == pytest.approx(tuple(one), abs=1)
     assert rgb(out[25, 30]) == pytest.approx(tuple(two), abs=1)
@@ -114,7 +114,7 @@ def test_touching_objects_have_a_line_between_them() -> None:
 def test_a_colour_table_goes_before_the_hash() -> None:
     labels = np.full((1, 40, 60), 5, np.uint32)
     table = np.array([0, 0, 0, 0, 0, 3], np.uint8)
-    layer = DrawnLabels(2, ArraySource(labels), table, 0, packed(palette()), (1.0, 1.0), (0.0, 0.0))
+    layer = DrawnLabels(2, ArraySource(labels), table, 0, packed(palette()), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
     assert rgb(composed([layer])[25, 30]) == pytest.approx(tuple(palette()[3].tolist()), abs=1)
 
 
@@ -129,7 +129,9 @@ def test_compiled_and_numpy_agree(dtype: type, scale: float, monkeypatch: pytest
     camera = PlaneCamera(Axis.XY, 301, 203, (260.2, 340.7), (scale, scale * 1.3))
     layers = [
         DrawnImage(1, ArraySource(image), (20.0, 180.0), 0.7, inferno_colours()),
-        labels_layer(labels, selected=selected),
+        labels_layer(
+            labels, fill=(0.42, 0.05, 0.42), outline=(1.0, 0.12, 1.0), selected=selected, painted=int(labels[0, 9, 9])
+        ),
     ]
     pictures = []
     for functions in (drawing, kernels):

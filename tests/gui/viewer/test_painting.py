@@ -17,6 +17,7 @@ from empanada_desktop.core.paint_masks import backend
 from empanada_desktop.document import EditableSource, ImageLayer, VolumeSource
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.gui.viewer.camera import DISPLAYED
+from empanada_desktop.gui.viewer.composing import DrawnLabels
 
 from .hand import CONTROL, HERE, LEFT, NO_BUTTON, NO_KEY, RIGHT, SHIFT, Studio
 from .test_canvas_tool import touch
@@ -671,3 +672,27 @@ def test_the_outline_of_a_ball_follows_in_all_planes(studio: Studio) -> None:
     hand.move(Axis.XY, (100, 150), held=NO_BUTTON)
     painted.clear()
     hand.qtbot.waitUntil(lambda: set(painted) == set(Axis), timeout=10_000)
+
+
+def test_what_is_painted_shows_where_only_selected_objects_do(studio: Studio) -> None:
+    voxels = np.zeros((200, 200, 200), np.uint32)
+    voxels[HERE[0], 20:40, 20:40] = 1007
+    hand = studio(voxels)
+    hand.document.select(hand.layer, [1007])
+    hand.document.change_layer(hand.layer, shows_selected_only=True)
+
+    def strength(label_id: int) -> float:
+        drawn = hand.grid.link.drawn()[-1]
+        assert isinstance(drawn, DrawnLabels)
+        return drawn.fill[0 if label_id in drawn.selected else 2 if label_id == drawn.painted else 1]
+
+    assert (strength(1007), strength(1001)) == (0.42, 0.12)
+    for tool in ("brush", "fill"):
+        hand.take(tool)
+        hand.click(Axis.XY, (100, 80))
+        assert hand.voxels()[HERE[0], 100, 80] == 1001
+        assert (strength(1007), strength(1001)) == (0.42, 0.42)
+        hand.document.select(hand.layer, [1008])  # others are looked at now
+        assert strength(1001) == 0.12
+        hand.document.undo()
+        hand.document.select(hand.layer, [1007])
