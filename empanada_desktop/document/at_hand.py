@@ -103,3 +103,28 @@ def read_ahead(source: PlaneSource, box: Box) -> None:
     asked = getattr(source, "read_ahead", None)
     if asked is not None:
         asked(box)
+
+
+class Beside:
+    """The voxels of a source that is read beside the one that is painted on: an image, or labels that guide a brush."""
+
+    def __init__(self, source: PlaneSource) -> None:
+        self.source = source
+        keeps_itself = is_in_memory(source) or can_read_ahead(source)
+        self._ahead = None if keeps_itself else BlocksAhead(source, source.shape)
+
+    def is_at_hand(self, box: Box) -> bool:
+        """Whether a box can be had without reading."""
+        return is_at_hand(self.source, box) if self._ahead is None else self._ahead.holds(box)
+
+    def read(self, box: Box) -> None:
+        """Read a box."""
+        if self._ahead is None:
+            read_ahead(self.source, box)
+        else:
+            self._ahead.read(box)
+
+    def get(self, box: Box) -> NDArray[Any]:
+        """Return a box that is at hand."""
+        voxels = None if self._ahead is None else self._ahead.voxels(box)
+        return np.asarray(self.source[box.slices]) if voxels is None else voxels

@@ -8,7 +8,8 @@ from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen, QPolygonF
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.paint_path import THIN
-from empanada_desktop.document.painting import Kind, Painter
+from empanada_desktop.document.paint_settings import Kind
+from empanada_desktop.document.painting import Painter
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.canvas_tool import LEFT, Buttons, CanvasTool, Modifiers, Place
