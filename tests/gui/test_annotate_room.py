@@ -245,6 +245,34 @@ def test_the_smart_brush_paints_only_greys_of_the_range(painting: Person) -> Non
     assert grey[z][painted].max() <= middle
 
 
+def test_the_smart_brush_minds_the_object_that_was_picked(painting: Person) -> None:
+    workspace, found = painting.workspace, dock(painting)
+    stroke(painting, Axis.XY, (20, 10), (20, 50))
+    guide, z = labels(painting), workspace.document.view.crosshair[0]
+    painting.click(painting.button("Make labels", "New labels", within=found.label))
+    painting.until(lambda: labels(painting) is not guide)
+    painting.key(KEY.Key_7)
+    smart = found.tools.smart
+    painting.click(smart.mode.button("inside"))
+    assert smart.words.text() == "Paints only within the object in which a stroke begins."
+    painting.click(smart.pick_guide)
+    assert smart.guide_words.whole == "click it in a view"
+    painting.click(workspace.grid.canvas(Axis.XY), spot(painting, Axis.XY, 20, 30))
+    painting.until(lambda: smart.words.text() == "Paints only within 1001 of labels.")
+    assert not smart.pick_guide.isChecked()
+    assert not voxels(painting).any()  # that click has painted nothing
+    stroke(painting, Axis.XY, (5, 30), (40, 30))
+    inside = np.asarray(guide.source[z]) == 1001
+    painted = voxels(painting)[z] > 0
+    assert painted.any()
+    assert not (painted & ~inside).any()
+    painting.click(smart.forget_guide)
+    assert workspace.grid.canvas_tool is workspace.rooms["annotate"].tools["smart"]
+    painting.click(smart.pick_guide)
+    painting.key(KEY.Key_2)  # another tool: nothing waits for a click any more
+    assert (smart.pick_guide.isChecked(), smart.guide_words.whole) == (False, "the one a stroke begins in")
+
+
 def test_points_and_shapes_are_added_and_coloured(painting: Person) -> None:
     document, layers = painting.workspace.document, painting.workspace.layers
     choose_from_button(painting, layers.add, "New points")

@@ -5,19 +5,33 @@ from numpy.typing import NDArray
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.document.paint_settings import GUIDED
 from empanada_desktop.document.painting import Painter
 from empanada_desktop.gui.annotate.parts import field_row
-from empanada_desktop.gui.controls import Column, Row, Segmented, SliderField, fraction_box, text_label
+from empanada_desktop.gui.controls import (
+    Column,
+    ElidedLabel,
+    IconButton,
+    Row,
+    Segmented,
+    SliderField,
+    Swatch,
+    fraction_box,
+    text_label,
+)
 from empanada_desktop.gui.docks.histogram import Histogram
+from empanada_desktop.gui.docks.layers import object_colour
 from empanada_desktop.gui.docks.rows import show_value
+from empanada_desktop.gui.viewer.guide_pick import GuidePick
 
 LARGEST_ON_SLIDER, LARGEST_GREY, LARGEST_TOLERANCE = 200, 1e12, 5.0
 SMART_WORDS = {
     "seeded": "Paints grey values like those under the brush where a stroke begins.",
     "range": "Paints only what is as bright as this.",
-    "inside": "Paints only within the object in which a stroke begins.",
-    "outside": "Paints only outside of the object in which a stroke begins.",
+    "inside": "Paints only within",
+    "outside": "Paints only outside of",
 }
+BEGINNING = "the object in which a stroke begins"
 
 
 class BrushPage(QWidget):
@@ -93,9 +107,9 @@ class SmartPage(QWidget):
         self.histogram = Histogram()
         self.histogram.setAccessibleName("Greys to paint")
         self.low, self.high = fraction_box(0), fraction_box(0)
-        self._greys = self._grey_rows()
+        self._greys, self._guide_row = self._grey_rows(), self._make_guide_row()
         mode_row = field_row("Only", self.mode, hint=self.words)
-        self.setLayout(Column(self.brush, mode_row, self._tolerance_row, self._greys))
+        self.setLayout(Column(self.brush, mode_row, self._tolerance_row, self._greys, self._guide_row))
         self.mode.chosen.connect(lambda mode: painter.change(smart=mode))
         self.tolerance.changed.connect(lambda tolerance: painter.change(tolerance=tolerance))
         self.histogram.changed.connect(lambda low, high: painter.change(grey_range=(low, high)))
@@ -114,6 +128,40 @@ class SmartPage(QWidget):
         holder.setLayout(Column(picture, field_row("Greys", self.low, text_label("to", "second"), self.high, 1)))
         return holder
 
+    def _make_guide_row(self) -> QWidget:
+        self.guide_swatch, self.guide_words = Swatch(), ElidedLabel()
+        self.pick_guide = IconButton("eyedropper", "Pick the object\nClick it in any view; Esc leaves it as it was.")
+        self.pick_guide.setCheckable(True)
+        self.forget_guide = IconButton("x", "Any object\nMind the one in which a stroke begins.")
+        line = Row(self.guide_swatch, self.guide_words, spacing=6)
+        line.setStretch(1, 1)
+        return field_row("Object", line, self.pick_guide, self.forget_guide)
+
+    def follow_guide(self, guide: GuidePick) -> None:
+        """Let the row of the object choose one."""
+        self.pick_guide.clicked.connect(lambda is_on: guide.begin() if is_on else guide.give_up())
+        self.forget_guide.clicked.connect(guide.forget)
+        guide.changed.connect(self._show_picking)
+
+    def _show_picking(self, is_on: bool) -> None:
+        self.pick_guide.setChecked(is_on)
+        self.refresh()
+
+    def _show_guide(self) -> None:
+        """Say which object is minded: its id, and its layer where that is not the one painted on."""
+        settings, layer = self._painter.settings, self._painter.guide_layer()
+        words = "the one a stroke begins in"
+        if settings.guide_id is not None:
+            words = str(settings.guide_id)
+            if layer is not None:
+                words += "" if layer is self._painter.document.active else f" of {layer.title}"
+                self.guide_swatch.set_colour(object_colour(layer, settings.guide_id))
+        is_chosen = settings.guide_id is not None
+        self.guide_words.set_text("click it in a view" if self.pick_guide.isChecked() else words)
+        self.guide_swatch.setVisible(layer is not None)
+        self.forget_guide.setVisible(is_chosen)
+        self.words.setText(f"{SMART_WORDS[settings.smart]} {words if is_chosen else BEGINNING}.")
+
     def show_greys(self, counts: NDArray[np.float64], span: tuple[float, float]) -> None:
         """Show the histogram of the image."""
         self.histogram.show_counts(counts, span)
@@ -123,7 +171,10 @@ class SmartPage(QWidget):
         """Show what is minded."""
         settings = self._painter.settings
         self.mode.set_value(settings.smart)
-        self.words.setText(SMART_WORDS[settings.smart])
+        self.words.setText(SMART_WORDS.get(settings.smart, ""))
+        self._guide_row.setVisible(settings.smart in GUIDED)
+        if settings.smart in GUIDED:
+            self._show_guide()
         self._tolerance_row.setVisible(settings.smart == "seeded")
         blocked = self.tolerance.blockSignals(True)
         self.tolerance.set_value(settings.tolerance)

@@ -40,6 +40,7 @@ class AnnotateDesk(QObject):
         self.painter = self.toolbox.painter
         self.tools = ToolPart(self.painter)
         self.tools.shapes.chosen.connect(self._shape_chosen)
+        self.tools.smart.follow_guide(self.toolbox.guide)
         self.between = BetweenPart(actions)
         self.dock = AnnotateDock(self.labels, self.tools, self.between, actions)
         self._image: ImageLayer | None = None
@@ -55,6 +56,7 @@ class AnnotateDesk(QObject):
         toolbox.busy_changed.connect(lambda is_busy: self.dock.between_section.set_words(BUSY if is_busy else ""))
         toolbox.said.connect(lambda words: workspace.window.toast.say(words))
         self.labels.changed.connect(lambda: workspace.window.bar.settle(ABOUT))
+        self.labels.changed.connect(self.tools.smart.refresh)
         self.painter.settings_changed.connect(self._settings_changed)
 
     def deeds(self) -> dict[str, Callable[[], object]]:

@@ -18,6 +18,7 @@ from empanada_desktop.gui.viewer import composing
 from empanada_desktop.gui.viewer.brush_tool import BrushTool, resize
 from empanada_desktop.gui.viewer.canvas_tool import CanvasTool, Modifiers
 from empanada_desktop.gui.viewer.click_tools import CONTROL, PolygonTool, Vertices, Voxel, VoxelTool
+from empanada_desktop.gui.viewer.guide_pick import GuidePick, Take
 from empanada_desktop.gui.viewer.mark_tools import PointsTool, ShapesTool
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
 
@@ -67,6 +68,7 @@ class Toolbox(QObject):
         guard = self.guard
         self.points = PointsTool(self.document, guard)
         self.shapes = ShapesTool(self.document, guard, self._refuse)
+        self.guide = GuidePick(grid, self.painter, self._find)
         self.tools: dict[str, CanvasTool] = {
             "brush": BrushTool("brush", self.painter, guard, grid.update_overlays),
             "eraser": BrushTool("eraser", self.painter, guard, grid.update_overlays),
@@ -167,7 +169,11 @@ class Toolbox(QObject):
         return Rule(0, layer.active_id, keeps) if erases else Rule(layer.active_id, keeps_others=keeps)
 
     def _pick(self, axis: Axis, voxel: Voxel, modifiers: Modifiers) -> None:
-        """Paint on with the label of a voxel: that of the layer painted on, otherwise of the topmost one seen there."""
+        """Paint on with the label of a voxel."""
+        self._find(voxel, self._take)
+
+    def _find(self, voxel: Voxel, take: Take) -> None:
+        """Find the object at a voxel: of the layer painted on, otherwise of the topmost one seen there."""
         layers = [one for one in reversed(self.document.of_kind(LabelsLayer)) if one.visible and not one.is_preview]
         layers.sort(key=lambda layer: layer is not self.document.active)
         box = Box(voxel, (voxel[0] + 1, voxel[1] + 1, voxel[2] + 1))
@@ -176,17 +182,17 @@ class Toolbox(QObject):
         def look() -> list[int]:
             return [int(layer.source[box.slices].item()) for layer in layers]
 
-        def take(found: list[int]) -> None:
+        def choose(found: list[int]) -> None:
             for layer, label_id in zip(layers, found, strict=True):
                 if label_id and layer in self.document.layers:
-                    self._take(layer, label_id)
+                    take(layer, label_id)
                     return
             self.said.emit("No object here.")
 
         if all(is_at_hand(layer.source, box) for layer in layers):
-            take(look())
+            choose(look())
         else:
-            self._background.run(look, take)
+            self._background.run(look, choose)
 
     def _take(self, layer: LabelsLayer, label_id: int) -> None:
         self.document.active = layer
