@@ -1,6 +1,7 @@
 """Edits as values that JSON holds, with the bytes beside them, and back: what the journal writes and reads."""
 
 import datetime
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -59,6 +60,15 @@ def layer_ids(plain: Plain) -> set[str]:
     if kind == "edits":
         return {layer_id for part in plain["parts"] for layer_id in layer_ids(part)}
     return {*plain["before"], *plain["after"]} if kind == "layers" else {plain["layer"]}
+
+
+def count_voxels(plain: Plain) -> int:
+    """Return how many voxels lie in the boxes of an edit, as plain values; 0 where it changes the list of layers."""
+    if plain["kind"] == "edits":
+        counts = [count_voxels(part) for part in plain["parts"]]
+        return 0 if any(new_layers(part) for part in plain["parts"]) else sum(counts)
+    boxes = [part["box"] for part in plain["parts"]] if plain["kind"] == "voxels" else []
+    return sum(math.prod(high - low for low, high in box) for box in boxes)
 
 
 def new_layers(plain: Plain) -> list[Plain]:

@@ -4,7 +4,8 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from empanada_desktop.document.edits import Edit, Edits, LayerEdit, PropertyEdit, VoxelEdit
+from empanada_desktop.document.edit_parts import Ids, count_voxels, holds_layers, ids_of, touched_layers, voxel_edits
+from empanada_desktop.document.edits import Edit
 
 DEFAULT_BUDGET = 1 << 30
 Reader = Callable[[], Edit]
@@ -14,7 +15,8 @@ Reader = Callable[[], Edit]
 class Deed:
     """An edit in the history: its words are always at hand, itself perhaps only in the journal.
 
-    number: of its record in the journal, 0 where it has none. reader: reads it from there, once it is there.
+    number: of its record in the journal, 0 where it has none. reader: reads it from there, once it is there. n_voxels:
+    in its boxes. ids: the objects that it changes, by layer, once somebody has looked.
     """
 
     title: str
@@ -24,14 +26,19 @@ class Deed:
     n_bytes: int = 0
     number: int = 0
     layer_ids: frozenset[str] = frozenset()
+    n_voxels: int = 0
+    ids: Ids | None = field(default=None, repr=False)
     held: Edit | None = field(default=None, repr=False)
     reader: Reader | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, edit: Edit) -> "Deed":
+    def of(cls, edit: Edit, ids: Ids | None = None) -> "Deed":
         """Return the deed of an edit that is in memory."""
-        ids = frozenset(touched_layers(edit))
-        return cls(edit.title, edit.when, edit.who, edit.where, edit.n_bytes, layer_ids=ids, held=edit)
+        layers, n_voxels = frozenset(touched_layers(edit)), count_voxels(edit)
+        if ids is None and not voxel_edits(edit):
+            ids = {}
+        words = (edit.title, edit.when, edit.who, edit.where)
+        return cls(*words, edit.n_bytes, layer_ids=layers, n_voxels=n_voxels, ids=ids, held=edit)
 
     @property
     def edit(self) -> Edit:
@@ -41,6 +48,12 @@ class Deed:
         if self.reader is None:
             raise ValueError(f"{self.title} is nowhere")
         return self.reader()
+
+    def changed_ids(self) -> Ids:
+        """Return the objects that it changes, by layer, looked for now where nobody has. AppError as `edit`."""
+        if self.ids is None:
+            self.ids = ids_of(self.edit)
+        return self.ids
 
     def let_go(self) -> int:
         """Let the edit be in the journal only, where that is possible; returns the bytes that are free now."""
@@ -99,13 +112,13 @@ class History:
         """Remember that everything up to here is in a file."""
         self._saved = self._position
 
-    def push(self, edit: Edit) -> Deed:
+    def push(self, edit: Edit, ids: Ids | None = None) -> Deed:
         """Add an edit that was just made; what was undone before it is gone."""
         if self._saved > self._position:
             self._saved = -1
         self._bytes -= sum(deed.n_bytes for deed in self._deeds[self._position :] if deed.held is not None)
         del self._deeds[self._position :]
-        deed = Deed.of(edit)
+        deed = Deed.of(edit, ids)
         self._deeds.append(deed)
         self._position += 1
         self._bytes += deed.n_bytes
@@ -154,19 +167,3 @@ class History:
             del self._deeds[0]
             self._position -= 1
             self._saved -= 1
-
-
-def holds_layers(edit: Edit) -> bool:
-    """Whether an edit holds layers, which only the memory and the session's own file know."""
-    if isinstance(edit, Edits):
-        return any(holds_layers(part) for part in edit.parts)
-    return isinstance(edit, LayerEdit)
-
-
-def touched_layers(edit: Edit) -> set[str]:
-    """Return the ids of all layers that an edit names; previews are no part of the history."""
-    if isinstance(edit, Edits):
-        return {layer_id for part in edit.parts for layer_id in touched_layers(part)}
-    if isinstance(edit, LayerEdit):
-        return {layer.id for layer in (*edit.before, *edit.after) if not layer.is_preview}
-    return {edit.layer_id} if isinstance(edit, VoxelEdit | PropertyEdit) else set()

@@ -5,8 +5,10 @@ sessions/<id>/edits.journal holds records (io.records) one behind the other, num
     do      an edit with its number, who made it and when; `stroke`: whose parts it takes the place of
     undo    of: the number of the deed that was taken back
     redo    of: the number of the deed that was made again
-    part    what a stroke that is still drawn has changed since its last part
-    drop    a stroke was cancelled
+    part    what a stroke that is still drawn has changed since its last part; `whole`: a large edit that is being made
+    drop    a stroke was cancelled, a large edit was given up
+
+Where a `do` says `same`, its edit is that of the whole part before it. `ids`: the objects that it changed, by layer.
 
 A thread writes them at once, another waits for the disk (fsync), which may take long; a torn end, as after a crash, is
 cut off. Where the disk is full the records wait in memory.
@@ -23,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from empanada_desktop.document.document import Document
+from empanada_desktop.document.edit_parts import voxel_edits
 from empanada_desktop.document.edit_records import Blobs, edit_from_plain, edit_to_plain
-from empanada_desktop.document.edits import Edit, user_name, utc_now
-from empanada_desktop.document.history import Deed, holds_layers
+from empanada_desktop.document.edits import Edit, PropertyEdit, user_name, utc_now
+from empanada_desktop.document.history import Deed
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.lock import no_room
-from empanada_desktop.errors import SettingsError, VolumeError
+from empanada_desktop.errors import AppError, SettingsError, VolumeError
 from empanada_desktop.io.journal import sync_folder
 from empanada_desktop.io.records import Place, packed, read_heads, read_record
 
@@ -117,7 +120,8 @@ class Journal:
         self.position = self._done = position
         self._ends: dict[int, int] = {}
         self.error: OSError | None = None
-        self._stroke, self._told = "", set[str]()
+        self._stroke, self._told, self._whole = "", set[str](), set[str]()
+        self._places: dict[str, Place] = {}
         self._records: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._is_closing = False
@@ -134,6 +138,7 @@ class Journal:
             (document.applied, self._applied),
             (document.stroke_written, self._stroke_written),
             (document.stroke_ended, self._stroke_ended),
+            (document.long_begun, self._long_begun),
         )
 
     # What is heard, on the document's thread
@@ -148,13 +153,23 @@ class Journal:
             self._put(_Waiting({"op": what, **stamp}))
             return
         values: Values = {"op": what}
-        if self._stroke:
-            values["stroke"], self._stroke = self._stroke, ""
-        self._put(_Waiting(values, edit, deed))
+        stroke, self._stroke = self._stroke, ""
+        if stroke:
+            values["stroke"] = stroke
+        is_there = stroke in self._whole
+        if is_there:
+            values["same"] = True
+            self._whole.discard(stroke)
+        self._put(_Waiting(values, None if is_there else edit, deed))
 
     def _stroke_written(self, stroke: str, edit: Edit) -> None:
         self._told.add(stroke)
         self._put(_Waiting({"op": "part", "stroke": stroke}, edit))
+
+    def _long_begun(self, long: str, edit: Edit) -> None:
+        self._whole.add(long)
+        self._told.add(long)
+        self._put(_Waiting({"op": PART, "stroke": long, "whole": True}, edit))
 
     def _stroke_ended(self, stroke: str, is_deed: bool) -> None:
         if stroke not in self._told:
@@ -163,7 +178,8 @@ class Journal:
         if is_deed:
             self._stroke = stroke
         else:
-            self._put(_Waiting({"op": "drop", "stroke": stroke}))
+            self._whole.discard(stroke)
+            self._put(_Waiting({"op": DROP, "stroke": stroke}))
 
     def _put(self, waiting: _Waiting) -> None:
         self.position += 1
@@ -172,7 +188,7 @@ class Journal:
             waiting.deed.number = self.position
         if waiting.edit is not None:
             self.book.note(waiting.edit)
-            if not holds_layers(waiting.edit):  # what cannot be kept is a defect that shows where it was made
+            if isinstance(waiting.edit, PropertyEdit):  # what cannot be kept is a defect that shows where it was made
                 waiting.data = self._packed(waiting)
         with self._changed:
             self._records.append(waiting)
@@ -204,7 +220,7 @@ class Journal:
         OSError where they find no room.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._done >= position or self.error is not None, seconds)
+            self._changed.wait_for(lambda: self._done >= position or self.error is not None or self._has_ended, seconds)
             if self._done < position:
                 raise self.error or TimeoutError("the disk takes too long")
             return self._ends.get(position, 0)
@@ -228,14 +244,16 @@ class Journal:
     # In the threads
 
     def _write(self, file: JournalFile) -> None:
-        while (waiting := self._next()) is not None:
-            if not self._try(functools.partial(self._append, file, waiting)):
-                if self._is_closing:
-                    break
-                self._pause()
-        with self._changed:
-            self._has_ended = True
-            self._changed.notify_all()
+        try:
+            while (waiting := self._next()) is not None:
+                if not self._try(functools.partial(self._append, file, waiting)):
+                    if self._is_closing:
+                        break
+                    self._pause()
+        finally:  # whoever waits is told, whatever went wrong
+            with self._changed:
+                self._has_ended = True
+                self._changed.notify_all()
 
     def _sync(self, file: JournalFile) -> None:
         """Wait for the disk every now and then, and at the end."""
@@ -264,9 +282,13 @@ class Journal:
         """Do it, and tell when it begins to fail and when it works again."""
         try:
             deed()
-        except OSError as error:
+        except (
+            OSError,
+            AppError,
+            ValueError,
+        ) as error:  # a disk that is full, or labels in the folder that are damaged
             if self.error is None:
-                self._tell(error)
+                self._tell(error if isinstance(error, OSError) else OSError(str(error)))
             return False
         if self.error is not None and not self._records:
             self._tell(None)
@@ -281,9 +303,11 @@ class Journal:
 
     def _append(self, file: JournalFile, waiting: _Waiting) -> None:
         waiting.data = waiting.data or self._packed(waiting)
-        place = file.append(waiting.data)
+        place, stroke = file.append(waiting.data), waiting.values.get("stroke", "")
+        if waiting.values.get("whole"):
+            self._places[stroke] = place
         if waiting.deed is not None:
-            waiting.deed.reader = functools.partial(read_edit, file, place, self.book)
+            waiting.deed.reader = functools.partial(read_edit, file, self._places.pop(stroke, place), self.book)
         with self._changed:
             self._records.popleft()
             self._done = waiting.values["number"]
@@ -297,6 +321,9 @@ class Journal:
         if waiting.edit is not None:
             values = values | {"edit": edit_to_plain(waiting.edit, blobs, self.book.to_plain)}
             self.book.told()
+        deed = waiting.deed
+        if deed is not None and (deed.ids is not None or (waiting.edit is not None and voxel_edits(waiting.edit))):
+            values = values | {"ids": {layer_id: ids.tolist() for layer_id, ids in deed.changed_ids().items()}}
         return packed(values, blobs)
 
 

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
+
 from empanada_desktop.document.document import Document
-from empanada_desktop.document.edit_records import edit_to_plain, layer_ids, new_layers
+from empanada_desktop.document.edit_parts import Ids
+from empanada_desktop.document.edit_records import count_voxels, edit_to_plain, layer_ids, new_layers
 from empanada_desktop.document.edits import Edit, VoxelEdit
 from empanada_desktop.document.history import Deed
 from empanada_desktop.document.journal import DO, DROP, PART, REDO, JournalFile, Values, read_edit
@@ -50,6 +53,9 @@ def recover(layers: Sequence[Layer], file: JournalFile, book: LayerBook, kept: i
     return replay.found
 
 
+_Parts = Sequence[tuple[Place, Values]]
+
+
 class _Replay:
     """Goes through the records in order; only those after `kept` change anything."""
 
@@ -58,7 +64,7 @@ class _Replay:
         self._document.replace_layers(tuple(layers))
         self._file, self._book, self._kept = file, book, kept
         book.hold(layers)
-        self._strokes: dict[str, list[Place]] = {}
+        self._strokes: dict[str, list[tuple[Place, Values]]] = {}
         self.found = Recovered(number=kept)
 
     def take(self, place: Place, head: Values) -> None:
@@ -66,7 +72,7 @@ class _Replay:
         what, number = head["op"], int(head["number"])
         self.found.number = max(self.found.number, number)
         if what == PART:
-            self._strokes.setdefault(head["stroke"], []).append(place)
+            self._strokes.setdefault(head["stroke"], []).append((place, head))
         elif what == DROP:
             self._drop(self._strokes.pop(head["stroke"], []), number)
         elif what == DO:
@@ -76,8 +82,8 @@ class _Replay:
 
     def end(self) -> None:
         """Make a deed of what was drawn when the end came, and leave out what belongs to layers that are gone."""
-        for stroke, places in self._strokes.items():
-            self._finish(stroke, places)
+        for stroke, parts in self._strokes.items():
+            self._finish(stroke, parts)
         found = self.found
         kept = [all(self._book.knows(layer_id) for layer_id in deed.layer_ids) for deed in found.deeds]
         found.position = sum(kept[: found.position])
@@ -85,8 +91,12 @@ class _Replay:
         found.layers = self._document.layers
 
     def _do(self, place: Place, head: Values, number: int) -> None:
-        self._strokes.pop(head.get("stroke", ""), None)
-        plain, found = head["edit"], self.found
+        parts, found, said = self._strokes.pop(head.get("stroke", ""), []), self.found, head.get("ids")
+        if head.get("same"):
+            if not parts:
+                raise VolumeError("A step begins before the journal does.")
+            place, head = parts[0]
+        plain = head["edit"]
         if number > self._kept:
             for layer in new_layers(plain):
                 if not self._book.knows(layer["id"]):
@@ -95,6 +105,8 @@ class _Replay:
             *(plain["title"], datetime.fromisoformat(plain["when"]), plain["who"], plain["where"]),
             number=number,
             layer_ids=frozenset(layer_ids(plain)),
+            n_voxels=count_voxels(plain),
+            ids=_ids(said, plain),
             reader=functools.partial(read_edit, self._file, place, self._book),
         )
         if number > self._kept:
@@ -122,19 +134,21 @@ class _Replay:
             else:
                 edit.revert(self._document)
 
-    def _drop(self, places: Sequence[Place], number: int) -> None:
-        """Take back what a stroke had written that was cancelled later."""
+    def _drop(self, parts: _Parts, number: int) -> None:
+        """Take back what a stroke had written that was cancelled later; a large edit is in no state before it ends."""
         if number > self._kept:
-            for place in reversed(places):
-                read_edit(self._file, place, self._book).revert(self._document)
+            for place, head in reversed(parts):
+                if not head.get("whole"):
+                    read_edit(self._file, place, self._book).revert(self._document)
 
-    def _finish(self, stroke: str, places: Sequence[Place]) -> None:
-        """Make a deed of a stroke that was still drawn when the end came; what cannot be read of it is left out."""
+    def _finish(self, stroke: str, parts: _Parts) -> None:
+        """Make a deed of a stroke that was still drawn, or of a large edit that was still made, when the end came.
+
+        What cannot be read of it is left out.
+        """
         found = self.found
         try:
-            parts = [read_edit(self._file, place, self._book) for place in places]
-            edit = _joined([part for part in parts if isinstance(part, VoxelEdit)])
-            place = self._append(edit, stroke)
+            edit, place = self._whole(stroke, parts) if parts[0][1].get("whole") else self._joined(stroke, parts)
             edit.apply(self._document)
         except AppError as problem:
             found.faults.append(problem.message)
@@ -151,12 +165,22 @@ class _Replay:
         found.deeds.append(deed)
         found.position += 1
 
-    def _append(self, edit: Edit, stroke: str) -> Place:
-        """Write a stroke that was finished here into the journal."""
+    def _whole(self, stroke: str, parts: _Parts) -> tuple[Edit, Place]:
+        place = parts[0][0]
+        edit = read_edit(self._file, place, self._book)
+        self._append({"stroke": stroke, "same": True})
+        return edit, place
+
+    def _joined(self, stroke: str, parts: _Parts) -> tuple[Edit, Place]:
+        edits = [read_edit(self._file, place, self._book) for place, _ in parts]
+        edit = _joined([part for part in edits if isinstance(part, VoxelEdit)])
         blobs: list[bytes] = []
         plain = edit_to_plain(edit, blobs, lambda _: {})
-        head = {"op": DO, "number": self.found.number + 1, "stroke": stroke, "edit": plain}
-        place = self._file.append(packed(head, blobs))
+        return edit, self._append({"stroke": stroke, "edit": plain}, blobs)
+
+    def _append(self, values: Values, blobs: Sequence[bytes] = ()) -> Place:
+        """Write a stroke that was finished here into the journal."""
+        place = self._file.append(packed({"op": DO, "number": self.found.number + 1, **values}, blobs))
         self.found.number += 1
         return place
 
@@ -165,6 +189,13 @@ def _joined(parts: Sequence[VoxelEdit]) -> Edit:
     first = parts[0]
     voxels = tuple(change for part in parts for change in part.parts)
     return VoxelEdit(first.title, first.layer_id, voxels, when=first.when, who=first.who)
+
+
+def _ids(said: Values | None, plain: Values) -> Ids | None:
+    """The objects that an edit changed, as far as they are known without reading it."""
+    if said is not None:
+        return {layer_id: np.array(ids, np.int64) for layer_id, ids in said.items()}
+    return None if count_voxels(plain) else {}
 
 
 def _time(head: Values) -> str:

@@ -60,7 +60,8 @@ class Snapshot:
         title: str = "",
         journal: Journal | None = None,
     ) -> Self:
-        """What is open in a document now, frozen; previews are not kept."""
+        """What is open in a document now, frozen; previews are not kept. A large edit is brought to its end first."""
+        document.finish_long()
         for stroke in tuple(document.open_strokes):
             stroke.tell()
         layers = [layer for layer in document.layers if not layer.is_preview]

@@ -91,7 +91,13 @@ class SessionKeeper(QObject):
     # Keeping
 
     def keep(self) -> None:
-        """Write the session in the thread; a full disk is said and nothing else happens."""
+        """Write the session in the thread; a full disk is said and nothing else happens.
+
+        While a large edit is being made it waits.
+        """
+        if self._workspace.document.long_deed is not None:
+            self._first.start()
+            return
         snapshot = self._snapshot()
         if snapshot.layers:
             self._run(lambda: self._write(snapshot), self._told)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QWidget
 
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
+from empanada_desktop.document.edits import Edit
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui import warm_up
 from empanada_desktop.gui.actions import ROW_BY_ID
@@ -21,6 +22,7 @@ from empanada_desktop.gui.docks.layers import LayersDock, object_colour
 from empanada_desktop.gui.fuse_desk import FuseDesk
 from empanada_desktop.gui.jobs_controller import JobsController, place_of
 from empanada_desktop.gui.live_plane import LivePlaneDesk
+from empanada_desktop.gui.long_deeds import LongDeeds
 from empanada_desktop.gui.opening import Opened, find_contrast
 from empanada_desktop.gui.panels.segment_dock import SegmentDock
 from empanada_desktop.gui.region_frame import RegionFrame
@@ -81,6 +83,7 @@ class Workspace(QObject):
         self.advisor = Advisor(self)
         self.frame = RegionFrame(self)
         self.session = SessionKeeper(self)
+        self.edits = LongDeeds(self)
         self.rooms = Rooms(self, self._own_rooms())
         self.rooms.made.connect(self._take_room)
         self.tool = "cursor"
@@ -222,7 +225,7 @@ class Workspace(QObject):
         grid, document = self.grid, self.document
         return {
             "undo": self._undo,
-            "redo": document.redo,
+            "redo": self.edits.redo,
             "plane_next": lambda: grid.step(1),
             "plane_previous": lambda: grid.step(-1),
             "zoom_in": lambda: grid.zoom(2),
@@ -375,9 +378,11 @@ class Workspace(QObject):
     # Deeds
 
     def _undo(self) -> None:
-        edit = self.document.undo()
-        if edit is not None:
-            self.window.toast.say(f"Undone: {edit.title}.", "Redo", self.document.redo)
+        def say(edit: Edit | None) -> None:
+            if edit is not None:
+                self.window.toast.say(f"Undone: {edit.title}.", "Redo", self.edits.redo)
+
+        self.edits.undo(say)
 
     def _toggle_labels(self) -> None:
         layer = self.labels()
@@ -417,7 +422,7 @@ class Workspace(QObject):
             self.live.stop()
             return
         self.document.remove_layer(layer)
-        self.window.toast.say(f"Deleted {layer.title}.", "Undo", self.document.undo)
+        self.window.toast.say(f"Deleted {layer.title}.", "Undo", self.edits.undo)
 
     def _move(self, steps: int) -> None:
         layer = self.document.active
