@@ -205,7 +205,7 @@ class Photographer:
         self.window.choose_tab("proofread")
         room = self.workspace.rooms["proofread"]
         self.settle()
-        queue: Any = room.left
+        queue: Any = room.left.queue  # type: ignore[union-attr]
         queue.find_button.click()
         self.until(lambda: queue.model.every and queue.current is not None)
         items = [entry.item.key for entry in queue.model.entries if len(entry.item.ids) == 2]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
 
 from empanada_desktop.core.geometry import Axis
-from empanada_desktop.gui.objects.review_queue import ReviewQueue
 from empanada_desktop.tasks.demo import sample_path
 
 from .person import CONTROL, SHIFT, Person
@@ -59,8 +58,7 @@ def open_the_result(person: Person) -> Proofreader:
 
 def review(hand: Proofreader) -> None:
     """Have suspicious objects found; skip the first, look at it again at the end, accept all."""
-    person, queue = hand.person, hand.workspace.rooms["proofread"].left
-    assert isinstance(queue, ReviewQueue)
+    person, queue = hand.person, hand.room.queue
     person.click(queue.find_button)
     person.until(lambda: queue.model.every and queue.current is not None)
     hand.settle()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QComboBox, QSpinBox
 
 from empanada_desktop.core.edits import RegionEdit
@@ -16,6 +16,7 @@ from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import EditableSource, LabelsLayer
 from empanada_desktop.document.reviewing import QueueItem
 from empanada_desktop.gui.controls import Segmented, SliderField
+from empanada_desktop.gui.proofread.layers_part import QueueAndLayers
 
 from .person import CONTROL, Person
 from .proofreader import Proofreader, mitochondria, open_room, write_result
@@ -306,6 +307,16 @@ def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofr
     assert lines[0] == "class,class name,id,voxels"
     assert len(lines) == 25
     hand.settle()
+
+    left = hand.workspace.rooms["proofread"].left
+    assert isinstance(left, QueueAndLayers)
+    assert left.section.note == "2"
+    hand.person.unfold(left.section)
+    rows, eye = left.layers.list, QPoint(18, 20)
+    for says in ("2, 1 hidden", "2"):
+        hand.person.click(rows.viewport(), rows.visualItemRect(rows.item(0)).topLeft() + eye)
+        assert (left.section.note, hand.layer.visible) == (says, says == "2")
+    assert left.queue.isVisible()
 
     hand.person.click(hand.room.form.mode.button("filter"))
     hand.person.until(lambda: hand.desk.outcome is not None)

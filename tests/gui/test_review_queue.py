@@ -20,8 +20,8 @@ class Queue(Opened):
     def __init__(self, person: Person, folder: Path) -> None:
         super().__init__(person, folder)
         self.desk = self.enter("proofread")
-        found = person.workspace.rooms["proofread"].left
-        assert isinstance(found, ReviewQueue)
+        found = person.workspace.rooms["proofread"].left.findChild(ReviewQueue)
+        assert found is not None
         self.queue, self.model, self.list = found, found.model, found.list
 
     def find(self) -> None:

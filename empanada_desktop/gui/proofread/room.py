@@ -1,10 +1,11 @@
-"""The room Proofread: the banner over the views, "Edit objects" and the history on the right, the objects below."""
+"""The room Proofread: queue and layers, the banner over the views, "Edit objects" and history, the objects below."""
 
 from typing import TYPE_CHECKING
 
 from empanada_desktop.gui.objects.review_queue import ReviewQueue
 from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.proofread.controller import ProofreadRoom
+from empanada_desktop.gui.proofread.layers_part import LayersPart, QueueAndLayers
 from empanada_desktop.gui.rooms import Room
 
 if TYPE_CHECKING:
@@ -15,10 +16,11 @@ def make_room(workspace: "Workspace") -> Room:
     """Make the room; called when its tab is first chosen."""
     queue = ReviewQueue(workspace)
     own = ProofreadRoom(workspace, queue)
+    layers = LayersPart(workspace.document, workspace.window.actions_table)
     tools = dict.fromkeys(("merge", "split", "morph"), own.tool)
     return Room(
         "proofread",
-        left=queue,
+        left=QueueAndLayers(queue, layers),
         left_header=queue.header,
         left_title="Review queue",
         left_icon="list-bullets",
