@@ -80,9 +80,8 @@ def _block_pieces(block: MergedBlock, forwards: bool) -> Iterator[Piece]:
 def changed_ids(part: ArrayEdit) -> NDArray[np.int64]:
     """Return the ids, ascending and without the background, of which voxels come or go by a change."""
     if isinstance(part, RegionEdit):
-        before, after = (unpack_voxels(side, part.dtype, part.box.shape) for side in (part.before, part.after))
-        differing = before != after
-        found = [_held(before[differing]), _held(after[differing])]
+        sides = (unpack_voxels(side, part.dtype, part.box.shape) for side in (part.before, part.after))
+        found = [ids for before, after in zip(*sides, strict=True) for ids in _plane_ids(before, after)]
     elif isinstance(part, RelabelEdit):
         found = [np.array(part.old, np.int64), np.array(part.new, np.int64)]
     elif isinstance(part, MergeEdit):
@@ -93,9 +92,15 @@ def changed_ids(part: ArrayEdit) -> NDArray[np.int64]:
     return ids[ids != 0]
 
 
+def _plane_ids(before: NDArray[np.generic], after: NDArray[np.generic]) -> list[NDArray[np.int64]]:
+    """Ids of a plane that come or go; plane by plane no step keeps other threads waiting."""
+    differing = before != after
+    return [_held(before[differing]), _held(after[differing])]
+
+
 def _held(values: NDArray[np.generic]) -> NDArray[np.int64]:
     """Ids among values, most of which are like the one before: those are left out first."""
     if not values.size:
         return np.zeros(0, np.int64)
     begins = np.concatenate(([True], values[1:] != values[:-1]))
-    return np.unique(values[begins]).astype(np.int64)
+    return np.asarray(np.unique(values[begins]), np.int64)

@@ -1,0 +1,77 @@
+"""Large edits at the window: made, undone and redone with its keys while it lives, cancelled, one after another."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from empanada_desktop.core.edits import RegionEdit
+from empanada_desktop.document import EditableSource, LabelsLayer
+from empanada_desktop.document.sources import whole_box
+from empanada_desktop.errors import SettingsError
+from empanada_desktop.gui.jobs_strip import JobLine
+
+from .person import CONTROL, Person
+
+SHAPE = (70, 140, 150)
+
+
+class Slow(EditableSource):
+    """Labels of which each writing waits until it may go on."""
+
+    def __init__(self) -> None:
+        super().__init__(shape=SHAPE)
+        self.may = threading.Semaphore(0)
+
+    def __setitem__(self, index: Any, values: Any) -> None:
+        assert self.may.acquire(timeout=60)
+        super().__setitem__(index, values)
+
+
+def test_the_window_lives_while_a_volume_is_changed(person: Person, crop: Path) -> None:
+    person.window.open_path(str(crop))
+    person.until(lambda: person.layers)
+    person.until_rest()
+    workspace, qtbot = person.workspace, person.qtbot
+    document, edits, source = workspace.document, workspace.edits, Slow()
+    layer = LabelsLayer(title="mito", source=source)
+    document.add_layer(layer)
+    place = document.history.position
+    part = RegionEdit.between(whole_box(SHAPE), np.zeros(SHAPE, np.uint32), np.full(SHAPE, 7, np.uint32))
+    stood: list[object] = []
+    busy, lines = list[bool](), list[JobLine]()
+    workspace.jobs.lines_changed.connect(lines.extend)
+    edits.busy_changed.connect(busy.append)
+    edits.edit_voxels(layer, "Fill", part, then=stood.append)
+    source.may.release()
+    qtbot.waitUntil(lambda: any(line.title == "Making: Fill" and line.done == 1 for line in lines))
+    assert (stood, document.history.position, edits.is_busy) == ([], place, True)
+    with pytest.raises(SettingsError, match="still being changed"):
+        edits.edit_voxels(layer, "Fill", part)
+    document.rename_layer(layer, "other")
+    source.may.release(1000)
+    qtbot.waitUntil(lambda: bool(stood))
+    assert document.history.position == place + 2
+    person.key(Qt.Key.Key_Z, CONTROL)
+    person.key(Qt.Key.Key_Z, CONTROL)
+    qtbot.waitUntil(lambda: document.history.position == place)
+    assert not source[:, :, :].any()
+    assert layer.title == "mito"
+    edits.redo()
+    edits.redo()
+    qtbot.waitUntil(lambda: document.history.position == place + 2 and not edits.is_busy)
+    assert (source[:, :, :] == 7).all()
+    source.may = threading.Semaphore(1)
+    back = RegionEdit.between(whole_box(SHAPE), np.full(SHAPE, 7, np.uint32), np.zeros(SHAPE, np.uint32))
+    edits.edit_voxels(layer, "Clear", back, then=stood.append)
+    qtbot.waitUntil(lambda: any(line.title == "Making: Clear" and line.done for line in lines))
+    edits.undo()
+    source.may.release(1000)
+    qtbot.waitUntil(lambda: len(stood) == 2 and not edits.is_busy)
+    assert stood[1] is None
+    assert (source[:, :, :] == 7).all()
+    assert busy[0] is True
+    assert busy[-1] is False
