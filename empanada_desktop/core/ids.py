@@ -82,8 +82,9 @@ def next_free_id(used: ArrayLike, class_id: int, label_divisor: int, start: int 
         raise SettingsError(
             f"{first} is no id of class {class_id}.", f"Its ids go from {low} to {high - 1} with this label divisor."
         )
-    taken = np.unique(np.asarray(used, np.int64))
-    taken = taken[(taken >= first) & (taken < high)]
+    taken = np.asarray(used, np.int64)
+    taken = np.sort(taken[(taken >= first) & (taken < high)])
+    taken = taken[np.diff(taken, prepend=-1) > 0]
     in_a_row = taken == first + np.arange(len(taken))
     free = first + (len(taken) if in_a_row.all() else int(np.argmin(in_a_row)))
     if free >= high:

@@ -100,6 +100,14 @@ class ObjectIndex:
         row = int(np.searchsorted(self.ids, label_id))
         return row if row < len(self.ids) and self.ids[row] == label_id else None
 
+    def rows_of(self, ids: Iterable[int]) -> NDArray[np.int64]:
+        """Return the rows of ids, in their order; those that are no objects are left out."""
+        wanted = np.fromiter(ids, np.int64)
+        rows = np.searchsorted(self.ids, wanted)
+        there = rows < len(self.ids)
+        there[there] = self.ids[rows[there]] == wanted[there]
+        return np.asarray(rows[there])
+
     def box(self, label_id: int) -> Box:
         """Return the box of an object; KeyError when there is none."""
         row = self.find(label_id)

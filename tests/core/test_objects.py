@@ -100,6 +100,9 @@ def test_empty_volumes_and_unknown_ids() -> None:
     assert 5 not in index
     with pytest.raises(KeyError):
         index.box(5)
+    assert index.rows_of([5]).tolist() == []
+    some = ObjectIndex.of(np.array([[[3, 7, 9]]], np.uint32))
+    assert some.rows_of([9, 4, 3, 12]).tolist() == [2, 0]
 
 
 def test_ids_without_background_are_all_counted() -> None:

@@ -368,9 +368,27 @@ def test_only_rows_in_sight_are_worded(person: Person, tmp_path: Path, monkeypat
         table.view.viewport().repaint()
         assert place in asked
         assert len(asked) <= table.view.rows_in_sight() + 2
+    everything_is_selected_and_deleted_by_keys(table, monkeypatch)
+
+
+def everything_is_selected_and_deleted_by_keys(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up: list[int] = []
+    find = ObjectIndex.find
+
+    def counted(index: ObjectIndex, label_id: int) -> int | None:
+        looked_up.append(label_id)
+        return find(index, label_id)
+
+    monkeypatch.setattr(ObjectIndex, "find", counted)
     table.click(int(table.model.objects.ids[table.model.rows[10]]))
     table.person.key(Qt.Key.Key_A, CONTROL)
     assert len(table.layer.selected) == 100_000
+    assert len(looked_up) < 100, "objects are looked up together, not one by one"
+    table.person.key(Qt.Key.Key_Delete)
+    table.person.until(lambda: table.desk.is_current and len(table.model.objects) == 0)
+    assert not table.voxels().any()
+    table.document.undo()
+    table.person.until(lambda: len(table.model.objects) == 100_000)
 
 
 def another_layer_has_other_objects(table: Table) -> None:

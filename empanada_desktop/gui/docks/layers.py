@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from empanada_desktop.gui.objects.desk import ObjectsDesk
 
 NOT_REVIEWED = "not reviewed"
+SHOWN_OF_OBJECTS = frozenset(("review", "class_names", "label_divisor", "spacing", "colour_table", "seed"))
 ADD_MENU = ("open_file", "labels_new", "points_new", "shapes_new")
 MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "fuse_anew", "save_labels")
 
@@ -108,6 +109,7 @@ class LayersDock(QWidget):
         self.list.viewport().update()
         if layer is self._document.active:
             self._show_look(layer)
+        if layer is self._document.active and names & SHOWN_OF_OBJECTS:
             self.object.refresh()
         if layer is self._document.image and "contrast" in names:
             self.contrast.refresh()
@@ -285,9 +287,8 @@ class ActiveObject(QWidget):
                 self._show_facts(layer, chosen, counts.index)
 
     def _show_facts(self, layer: LabelsLayer, chosen: list[int], index: "ObjectIndex") -> None:
-        rows = [row for row in (index.find(label_id) for label_id in chosen) if row is not None]
-        self.volume.setText(_volume(int(index.voxels[rows].sum()), layer))
-        words = {layer.review.get(label_id, "") or NOT_REVIEWED for label_id in chosen}
+        self.volume.setText(_volume(int(index.voxels[index.rows_of(chosen)].sum()), layer))
+        words = {said or NOT_REVIEWED for said in set(map(layer.review.get, chosen))}
         self.status.setText(words.pop().capitalize() if len(words) == 1 else "several")
         self.free.setText(_next_free(layer, chosen[0], index))
         self._facts.show()

@@ -60,10 +60,9 @@ class ObjectDeeds(QObject):
     def look_closer(self, place: tuple[float, float, float], ids: Iterable[int]) -> None:
         """Put crosshair and views at a place, so near that objects there can be judged."""
         index = self.desk.index
-        rows = [] if index is None else [row for label_id in ids if (row := index.find(label_id)) is not None]
         z, y, x = (round(at) for at in place)
         zoom = None
-        if index is not None and rows:
+        if index is not None and len(rows := index.rows_of(ids)):
             start, stop = index.starts[rows].min(axis=0).tolist(), index.stops[rows].max(axis=0).tolist()
             zoom = self._zoom_for(Box.of_spans(list(zip(start, stop, strict=True))))
         self.look_at((z, y, x), zoom)
@@ -97,29 +96,37 @@ class ObjectDeeds(QObject):
 
     def delete(self, ids: Iterable[int], decided: Mapping[str, str] | None = None) -> None:
         """Make background of objects; `decided`: what is said to items of the queue at the same time."""
-        from empanada_desktop.core.proofread import delete
-
         chosen = tuple(int(label_id) for label_id in ids)
+
+        def work(source: PlaneSource, index: "ObjectIndex") -> tuple[ArrayEdit, ...]:
+            from empanada_desktop.core.proofread import delete
+
+            return delete(source, index.boxes, chosen)
+
         if chosen:
             self._change(
                 f"Delete {ids_in_words(chosen)}",
-                lambda source, index: delete(source, index.boxes, chosen),
+                work,
                 lambda: self.document.select(self._layer(), ()),
                 decided,
             )
 
     def merge(self, ids: Iterable[int], into: int | None = None, decided: Mapping[str, str] | None = None) -> None:
         """Make objects one, under the id of the largest unless `into` says another."""
-        from empanada_desktop.core.proofread import merge
-
         chosen, index = tuple(int(label_id) for label_id in ids), self.desk.index
         if len(chosen) < 2 or index is None:
             raise SettingsError("Merging takes two objects or more.", "Select them in the table or in a view.")
         kept = into if into is not None else largest_of(index, chosen)
         others = [label_id for label_id in chosen if label_id != kept]
+
+        def work(source: PlaneSource, now: "ObjectIndex") -> tuple[ArrayEdit, ...]:
+            from empanada_desktop.core.proofread import merge
+
+            return merge(source, now.boxes, chosen, kept)
+
         self._change(
             f"Merge {ids_in_words(others)} into {kept}",
-            lambda source, now: merge(source, now.boxes, chosen, kept),
+            work,
             lambda: self.document.select(self._layer(), (kept,)),
             decided,
         )
@@ -219,8 +226,8 @@ def _property_edit(layer: LabelsLayer, title: str, **values: object) -> Property
 
 def largest_of(index: "ObjectIndex", ids: Iterable[int]) -> int:
     """Return the id with the most voxels; of several the smallest."""
-    rows = [(row, label_id) for label_id in sorted(ids) if (row := index.find(label_id)) is not None]
-    return max(rows, key=lambda each: int(index.voxels[each[0]]))[1]
+    rows = index.rows_of(sorted(ids))
+    return int(index.ids[rows[np.argmax(index.voxels[rows])]])
 
 
 def place_inside(source: PlaneSource, label_id: int, centre: NDArray[np.float64], box: Box) -> Triple:

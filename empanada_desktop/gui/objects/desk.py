@@ -110,7 +110,6 @@ class ObjectsDesk(QObject):
         document.voxels_changed.connect(self._voxels_changed)
         document.selection_changed.connect(self._selection_changed)
         self.workspace.ending.connect(self.close)
-        self.workspace.ending.connect(self.close)
 
     def close(self) -> None:
         """End the threads."""
@@ -354,7 +353,7 @@ class ObjectsDesk(QObject):
 
 def changed_ids(first: ObjectIndex, now: ObjectIndex) -> NDArray[np.int64]:
     """Return ids that are new, or have other voxels, boxes or centroids than at first."""
-    if not len(first):
+    if not len(first) or not len(now):
         return now.ids
     places = np.minimum(np.searchsorted(first.ids, now.ids), len(first.ids) - 1)
     same = first.ids[places] == now.ids

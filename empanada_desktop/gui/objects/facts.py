@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NM3_IN_UM3 = 1e9
 GREY = Column("grey", "Grey", "Mean grey value of the object's voxels.", figures=2, width=60)
+SAID = {word: STATUSES.index(word) for word in ("accepted", "edited", "flagged")}
 NOT_YET = "Measure fills this column."
 # What is counted already, and so always of now.
 COUNTED = ("id", "class", "voxels", "volume", "grey_mean", "z", "y", "x", "border")
@@ -193,9 +194,11 @@ def _status(
     """What stands of each object: an open question makes it queued, an edit edited, a word of the user what it says."""
     status = np.where(questions > 0, STATUSES.index("queued"), 0).astype(np.int8)
     status[np.isin(ids, edited)] = STATUSES.index("edited")
-    for place, state in enumerate(STATUSES):
-        if state and state != "queued":
-            of_state = [label_id for label_id, said in layer.review.items() if said == state]
-            status[np.isin(ids, np.array(of_state, np.int64))] = place
+    said = np.fromiter(layer.review, np.int64, len(layer.review))
+    words = np.fromiter((SAID.get(word, 0) for word in layer.review.values()), np.int8, len(said))
+    rows = np.searchsorted(ids, said)
+    there = (rows < len(ids)) & (words > 0)
+    there[there] = ids[rows[there]] == said[there]
+    status[rows[there]] = words[there]
     status[np.isin(ids, np.array(sorted(looked_at), np.int64))] = STATUSES.index("reviewing")
     return status
