@@ -6,9 +6,12 @@ from itertools import product
 from typing import Any, Protocol
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Box
+
+SQUARE = 32
 
 
 class Sliceable(Protocol):
@@ -61,12 +64,40 @@ def stacked_block(
     """Return the object ids of a box of the volume, z y x, from the components of a stack.
 
     components: (planes, rows, columns) as the stack was segmented along `axis`. tables[n] maps the components of
-    plane n (0 is background) to ids.
+    plane n (0 is background) to ids. IndexError where a component is not in its plane's table.
     """
     order = (axis.normal, *axis.in_plane)
     planes, rows, columns = (box.slices[dimension] for dimension in order)
-    found = np.asarray(components[planes, rows, columns])
-    ids = np.empty(found.shape, np.uint32)
-    for n, table in enumerate(tables[planes]):
-        np.take(table, found[n], out=ids[n])
-    return np.ascontiguousarray(np.moveaxis(ids, (0, 1, 2), order))
+    found = np.ascontiguousarray(components[planes, rows, columns], np.uint32)
+    lengths = np.array([len(table) for table in tables[planes]], np.int64)
+    ids = np.empty(box.shape, np.uint32)
+    strays = _look_up(found, np.concatenate(tables[planes]), lengths, ids.transpose(order))
+    if strays:
+        raise IndexError(f"{strays} voxels of {axis} planes {planes.start} to {planes.stop - 1} are of no component")
+    return ids
+
+
+@njit(cache=True, nogil=True)
+def _look_up(
+    found: NDArray[np.uint32], entries: NDArray[np.uint32], lengths: NDArray[np.int64], ids: NDArray[np.uint32]
+) -> int:
+    """Write table[component] of every voxel into `ids`, a view in any order of axes; returns how many had no entry.
+
+    entries: the planes' tables one behind the other, of these lengths. Squares of planes and columns keep both arrays
+    in the cache, whichever of the two axes lies closer in `ids`.
+    """
+    n_planes, n_rows, n_columns = found.shape
+    starts = np.cumsum(lengths) - lengths
+    strays = 0
+    for row in range(n_rows):
+        for first_plane in range(0, n_planes, SQUARE):
+            for first in range(0, n_columns, SQUARE):
+                for plane in range(first_plane, min(first_plane + SQUARE, n_planes)):
+                    start, length = starts[plane], lengths[plane]
+                    for column in range(first, min(first + SQUARE, n_columns)):
+                        component = found[plane, row, column]
+                        if component < length:
+                            ids[plane, row, column] = entries[start + component]
+                        else:
+                            strays += 1
+    return strays

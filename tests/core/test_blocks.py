@@ -39,3 +39,10 @@ def test_components_become_objects_in_any_orientation(axis: Axis) -> None:
     shape = (expected.shape[0], expected.shape[1], expected.shape[2])
     for box in blocks(shape, (3, 2, 4)):
         np.testing.assert_array_equal(stacked_block(components, tables, axis, box), expected[box.slices])
+
+
+def test_a_component_that_its_plane_does_not_have_is_no_object_of_another() -> None:
+    components = np.array([[[0, 1]], [[2, 0]]], np.uint32)
+    tables = [np.array([0, 7, 8], np.uint32), np.array([0, 9], np.uint32)]
+    with pytest.raises(IndexError, match="1 voxels of xy planes 0 to 1"):
+        stacked_block(components, tables, Axis.XY, Box((0, 0, 0), (2, 1, 2)))
