@@ -88,8 +88,7 @@ def changed_ids(part: ArrayEdit) -> NDArray[np.int64]:
         found = [np.array((*block.old, *block.new), np.int64) for block in part.blocks]
     else:
         found = []
-    ids = np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
-    return ids[ids != 0]
+    return np.setdiff1d(np.concatenate([np.zeros(0, np.int64), *found]), [0])
 
 
 def _plane_ids(before: NDArray[np.generic], after: NDArray[np.generic]) -> list[NDArray[np.int64]]:
@@ -103,4 +102,4 @@ def _held(values: NDArray[np.generic]) -> NDArray[np.int64]:
     if not values.size:
         return np.zeros(0, np.int64)
     begins = np.concatenate(([True], values[1:] != values[:-1]))
-    return np.asarray(np.unique(values[begins]), np.int64)
+    return np.unique(values[begins]).astype(np.int64)
