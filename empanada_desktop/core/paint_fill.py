@@ -96,6 +96,7 @@ class _Search:
                 continue
             taken.add(piece)
             self._count(block, piece)
+            context.report(self._voxels, 0, "Filling")
             waiting.extend(self._touching(block, piece))
 
     def found(self) -> Component:

@@ -19,25 +19,26 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Filling:
-    """Background within a box that becomes an object's where a mask says so."""
+    """Background within a box, or voxels of object `over`, that become another object's where a mask says so."""
 
     box: Box
     label_id: int
     packed: bytes = field(repr=False)
+    over: int = 0
 
     @classmethod
-    def of(cls, box: Box, label_id: int, mask: Mask) -> Self:
+    def of(cls, box: Box, label_id: int, mask: Mask, over: int = 0) -> Self:
         """Make the patch from the mask of the box."""
-        return cls(box, label_id, zlib.compress(np.packbits(mask).tobytes(), 1))
+        return cls(box, label_id, zlib.compress(np.packbits(mask).tobytes(), 1), over)
 
     def put(self, ids: NDArray[Any], box: Box) -> None:
-        """Write the id where there is background."""
+        """Write the id where there is background, or what it is written over."""
         shared = common(self.box, box)
         if shared is not None:
             bits = np.frombuffer(zlib.decompress(self.packed), np.uint8)
             mask = np.unpackbits(bits, count=int(np.prod(self.box.shape))).reshape(self.box.shape).astype(np.bool_)
             part = ids[shared.moved(box.start, -1).slices]
-            part[mask[shared.moved(self.box.start, -1).slices] & (part == 0)] = self.label_id
+            part[mask[shared.moved(self.box.start, -1).slices] & (part == self.over)] = self.label_id
 
 
 def bridges(labels: LabelArray, boxes: Mapping[int, Box], label_id: int, axis: Axis, planes: int) -> Iterator[Filling]:

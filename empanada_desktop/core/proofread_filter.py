@@ -51,6 +51,13 @@ def filter_border(
     return _filtered(labels, objects, lambda found: found.touches_border, ids, scope, axis, index, context)
 
 
+def going_ids(objects: ObjectIndex, min_size: int | None, ids: Iterable[int] | None = None) -> NDArray[np.int64]:
+    """Return which objects filter_small, or filter_border (min_size None), would delete in the volume; ascending."""
+    wanted = None if ids is None else np.array(sorted({int(each) for each in ids}), np.int64)
+    doomed = objects.touches_border if min_size is None else objects.voxels < min_size
+    return _going(objects, lambda _: doomed, wanted)
+
+
 def _filtered(
     labels: LabelArray, objects: ObjectIndex | None, doomed: Doomed, ids: Iterable[int] | None, scope: Scope,
     axis: Axis, index: int, context: JobContext | None,

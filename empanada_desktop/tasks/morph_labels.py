@@ -1,4 +1,4 @@
-"""Dilate, erode, close, open objects or fill their holes; no object takes a voxel from another."""
+"""Dilate, erode, close, open or smooth objects or fill their holes; no object takes a voxel from another."""
 
 from typing import Annotated, Literal
 
@@ -9,21 +9,25 @@ from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.objects import LabelArray
 from empanada_desktop.core.proofread_change import ISOTROPIC, relative_sizes
 from empanada_desktop.core.proofread_morph import fill_holes, morph
+from empanada_desktop.core.proofread_smooth import smooth
 from empanada_desktop.tasks.label_edits import Divisor, EditInputs, EditResult, WhereParams, carry_out, opened_labels
 from empanada_desktop.tasks.params import ui
 
-TITLE = "Dilate, erode, close or open objects, or fill their holes."
+TITLE = "Dilate, erode, close, open or smooth objects, or fill their holes."
 Inputs = EditInputs
 
 
 class Params(WhereParams):
     """What is done to the objects' shapes."""
 
-    operation: Literal["dilate", "erode", "close", "open", "fill"] = Field(
+    operation: Literal["dilate", "erode", "close", "open", "fill", "smooth"] = Field(
         "dilate", title="Operation", description="What to do.", json_schema_extra=ui("Morph")
     )
     radius: Annotated[int, Field(ge=1, le=7)] = Field(
-        1, title="Radius", description="Radius of the ball or disc.", json_schema_extra=ui("Morph", unit="voxels")
+        1,
+        title="Radius",
+        description="Radius of the ball or disc, or of bumps that are smoothed.",
+        json_schema_extra=ui("Morph", unit="voxels"),
     )
     hole_size: Annotated[int, Field(ge=0)] = Field(
         64,
@@ -50,6 +54,10 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> EditResult:
         if params.operation == "fill":
             size = params.hole_size or None
             return fill_holes(labels, None, params.chosen, size, axis=axis, index=index, context=context)
+        if params.operation == "smooth":
+            return smooth(
+                labels, None, params.chosen, params.radius, axis=axis, index=index, sampling=sampling, context=context
+            )
         return morph(
             labels, None, params.chosen, params.operation, params.radius, axis=axis, index=index, sampling=sampling,
             context=context,

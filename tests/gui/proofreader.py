@@ -66,6 +66,7 @@ class Proofreader:
     def settle(self) -> None:
         """Everything is read, counted and planned."""
         desk = self.desk
+        self.person.until(lambda: not (self.workspace.edits.is_busy or desk.is_applying))
         self.person.until_rest()
         self.person.until(lambda: desk.objects.is_current and desk.index is not None)
         self.person.until(lambda: not desk._timers["plan"].isActive())

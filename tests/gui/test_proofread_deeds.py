@@ -13,15 +13,16 @@ from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import ArraySource, Document, LabelsLayer, open_source
 from empanada_desktop.errors import AppError
+from empanada_desktop.gui.proofread.deed_jobs import task_of
 from empanada_desktop.gui.proofread.deeds import Ground, Outcome, carry_out, work_voxels
 from empanada_desktop.gui.proofread.facts import pair_facts, plane_facts
 from empanada_desktop.gui.proofread.history import icon_of, size_words
-from empanada_desktop.gui.proofread.long_deeds import task_of
 from empanada_desktop.gui.proofread.picks import Line
 from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_deletion, plan_of
 from empanada_desktop.gui.proofread.selection import selection_lines
 from empanada_desktop.gui.proofread.values import Mode, Values
 from empanada_desktop.io.volumes import VolumeRef
+from empanada_desktop.tasks.registry import load_task
 
 from .proofreader import mitochondria
 
@@ -119,18 +120,18 @@ def test_what_is_missing_is_said(crop: Labels) -> None:
     assert first.into == 10010
 
 
-def test_every_plan_but_smoothing_is_a_task(crop: Labels) -> None:
+def test_every_plan_is_a_task(crop: Labels) -> None:
     objects = ObjectIndex.of(crop)
-    for name, (values, picked) in DEEDS.items():
+    for values, picked in DEEDS.values():
         plan = plan_of(values, picked, objects)
         assert isinstance(plan, Plan)
         assert work_voxels(plan, Ground(crop, objects, 10_000)) > 0
-        task = task_of(plan, 10_000)
-        assert (task is None) == (name == "smooth")
+        verb, params = task_of(plan, 10_000)
+        assert load_task(verb).module.Params is type(params)
     deletion = plan_deletion(Values(works_in="plane"), PICKED)
     assert isinstance(deletion, Plan)
     assert deletion.title == "Delete voxels of 10008"
-    assert task_of(deletion, 10_000)[0] == "delete-labels"  # type: ignore[index]
+    assert task_of(deletion, 10_000)[0] == "delete-labels"
 
 
 def test_the_dearest_word_is_an_error_in_plain_words(crop: Labels) -> None:

@@ -77,9 +77,14 @@ def test_two_clicks_and_enter_merge_in_every_plane(proofreader: Proofreader, tru
         else:
             hand.undo()
         np.testing.assert_array_equal(hand.voxels(), true_labels)
+    toast = hand.person.window.toast
+    assert "Merge" in toast.text() and toast.text().startswith("Undone: ")
     hand.person.key(Qt.Key.Key_Y, CONTROL)
     hand.settle()
     np.testing.assert_array_equal(hand.voxels(), expected)
+    assert toast.text().startswith("Done again: ")
+    words = toast.findChild(QLabel)
+    assert words is not None and words.width() >= words.sizeHint().width(), "the words of the second toast are cut"
 
 
 def test_clicks_let_go_lines_cross_and_escape_clears(proofreader: Proofreader, true_labels: Labels) -> None:
@@ -342,7 +347,7 @@ def test_the_queue_goes_on_after_a_merge(proofreader: Proofreader, true_labels: 
     queue.choose(items[0].key)
     hand.settle()
     assert hand.desk.picks.ids == (10013, 10016)
-    hand.person.until(lambda: hand.desk.contact_words(Axis.XY) or hand.desk.pair)
+    hand.person.until(lambda: hand.desk.looking.contact_words(Axis.XY) or hand.desk.looking.pair)
     assert hand.room.dock.selection.lines[0] == ("Contact area", "0.0077 µm²")
     hand.enter()
     assert queue.current is not None
@@ -360,7 +365,7 @@ def test_the_queue_goes_on_after_a_merge(proofreader: Proofreader, true_labels: 
 def test_what_takes_long_is_a_job(
     proofreader: Proofreader, true_labels: Labels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("empanada_desktop.gui.proofread.desk.LONG_VOXELS", 1000)
+    monkeypatch.setattr("empanada_desktop.gui.proofread.doing.LONG_VOXELS", 1000)
     hand = proofreader
     hand.document.select(hand.layer, [10008])
     hand.settle()

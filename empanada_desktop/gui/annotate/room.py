@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QTimer
 
 from empanada_desktop.document import ImageLayer, PointsLayer, ShapesLayer
 from empanada_desktop.errors import AppError
@@ -12,13 +12,14 @@ from empanada_desktop.gui.annotate.dock import AnnotateDock
 from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.annotate.tool_part import ToolPart
 from empanada_desktop.gui.docks.layers import greys_of
+from empanada_desktop.gui.jobs_strip import JobLine
 from empanada_desktop.gui.rooms import Room
 from empanada_desktop.gui.viewer.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
-ABOUT, BUSY = "painting", "working, Esc stops it"
+ABOUT, LINE, SHOWN_AFTER_MS, TELL_MS = "painting", "painting deed", 400, 100
 
 
 def make_room(workspace: "Workspace") -> Room:
@@ -45,6 +46,8 @@ class AnnotateDesk(QObject):
         self.dock = AnnotateDock(self.labels, self.tools, self.between, actions)
         self._image: ImageLayer | None = None
         self._protect = actions["preserve_labels"]
+        self._clock = QTimer(self)
+        self._clock.timeout.connect(self._tell_progress)
         self._connect()
         self._tool_chosen(workspace.tool)
 
@@ -53,7 +56,8 @@ class AnnotateDesk(QObject):
         workspace.tool_chosen.connect(self._tool_chosen)
         workspace.ending.connect(toolbox.close)
         toolbox.refused.connect(self._refused)
-        toolbox.busy_changed.connect(lambda is_busy: self.dock.between_section.set_words(BUSY if is_busy else ""))
+        toolbox.busy_changed.connect(self._busy_changed)
+        toolbox.deeds.edit = workspace.edits.edit_voxels
         toolbox.said.connect(lambda words: workspace.window.toast.say(words))
         self.labels.changed.connect(lambda: workspace.window.bar.settle(ABOUT))
         self.labels.changed.connect(self.tools.smart.refresh)
@@ -85,6 +89,22 @@ class AnnotateDesk(QObject):
         window.tell(problem, about=ABOUT)
         if self.labels.layer is None:
             window.bar.offer("New labels", self.labels.new_layer)
+
+    def _busy_changed(self, is_busy: bool) -> None:
+        """What takes longer than a moment is listed with the jobs, where it can be cancelled, too."""
+        if is_busy:
+            self._clock.start(SHOWN_AFTER_MS)
+        else:
+            self._clock.stop()
+            self._workspace.jobs.drop_other(LINE)
+
+    def _tell_progress(self) -> None:
+        running = self.toolbox.deeds.running
+        if running is not None:
+            self._clock.setInterval(TELL_MS)
+            words = f"{running.done:,} voxels, Esc stops it" if running.done else "Esc stops it"
+            line = JobLine(LINE, running.message or "Working on the labels", "running", words=words)
+            self._workspace.jobs.show_other(line, self.toolbox.cancel_deed)
 
     def _toggle_protection(self) -> None:
         self.painter.change(keeps_others=not self.painter.settings.keeps_others)

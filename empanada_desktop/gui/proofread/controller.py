@@ -20,6 +20,7 @@ from empanada_desktop.gui.proofread.desk import ProofreadDesk
 from empanada_desktop.gui.proofread.dock import ProofreadDock
 from empanada_desktop.gui.proofread.facts import volume_words
 from empanada_desktop.gui.proofread.form import EditForm
+from empanada_desktop.gui.proofread.history import HistoryView
 from empanada_desktop.gui.proofread.labels_part import LabelsPart
 from empanada_desktop.gui.proofread.menu import ObjectMenu, open_menu
 from empanada_desktop.gui.proofread.picking_tool import PickingTool
@@ -47,7 +48,9 @@ class ProofreadRoom(QObject):
         self.tool = PickingTool(self.desk)
         self.form = EditForm()
         self.labels = LabelsPart(self.desk)
-        self.dock = ProofreadDock(workspace.document, workspace.window.actions_table, self.form, self.labels)
+        actions = workspace.window.actions_table
+        history = HistoryView(workspace.document, workspace.edits, actions)
+        self.dock = ProofreadDock(history, actions, self.form, self.labels)
         self.banner = Banner()
         self.menu: ObjectMenu | None = None
         self._shown_ids: tuple[object, ...] = ()
@@ -184,7 +187,8 @@ class ProofreadRoom(QObject):
         self._show_problem()
         lines: tuple[tuple[str, str], ...] = ()
         if layer is not None and index is not None and desk.picks.ids:
-            pair = desk.pair[1] if desk.pair is not None and desk.pair[0] == desk.picks.ids else None
+            known = desk.looking.pair
+            pair = known[1] if known is not None and known[0] == desk.picks.ids else None
             lines = selection_lines(layer, index, desk.picks.ids, pair)
         self.dock.selection.show_lines(lines)
         self.form.set_split_ready(*self._split_readiness())
@@ -227,8 +231,7 @@ class ProofreadRoom(QObject):
         plan, mode = desk.plan, desk.values.mode
         icon, title = ICONS[mode], mode.value.capitalize()
         if desk.is_applying:
-            work = desk.worker.work
-            return BannerState(icon, title, "" if work is None else work.words, clear="Cancel")
+            return BannerState(icon, title, desk.doing.words, clear="Cancel")
         hint = plan.hint if isinstance(plan, NotYet) else self._hint()
         deed = self._deed_words(plan) if isinstance(plan, Plan) else ""
         picked = bool(desk.picks.ids or desk.picks.points) or desk.picks.line is not None
@@ -278,7 +281,7 @@ class ProofreadRoom(QObject):
             return f"{become}{volume_words(total, layer.spacing)} together"
         if desk.outcome is not None:
             return desk.outcome.words
-        return "" if desk.worker.work is None else desk.worker.work.words
+        return desk.doing.words
 
     def _deed_words(self, plan: Plan) -> str:
         count = len(plan.picked.ids)

@@ -1,7 +1,7 @@
 """Carries a plan out on voxels, in whatever thread: edits, what is shown of them beforehand, and a word on them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -9,17 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.edits import ArrayEdit, RegionEdit
+from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import FreeIds
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
-from empanada_desktop.core.paint_shapes import smoothed
 from empanada_desktop.core.proofread import delete, merge
-from empanada_desktop.core.proofread_change import around, box_in_plane, chosen_boxes, widened
-from empanada_desktop.core.proofread_filter import Scope, filter_border, filter_small
+from empanada_desktop.core.proofread_change import around, box_in_plane, chosen_boxes
+from empanada_desktop.core.proofread_filter import Scope, filter_border, filter_small, going_ids
 from empanada_desktop.core.proofread_morph import fill_holes, morph
+from empanada_desktop.core.proofread_smooth import smooth
 from empanada_desktop.core.proofread_split import split_by_distance, split_by_line, split_by_points
-from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.proofread.plans import Plan
 from empanada_desktop.gui.proofread.values import Mode
 
@@ -50,13 +49,18 @@ class Shown:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a plan comes to. words: "3 parts: 1204, 800, 77 voxels"."""
+    """What a plan comes to. words: "3 parts: 1204, 800, 77 voxels".
+
+    going: objects that go as a whole, to be shown instead of `shown`. is_whole: whether `parts` are all edits of it.
+    """
 
     plan: Plan
     parts: tuple[ArrayEdit, ...]
     new_ids: tuple[int, ...] = ()
     words: str = ""
     shown: Shown | None = None
+    going: NDArray[np.int64] | None = field(default=None, compare=False)
+    is_whole: bool = True
 
 
 def carry_out(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
@@ -92,7 +96,7 @@ def _split(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
     values, picked, boxes = plan.values, plan.picked, ground.objects.boxes
     start = values.new_ids_from or None
     free = FreeIds(ground.objects.ids, ground.divisor, start, ground.id_range)
-    common = {"ids": picked.ids, **_where(plan, context)}
+    common = {"ids": plan.ids, **_where(plan, context)}
     if values.split_by == "distance":
         found = split_by_distance(
             ground.labels, boxes, min_distance=values.min_distance, new_ids=free, sampling=ground.sampling, **common
@@ -105,6 +109,8 @@ def _split(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
         found = split_by_line(ground.labels, boxes, line.vertices, free, **(common | place))
     new = np.array(free.taken, np.int64)
     shown = show(found, ground.labels, lambda _before, after: np.isin(after, new))
+    if len(plan.ids or ()) != 1:
+        return Outcome(plan, found, tuple(free.taken), _many_words(len(free.taken)), shown)
     sizes = part_sizes(found, ground, plan, free.taken)
     return Outcome(plan, found, tuple(free.taken), _parts_words(sizes), shown)
 
@@ -133,6 +139,10 @@ def _size(ground: Ground, label_id: int, plan: Plan) -> int:
     return 0 if box is None else int(np.count_nonzero(np.asarray(ground.labels[box.slices]) == label_id))
 
 
+def _many_words(new: int) -> str:
+    return f"{new} new object{'' if new == 1 else 's'}"
+
+
 def _parts_words(sizes: list[int]) -> str:
     more = f" and {len(sizes) - MANY} more" if len(sizes) > MANY else ""
     return f"{len(sizes)} parts: {', '.join(map(str, sizes[:MANY]))}{more} voxels"
@@ -140,20 +150,13 @@ def _parts_words(sizes: list[int]) -> str:
 
 def _morph(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
     values, boxes = plan.values, ground.objects.boxes
+    common = {"sampling": ground.sampling, **_where(plan, context)}
     if values.morph == "fill":
         found = fill_holes(ground.labels, boxes, plan.ids, values.hole_size or None, **_where(plan, context))
     elif values.morph == "smooth":
-        found = smooth(plan, ground, context)
+        found = smooth(ground.labels, boxes, plan.ids, values.radius, **common)
     else:
-        found = morph(
-            ground.labels,
-            boxes,
-            plan.ids,
-            values.morph,
-            values.radius,
-            sampling=ground.sampling,
-            **_where(plan, context),
-        )
+        found = morph(ground.labels, boxes, plan.ids, values.morph, values.radius, **common)
     chosen = np.array(sorted(boxes if plan.ids is None else plan.ids), np.int64)
     whole = chosen_boxes(boxes, plan.ids, plan.axis, plan.index).values() if found else ()
     shown = show(found, ground.labels, lambda _before, after: np.isin(after, chosen), whole)
@@ -164,35 +167,6 @@ def _morph(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
 def _change_words(gained: int, lost: int) -> str:
     words = [f"{gained} voxels more"] * bool(gained) + [f"{lost} voxels fewer"] * bool(lost)
     return ", ".join(words) or "nothing changes"
-
-
-def smooth(plan: Plan, ground: Ground, context: JobContext) -> tuple[ArrayEdit, ...]:
-    """Smooth objects one after the other, keeping their size; what is added comes from the background alone.
-
-    SettingsError where the objects lie too far apart to be held in memory together.
-    """
-    boxes = chosen_boxes(ground.objects.boxes, plan.ids, plan.axis, plan.index)
-    if not boxes:
-        return ()
-    spread = [2 * plan.values.radius] * 3
-    if plan.axis is not None:
-        spread[plan.axis.normal] = 0
-    reach = (spread[0], spread[1], spread[2])
-    wide = {each: widened(box, reach, ground.labels.shape)[0] for each, box in boxes.items()}
-    whole = reduce(around, wide.values())
-    if np.prod(whole.shape, dtype=np.int64) > SHOWN_VOXELS:
-        raise SettingsError("These objects lie too far apart to be smoothed together.", "Smooth fewer at a time.")
-    before = np.asarray(ground.labels[whole.slices])
-    window = Window(whole, before.copy())
-    for done, (label_id, box) in enumerate(wide.items(), 1):
-        context.check_cancelled()
-        part = window[box.slices]
-        mask = smoothed(part == label_id, float(plan.values.radius), ground.sampling)
-        kept = np.where(part == label_id, 0, part)
-        window[box.slices] = np.where(mask & (kept == 0), label_id, kept)
-        context.report(done, len(wide), "Smoothing")
-    edit = RegionEdit.of_changes(whole, before, window.voxels)
-    return () if edit is None else (edit,)
 
 
 def _filter(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
@@ -209,15 +183,25 @@ def _filter(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
         found = filter_border(ground.labels, ground.objects, **common)
     else:
         found = filter_small(ground.labels, ground.objects, values.min_size, **common)
+    if values.works_in == "3d":
+        words = filter_words(len(going_of(plan, ground.objects)), ground.objects, "3d")
+        return Outcome(plan, found, (), words)
     shown = show(found, ground.labels, lambda before, after: (after == 0) & (before != 0))
-    words = _filter_words(shown, ground.objects, values.works_in) if shown or not found else ""
+    count = 0 if shown is None else len(np.unique(shown.voxels[shown.voxels > 0]))
+    words = filter_words(count, ground.objects, values.works_in) if shown or not found else ""
     return Outcome(plan, found, (), words, shown)
 
 
-def _filter_words(shown: Shown | None, objects: ObjectIndex, works_in: str) -> str:
-    if shown is None:
+def going_of(plan: Plan, objects: ObjectIndex) -> NDArray[np.int64]:
+    """The objects that a filter in 3D deletes."""
+    values = plan.values
+    return going_ids(objects, values.min_size if values.filter_by == "small" else None, plan.ids)
+
+
+def filter_words(count: int, objects: ObjectIndex, works_in: str) -> str:
+    """Say how many objects go, or lose a part."""
+    if not count:
         return "nothing goes"
-    count = len(np.unique(shown.voxels[shown.voxels > 0]))
     if works_in == "3d":
         return f"{count} of {len(objects)} objects go"
     return f"parts of {count} object{'' if count == 1 else 's'} go"

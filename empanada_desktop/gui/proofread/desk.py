@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
@@ -12,14 +13,14 @@ from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer, Layer
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.objects.desk import ObjectsDesk
-from empanada_desktop.gui.proofread.deeds import Ground, Outcome, carry_out, work_voxels
-from empanada_desktop.gui.proofread.facts import PairFacts, PlaneFacts, pair_facts, plane_facts, stacks_of
-from empanada_desktop.gui.proofread.long_deeds import LONG_VOXELS, LongDeeds
-from empanada_desktop.gui.proofread.picks import Line, Picks, Place, Triple
+from empanada_desktop.gui.proofread.deeds import Ground, Outcome
+from empanada_desktop.gui.proofread.doing import Doing
+from empanada_desktop.gui.proofread.foreseen import foresee
+from empanada_desktop.gui.proofread.looking import Looking
+from empanada_desktop.gui.proofread.picks import Line, Picks, Triple
 from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_deletion, plan_of
 from empanada_desktop.gui.proofread.preview import STYLES, Preview
 from empanada_desktop.gui.proofread.values import Mode, Values
-from empanada_desktop.gui.proofread.working import Worker
 from empanada_desktop.gui.qt_runner import Background
 from empanada_desktop.gui.viewer.camera import Look, proportions
 from empanada_desktop.gui.viewer.document_link import ADDING
@@ -27,8 +28,7 @@ from empanada_desktop.gui.viewer.document_link import ADDING
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
-PLAN_MS, PREVIEW_MS, FACTS_MS = 0, 150, 120
-PREVIEWED_VOXELS = 1 << 25
+PLAN_MS, PREVIEW_MS = 0, 150
 TOOLS = {"merge": Mode.MERGE, "split": Mode.SPLIT, "morph": Mode.MORPH}
 SAMPLES_PER_VOXEL = 2
 
@@ -54,19 +54,13 @@ class ProofreadDesk(QObject):
         self.doubt: AppError | None = None
         """Why there is no preview: what Enter would say."""
         self.preview = Preview(self.document)
-        self.long_deeds = LongDeeds(self.objects)
-        self.is_applying = False
-        self.pair: tuple[tuple[int, ...], PairFacts] | None = None
-        self.planes: dict[Axis, PlaneFacts] = {}
         self.background: Background = workspace.window.background
-        self.worker, self._looker = Worker(self, self.background), Worker(self, self.background)
-        self._stacks: tuple[str, dict[str, Any]] = ("", {})
+        self.doing, self.looking = Doing(self), Looking(self)
         self._timers = {
             name: self._timer(milliseconds, slot)
             for name, milliseconds, slot in (
                 ("plan", PLAN_MS, self._make_plan),
                 ("preview", PREVIEW_MS, self._start_preview),
-                ("facts", FACTS_MS, self._find_facts),
             )
         }
         self._follow()
@@ -81,7 +75,11 @@ class ProofreadDesk(QObject):
     def _follow(self) -> None:
         self.picks.changed.connect(self._picked)
         self.objects.changed.connect(self.replan)
-        self.worker.progressed.connect(self.changed)
+        self.doing.changed.connect(self.changed)
+        self.doing.failed.connect(self._refused)
+        self.doing.done.connect(self._after)
+        self.doing.done.connect(self.done)
+        self.looking.changed.connect(self._looked)
         self.document.view_changed.connect(self._view_changed)
         self.document.voxels_changed.connect(self._voxels_changed)
         self.workspace.tool_chosen.connect(self._tool_chosen)
@@ -121,6 +119,11 @@ class ProofreadDesk(QObject):
         return axis, self.document.view.crosshair[axis.normal]
 
     @property
+    def is_applying(self) -> bool:
+        """Whether a deed is being done."""
+        return self.doing.is_applying
+
+    @property
     def outcome(self) -> Outcome | None:
         """What the plan comes to, if that is known already."""
         outcome = self.preview.outcome
@@ -156,34 +159,15 @@ class ProofreadDesk(QObject):
             self.workspace.window.toast.say(plan.hint)
 
     def carry_out(self, plan: Plan) -> None:
-        """Find the edits of a plan, if they are not known yet, and make them one deed."""
-        outcome = self.preview.outcome
-        self.problem, self.is_applying = None, True
-        if outcome is not None and outcome.plan == plan and self.objects.is_current:
-            self._commit(outcome)
-        else:
-            self._timers["preview"].stop()
-            self.objects.when_current(lambda: self._begin(plan))
-        self.changed.emit()
-
-    def _begin(self, plan: Plan) -> None:
-        """In a thread what is done soon, as a job what takes long."""
-        layer, ground = self.layer, self._ground()
-        is_long = ground is not None and work_voxels(plan, ground) > LONG_VOXELS
-        if layer is not None and is_long and self.long_deeds.start(plan, layer, self._commit):
-            self.is_applying = False
-            self.picks.clear()
-            self.changed.emit()
-        else:
-            self._start(plan, self._commit)
+        """Make a plan one deed."""
+        self.problem = None
+        self._timers["preview"].stop()
+        self.doing.carry_out(plan, self.preview.outcome)
 
     def clear(self) -> bool:
         """Give up what runs, or what is prepared; True when there was something."""
-        had = self.is_applying or bool(self.picks.ids or self.picks.points) or self.picks.line is not None
-        if self.is_applying:
-            self.worker.give_up()
-            self.is_applying = False
-            self.changed.emit()
+        had = bool(self.picks.ids or self.picks.points) or self.picks.line is not None
+        if self.doing.give_up():
             return True
         self.problem = None
         self.preview.drop()
@@ -195,11 +179,10 @@ class ProofreadDesk(QObject):
 
     def close(self) -> None:
         """The window closes: nothing more is shown."""
-        self.worker.give_up()
-        self._looker.give_up()
+        self.doing.worker.give_up()
+        self.looking.close()
         for timer in self._timers.values():
             timer.stop()
-        self._forget_stacks()
 
     # What the mouse and the keys ask for
 
@@ -312,52 +295,32 @@ class ProofreadDesk(QObject):
         wanted = self.has_tool and isinstance(self.plan, Plan) and self.plan.values.mode in STYLES
         if not wanted or self.is_applying:
             if not self.is_applying:
-                self.worker.give_up()
+                self.doing.worker.give_up()
             self._timers["preview"].stop()
         elif self.outcome is None:
             self._timers["preview"].start()
 
     def _start_preview(self) -> None:
-        plan, ground = self.plan, self._ground()
+        plan, ground = self.plan, self.ground()
         if not isinstance(plan, Plan) or ground is None or self.is_applying:
             return
         if not self.objects.is_current:
             self._timers["preview"].start()
-        elif work_voxels(plan, ground) <= PREVIEWED_VOXELS:
-            self._start(plan, self._show)
+        else:
+            axis = self.place[0]
+            view = self.workspace.grid.visible_box(axis)
+            self.doing.find(plan, partial(foresee, view=view), self._show, self._doubted)
 
-    def _ground(self) -> Ground | None:
+    def ground(self) -> Ground | None:
+        """What plans are carried out on."""
         layer, index = self.layer, self.index
         if layer is None or index is None:
             return None
         return Ground(layer.source, index, layer.label_divisor, layer.id_range, proportions(layer.spacing))
 
-    def _start(self, plan: Plan, then: Callable[[Outcome], object]) -> None:
-        layer, ground = self.layer, self._ground()
-        if layer is None or ground is None or layer.id != plan.picked.layer_id:
-            self.is_applying = False
-            return
-        source, version = layer.source, layer.source.version
-
-        def finish(outcome: Outcome) -> None:
-            if (layer.source, layer.source.version) == (source, version):
-                then(outcome)
-            else:  # voxels have changed meanwhile
-                self.objects.when_current(lambda: self._start(plan, then))
-
-        failed = self._failed if self.is_applying else self._doubted
-        self.worker.start(lambda work: carry_out(plan, ground, work), finish, failed)
-
     def _show(self, outcome: Outcome) -> None:
         if outcome.plan == self.plan and self.layer is not None and self.has_tool:
             self.preview.show(outcome, self.layer)
-        self.changed.emit()
-
-    def _failed(self, problem: BaseException) -> None:
-        self.is_applying = False
-        if not isinstance(problem, AppError):
-            self.workspace.window.failed(problem)
-        self.problem = problem if isinstance(problem, AppError) else None
         self.changed.emit()
 
     def _doubted(self, problem: BaseException) -> None:
@@ -366,37 +329,10 @@ class ProofreadDesk(QObject):
             self.doubt = problem
             self.changed.emit()
         else:
-            self._failed(problem)
+            self.workspace.window.failed(problem)
 
-    def _commit(self, outcome: Outcome) -> None:
-        """Make the deed."""
-        self.is_applying = False
-        own = [layer for layer in self.document.of_kind(LabelsLayer) if layer.id == outcome.plan.picked.layer_id]
-        self.preview.drop()
-        if not own:
-            return
-        layer = own[0]
-        if not outcome.parts:
-            self.workspace.window.toast.say(f"{outcome.plan.title}: nothing changes.")
-            self.changed.emit()
-            return
-        try:
-            self.document.edit_voxels(layer, outcome.plan.title, *outcome.parts)
-        except AppError as problem:
-            self._failed(problem)
-            return
-        self._say_done(outcome)
-        self._after(outcome)
-        self.done.emit(outcome)
-
-    def _say_done(self, outcome: Outcome) -> None:
-        edit = self.document.history.next_undo
-
-        def undo() -> None:
-            if self.document.history.next_undo is edit:
-                self.document.undo()
-
-        self.workspace.window.toast.say(done_words(outcome), "Undo", undo)
+    def _refused(self, problem: AppError) -> None:
+        self.problem = problem
 
     def _after(self, outcome: Outcome) -> None:
         """What is picked when a deed is done: what came of it."""
@@ -410,90 +346,35 @@ class ProofreadDesk(QObject):
             self.document.select(layer, (*plan.picked.ids, *outcome.new_ids))
         self.replan()
 
-    # Facts of what is picked
+    # News
 
-    def _find_facts(self) -> None:
-        layer, index, ids = self.layer, self.index, self.picks.ids
-        if layer is None or layer.id != self._stacks[0]:
-            self._forget_stacks()
-        if layer is None or index is None or not self.is_here or not ids:
-            self.pair, self.planes = None, {}
-            self._told_facts()
-            return
-        source, crosshair = layer.source, self.document.view.crosshair
-        wants_pair = len(ids) == 2 and (self.pair is None or self.pair[0] != ids)
-        stacks, layer_id = self._stacks, layer.id
-
-        def find(_work: object) -> tuple[PairFacts | None, dict[Axis, PlaneFacts], tuple[str, dict[str, Any]]]:
-            opened = stacks if not wants_pair or stacks[0] == layer_id else (layer_id, stacks_of(layer))
-            pair = pair_facts(source, index, (ids[0], ids[1]), opened[1]) if wants_pair else None
-            planes = {axis: plane_facts(source, index, ids, axis, crosshair[axis.normal]) for axis in Axis}
-            return pair, planes, opened
-
-        def take(found: tuple[PairFacts | None, dict[Axis, PlaneFacts], tuple[str, dict[str, Any]]]) -> None:
-            pair, self.planes, self._stacks = found
-            if pair is not None:
-                self.pair = (ids, pair)
-            elif len(ids) != 2:
-                self.pair = None
-            self._told_facts()
-
-        self._looker.start(find, take, self.workspace.window.failed)
-
-    def _forget_stacks(self) -> None:
-        """Let go of the files of single stacks; whoever reads them is not waited for."""
-        self._looker.give_up()
-        (_, stacks), self._stacks = self._stacks, ("", {})
-        for volume in stacks.values():
-            volume.close()
-
-    def _told_facts(self) -> None:
+    def _looked(self) -> None:
         self.workspace.grid.update_overlays()
         self.changed.emit()
 
-    def places_in(self, axis: Axis, plane: int) -> list[Place]:
-        """Where to mark the picked objects in a plane: where they were clicked, otherwise in their middle."""
-        if self.values.mode is not Mode.MERGE or self.values.pick_by == "points":
-            return []
-        clicked = {
-            label_id: (voxel[0] + 0.5, voxel[1] + 0.5, voxel[2] + 0.5)
-            for label_id, voxel in self.picks.places.items()
-            if voxel[axis.normal] == plane
-        }
-        found = self.planes[axis].places if axis in self.planes else {}
-        middles = {label_id: place for label_id, place in found.items() if int(place[axis.normal]) == plane}
-        places = {**middles, **clicked}
-        return [places[label_id] for label_id in self.picks.ids if label_id in places]
-
-    def contact_words(self, axis: Axis) -> str:
-        """How wide the contact of the two picked objects is in the plane that is shown; "" where they do not touch."""
-        layer, facts = self.layer, self.planes.get(axis)
-        if layer is None or facts is None or facts.contact is None or not facts.contact.count:
-            return ""
-        width = facts.contact.width(axis, layer.spacing)
-        return f"contact {facts.contact.count} px wide" if width is None else f"contact {width / 1000:.2g} µm wide"
-
-    # News
-
     def _picked(self) -> None:
         self.problem = None
-        self._timers["facts"].start()
+        self.looking.look()
         self.workspace.grid.update_overlays()
         self.replan()
 
     def _view_changed(self, _view: object, names: frozenset[str]) -> None:
-        if not names & {"crosshair", "active"} or not self.is_here:
+        if not self.is_here:
+            return
+        if self.outcome is not None and not self.outcome.is_whole:
+            self._timers["preview"].start()  # what is in sight is shown, and that has changed
+        if not names & {"crosshair", "active"}:
             return
         if self.picks.ids and "crosshair" in names:
-            self._timers["facts"].start()
+            self.looking.look()
         if self.values.works_in != "3d":
             self.replan()
 
     def _voxels_changed(self, layer: Layer, _box: object) -> None:
         if layer is self.layer:
-            self.pair, self.preview.outcome = None, None
+            self.looking.pair, self.preview.outcome = None, None
             if self.is_here:
-                self._timers["facts"].start()
+                self.looking.look()
             self.replan()
 
     def _tool_chosen(self, name: str) -> None:
@@ -510,11 +391,10 @@ class ProofreadDesk(QObject):
 
     def _room_changed(self) -> None:
         if not self.is_here:
-            self.worker.give_up()
-            self.is_applying = False
+            self.doing.leave()
             self.preview.drop()
         else:
-            self._timers["facts"].start()
+            self.looking.look()
         self.replan()
 
 
@@ -523,14 +403,3 @@ def _settled(plan: Plan | NotYet) -> Plan | NotYet:
     if isinstance(plan, Plan) and plan.values.works_in == "3d" and plan.picked.line is None:
         return replace(plan, picked=replace(plan.picked, place=(Axis.XY, 0)))
     return plan
-
-
-PAST = {"Merge": "Merged", "Split": "Split", "Dilate": "Dilated", "Erode": "Eroded", "Close": "Closed"}
-PAST |= {"Open": "Opened", "Fill": "Filled", "Smooth": "Smoothed", "Filter": "Filtered", "Delete": "Deleted"}
-
-
-def done_words(outcome: Outcome) -> str:
-    """Say that a plan was carried out: "Merged 10019 into 10012."."""
-    verb, _, rest = outcome.plan.title.partition(" ")
-    words_on_it = f", {outcome.words}" if outcome.words and outcome.plan.values.mode is not Mode.MORPH else ""
-    return f"{PAST.get(verb, verb)} {rest}{words_on_it}."

@@ -3,7 +3,6 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu, QScrollArea, QSplitter, QToolButton, QVBoxLayout, QWidget
 
-from empanada_desktop.document import Document
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.controls import Column, Section
 from empanada_desktop.gui.icons import show_icon
@@ -21,7 +20,7 @@ FORM_HEIGHT, HISTORY_HEIGHT = 500, 340
 class ProofreadDock(QWidget):
     """Form above, history below; the border between them can be moved."""
 
-    def __init__(self, document: Document, actions: Actions, form: EditForm, labels: LabelsPart) -> None:
+    def __init__(self, history: HistoryView, actions: Actions, form: EditForm, labels: LabelsPart) -> None:
         super().__init__()
         self.setProperty("role", "panel")
         self.setMinimumWidth(WIDTH)
@@ -30,7 +29,7 @@ class ProofreadDock(QWidget):
         self.selection_section = Section("Selection", self.selection)
         self.labels = labels
         self.labels_section = Section("Labels", labels, is_open=False)
-        self.history = HistoryView(document, actions)
+        self.history = history
         self.history.setMinimumHeight(LEAST_HISTORY)
         self.header = dock_header("Edit objects", (_more(actions),))
         column = QVBoxLayout()

@@ -31,6 +31,8 @@ MODE_TIPS = (
     "Remove objects that are small or touch the border.",
 )
 PLANE_OR_3D = (("plane", "Plane"), ("3d", "3D"))
+PICKED_OR_ALL = ((False, "Picked"), (True, "All objects"))
+ON_TIP = "The objects that are picked, or every object of the layer."
 KEPT = (("larger", "The larger object"), ("first", "The first clicked"), ("chosen", "Chosen"))
 MORPHS = (
     ("dilate", "Dilate"),
@@ -233,7 +235,9 @@ class EditForm(QWidget):
         }
         if place == "split":
             works = fields.segments("works_in", PLANE_OR_3D)
+            on = fields.segments("splits_all", PICKED_OR_ALL)
             lines = {"works_in": Line("Works in", works, "The active plane alone, or the whole object.", True), **lines}
+            lines["splits_all"] = Line("On", on, ON_TIP, True)
         self.lines |= {f"{place} {name}": line for name, line in lines.items()}
         page.setLayout(_stacked(lines.values()))
 
@@ -242,14 +246,14 @@ class EditForm(QWidget):
         works = fields.segments("works_in", PLANE_OR_3D)
         radius = fields.slider("radius", *limits.RADIUS, "voxels")
         holes = fields.number("hole_size", 0, limits.LARGEST_HOLE, "voxels", "any size")
-        on = fields.segments("on_all", ((False, "Picked"), (True, "All objects")))
+        on = fields.segments("on_all", PICKED_OR_ALL)
         self._fill(
             Mode.MORPH,
             ("morph works_in", Line("Works in", works, "The active plane alone, or the whole objects.", True)),
             ("morph", Line("Do", fields.choice("morph", MORPHS), "Neighbours are never touched.", True)),
             ("radius", Line("Radius", radius, "How far, in voxels of the shortest side.", True)),
             ("hole_size", Line("Holes up to", holes, "Larger holes stay open.")),
-            ("on_all", Line("On", on, "The objects that are picked, or every object of the layer.", True)),
+            ("on_all", Line("On", on, ON_TIP, True)),
         )
 
     def _make_filter(self) -> None:
@@ -258,14 +262,14 @@ class EditForm(QWidget):
         works = fields.segments("works_in", choices)
         what = fields.segments("filter_by", (("small", "Small"), ("border", "At the border")))
         size = fields.number("min_size", *limits.MIN_SIZE, "voxels")
-        on = fields.segments("filters_all", ((False, "Picked"), (True, "All objects")))
+        on = fields.segments("filters_all", PICKED_OR_ALL)
         tip = "The active plane alone, every plane of the active view by itself, or the whole objects."
         self._fill(
             Mode.FILTER,
             ("filter works_in", Line("Works in", works, tip, True)),
             ("filter_by", Line("Remove", what, "Objects that are small, or that touch the border.", True)),
             ("min_size", Line("Below", size, "Objects with fewer voxels, or pixels of a plane, go.")),
-            ("filters_all", Line("On", on, "The objects that are picked, or every object of the layer.", True)),
+            ("filters_all", Line("On", on, ON_TIP, True)),
         )
 
     def _fill(self, mode: Mode, *lines: tuple[str, Line]) -> None:
@@ -301,6 +305,7 @@ class EditForm(QWidget):
         for place in ("split", "below"):
             self.lines[f"{place} min_distance"].setVisible(values.split_by == "distance" or place == "below")
             self.lines[f"{place} min_distance"].setEnabled(values.split_by == "distance")
+        self.lines["split splits_all"].setVisible(values.split_by == "distance")
         self.lines["radius"].setVisible(values.morph != "fill")
         self.lines["hole_size"].setVisible(values.morph == "fill")
         self.lines["min_size"].setVisible(values.filter_by == "small")

@@ -19,10 +19,12 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolButton, QWidget
 
 from empanada_desktop.document import Document
+from empanada_desktop.document.edits import Edit
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.controls import Column, Row, rule, text_label
 from empanada_desktop.gui.icons import pixmap
+from empanada_desktop.gui.long_deeds import LongDeeds
 from empanada_desktop.gui.theme import SMALL, theme
 
 if TYPE_CHECKING:
@@ -141,9 +143,9 @@ class HistoryList(QListView):
     failed = Signal(object)
     """Why a step could not be made."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, edits: LongDeeds) -> None:
         super().__init__()
-        self._document = document
+        self._document, self._edits = document, edits
         self.rows = HistoryModel(document, self)
         self.setModel(self.rows)
         self.setItemDelegate(_Delegate(self))
@@ -153,6 +155,7 @@ class HistoryList(QListView):
         self.setMouseTracking(True)
         self._target: int | None = None
         self._step = QTimer(self)
+        self._step.setSingleShot(True)
         self._step.setInterval(0)
         self._step.timeout.connect(self._travel_on)
         self.clicked.connect(lambda index: self.travel(self.rows.position_of(index.row())))
@@ -168,26 +171,32 @@ class HistoryList(QListView):
 
     def travel(self, position: int) -> None:
         """Undo or redo until `position` edits stand: one at a time, so that the window goes on meanwhile."""
-        self._target = position
-        self._step.start()
+        was_travelling, self._target = self.is_travelling, position
+        if not was_travelling:
+            self._step.start()
 
     @property
     def is_travelling(self) -> bool:
         """Whether it is on its way to another state."""
-        return self._step.isActive()
+        return self._target is not None
 
     def _travel_on(self) -> None:
         here, target = self._document.history.position, self._target
-        if target is None or here == target or not self._make_step(back=here > target):
+        if target is None or here == target:
             self._target = None
-            self._step.stop()
-
-    def _make_step(self, back: bool) -> bool:
+            return
         try:
-            return (self._document.undo() if back else self._document.redo()) is not None
+            (self._edits.undo if here > target else self._edits.redo)(self._arrived)
         except AppError as problem:
+            self._target = None
             self.failed.emit(problem)
-            return False
+
+    def _arrived(self, edit: Edit | None) -> None:
+        """A step was made; None: there was none to make."""
+        if edit is None:
+            self._target = None
+        else:
+            self._step.start()
 
 
 class _Delegate(QStyledItemDelegate):
@@ -253,12 +262,12 @@ class _Delegate(QStyledItemDelegate):
 class HistoryView(QWidget):
     """The list under a line that says how much there is, with the buttons for undo and redo."""
 
-    def __init__(self, document: Document, actions: Actions) -> None:
+    def __init__(self, document: Document, edits: LongDeeds, actions: Actions) -> None:
         super().__init__()
         self.setProperty("role", "panel")
         self._document = document
         self.words = text_label(role="second")
-        self.list = HistoryList(document)
+        self.list = HistoryList(document, edits)
         self.undo, self.redo = _button(actions, "undo"), _button(actions, "redo")
         header = Row(text_label("History", "strong"), self.words, 1, self.undo, self.redo, spacing=8)
         header.setContentsMargins(12, 0, 8, 0)

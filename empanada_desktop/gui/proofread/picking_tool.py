@@ -112,13 +112,13 @@ class PickingTool(CanvasTool):
     def paint(self, painter: QPainter, camera: PlaneCamera, plane: int) -> None:
         """Draw discs on what is picked in this plane, a dashed line between two, points, and lines."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        places = self._desk.places_in(camera.axis, plane)
+        places = self._desk.looking.places_in(camera.axis, plane)
         seen = [_point(camera, place) for place in places]
         if len(seen) > 1:
             _paint_dashes(painter, QPolygonF(seen))
         for point in seen:
             _paint_disc(painter, point, RADIUS, dotted=False)
-        if len(seen) == 2 and self._desk.contact_words(camera.axis):
+        if len(seen) == 2 and self._desk.looking.contact_words(camera.axis):
             self._paint_contact(painter, camera, seen)
         for voxel in self._desk.picks.points:
             if voxel[camera.axis.normal] == plane:
@@ -135,7 +135,7 @@ class PickingTool(CanvasTool):
             _paint_dashes(painter, QPolygonF([_point(camera, place) for place in line]))
 
     def _paint_contact(self, painter: QPainter, camera: PlaneCamera, seen: list[QPointF]) -> None:
-        words = self._desk.contact_words(camera.axis)
+        words = self._desk.looking.contact_words(camera.axis)
         middle = (seen[0] + seen[1]) / 2
         width = painter.fontMetrics().horizontalAdvance(words) + 14
         below = max(point.y() for point in seen) + BADGE_BELOW

@@ -127,11 +127,11 @@ def _split(values: Values, picked: Picked, _objects: ObjectIndex) -> Plan | NotY
             return NotYet("The line crosses no object")
         on_line = replace(picked, place=(picked.line.axis, picked.line.index))
         return Plan(values, on_line, title=f"Split {objects_words(picked.ids)} along a line")
-    if not picked.ids:
+    if not picked.ids and not values.means_all:
         return NotYet("Click an object" if by == "distance" else "Click points in an object")
     if by == "distance":
-        title = f"Split {objects_words(picked.ids)} by distance {values.min_distance}"
-        return Plan(values, picked, title=title)
+        what = objects_words(None if values.means_all else picked.ids)
+        return Plan(values, picked, title=f"Split {what} by distance {values.min_distance}")
     if len(picked.points) < 2:
         return NotYet("Click two points or more in it")
     return Plan(values, picked, title=f"Split {objects_words(picked.ids)} at {len(picked.points)} points")

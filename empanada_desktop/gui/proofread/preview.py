@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import Document, LabelsLayer
+from empanada_desktop.document.chosen import ChosenObjects
 from empanada_desktop.document.colours import LABEL_COLOURS, colour_places
 from empanada_desktop.document.layers import LabelStyle
-from empanada_desktop.document.sources import FlatSource, Triple, box_of, cut, intersection, within
+from empanada_desktop.document.sources import FlatSource, PlaneSource, Triple, box_of, cut, intersection, within
 from empanada_desktop.gui.proofread.deeds import Outcome, Shown
 from empanada_desktop.gui.proofread.values import Mode
 
@@ -53,12 +54,13 @@ class Preview:
         """Show an outcome instead of the one before; `like` is the layer that it would change."""
         self.drop()
         self.outcome = outcome
-        if outcome.shown is None or outcome.plan.values.mode not in STYLES:
+        source = _source(outcome, like)
+        if source is None or outcome.plan.values.mode not in STYLES:
             return
         style, opacity = STYLES[outcome.plan.values.mode]
         self.layer = LabelsLayer(
             title="Preview",
-            source=BoxLabels(like.shape, outcome.shown),
+            source=source,
             spacing=like.spacing,
             note=outcome.plan.title,
             is_preview=True,
@@ -74,6 +76,13 @@ class Preview:
         layer, self.layer, self.outcome = self.layer, None, None
         if layer is not None and layer in self._document.layers:
             self._document.remove_layer(layer)
+
+
+def _source(outcome: Outcome, like: LabelsLayer) -> PlaneSource | None:
+    """What there is to see of an outcome: voxels that were worked out, or objects as they are."""
+    if outcome.going is not None:
+        return ChosenObjects(like.source, outcome.going.tolist()) if len(outcome.going) else None
+    return None if outcome.shown is None else BoxLabels(like.shape, outcome.shown)
 
 
 def _colours(like: LabelsLayer, outcome: Outcome) -> NDArray[np.uint8]:

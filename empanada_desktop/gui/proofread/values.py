@@ -41,7 +41,8 @@ class Values:
 
     works_in: one plane, every plane of the active view's orientation on its own (filters only), or the volume.
     kept: which id a merged object has. new_ids_from: 0 takes the lowest free id of the class. hole_size: 0 fills holes
-    of any size. on_all: morph and filter, every object of the layer instead of those that are picked.
+    of any size. splits_all (by distance), on_all (morph), filters_all: every object of the layer instead of those that
+    are picked.
     """
 
     mode: Mode = Mode.MERGE
@@ -59,12 +60,15 @@ class Values:
     hole_size: int = morph_labels.Params().hole_size
     filter_by: Literal["small", "border"] = "small"
     min_size: int = filter_labels.Params().min_size
+    splits_all: bool = False
     on_all: bool = False
     filters_all: bool = True
 
     @property
     def means_all(self) -> bool:
         """Whether every object of the layer is meant."""
+        if self.mode is Mode.SPLIT:
+            return self.splits_all and self.split_by == "distance"
         return (self.mode is Mode.MORPH and self.on_all) or (self.mode is Mode.FILTER and self.filters_all)
 
     @property

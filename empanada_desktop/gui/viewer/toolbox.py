@@ -1,16 +1,14 @@
 """The tools for painting and marking on the planes of a grid, and deeds on the label that is painted with."""
 
-import threading
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from empanada_desktop.core import paint_masks
-from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.paint_rules import Rule
 from empanada_desktop.document import LabelsLayer, paint_deeds
-from empanada_desktop.document.at_hand import is_at_hand, read_ahead
+from empanada_desktop.document.at_hand import is_at_hand
 from empanada_desktop.document.painting import Painter, sides
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.gui.qt_runner import Background
@@ -20,29 +18,8 @@ from empanada_desktop.gui.viewer.canvas_tool import CanvasTool, Modifiers
 from empanada_desktop.gui.viewer.click_tools import CONTROL, PolygonTool, Vertices, Voxel, VoxelTool
 from empanada_desktop.gui.viewer.guide_pick import GuidePick, Take
 from empanada_desktop.gui.viewer.mark_tools import PointsTool, ShapesTool
+from empanada_desktop.gui.viewer.region_deeds import RegionDeeds, Stoppable, Work
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
-
-# How often a deed is worked out anew when the labels have changed meanwhile.
-TRIES = 3
-
-
-class Stoppable(QuietContext):
-    """A context that ends its work when `stop` is called."""
-
-    def __init__(self) -> None:
-        self._stopped = threading.Event()
-
-    def stop(self) -> None:
-        """End the work soon."""
-        self._stopped.set()
-
-    def check_cancelled(self) -> None:
-        """Raise JobCancelled when the work is to end."""
-        if self._stopped.is_set():
-            raise JobCancelled
-
-
-Work = Callable[[LabelsLayer, Stoppable], paint_deeds.Change]
 
 
 class Toolbox(QObject):
@@ -64,7 +41,13 @@ class Toolbox(QObject):
         self.painter.reader = self._read
         self.painter.progressed.connect(grid.update_overlays)
         self.painter.settings_changed.connect(grid.update_overlays)
-        self._running: Stoppable | None = None
+        self.deeds = RegionDeeds(self.painter, self._background, self)
+        for mine, theirs in (
+            (self.refused, self.deeds.refused),
+            (self.said, self.deeds.said),
+            (self.busy_changed, self.deeds.busy_changed),
+        ):
+            theirs.connect(mine)
         guard = self.guard
         self.points = PointsTool(self.document, guard)
         self.shapes = ShapesTool(self.document, guard, self._refuse)
@@ -83,7 +66,7 @@ class Toolbox(QObject):
     @property
     def is_busy(self) -> bool:
         """Whether a deed runs in a thread."""
-        return self._running is not None
+        return self.deeds.running is not None
 
     def close(self) -> None:
         """End the threads."""
@@ -139,10 +122,7 @@ class Toolbox(QObject):
 
     def cancel_deed(self) -> bool:
         """Stop the deed that runs; True when there was one."""
-        running = self._running
-        if running is not None:
-            running.stop()
-        return running is not None
+        return self.deeds.stop()
 
     # What the tools ask for
 
@@ -208,57 +188,8 @@ class Toolbox(QObject):
     def _holds(self, layer: LabelsLayer, voxel: Voxel) -> bool:
         return all(0 <= place < length for place, length in zip(voxel, layer.shape, strict=True))
 
-    def _run(self, work: Work, needs_label: bool = False, then: Callable[[], object] | None = None) -> None:
-        def start() -> None:
-            if self._running is not None:
-                raise SettingsError("Another deed is running.", "Wait for it, or stop it with Escape.")
-            layer = self.painter.target()
-            if needs_label and not layer.active_id:
-                raise SettingsError("Background is painted with.", "Choose a label first.")
-            self.document.make_editable(layer)
-            self._running = Stoppable()
-            self.busy_changed.emit(True)
-            self._try(layer, work, then, TRIES)
-
-        self.guard(start)
-
-    def _try(self, layer: LabelsLayer, work: Work, then: Callable[[], object] | None, tries: int) -> None:
-        """Work the deed out in a thread; anew where the labels have changed meanwhile."""
-        context, version = self._running or Stoppable(), layer.source.version
-
-        def apply(change: paint_deeds.Change) -> None:
-            if layer not in self.document.layers:
-                self._ended()
-            elif layer.source.version != version and tries > 1:
-                self._try(layer, work, then, tries - 1)
-            else:
-                self._ended()
-                self.guard(lambda: self._apply(layer, change, then))
-
-        def compute() -> paint_deeds.Change:
-            change = work(layer, context)
-            for part in change.parts:
-                read_ahead(layer.source, part.box)
-            return change
-
-        self._background.run(compute, apply, self._deed_failed)
-
-    def _apply(self, layer: LabelsLayer, change: paint_deeds.Change, then: Callable[[], object] | None) -> None:
-        if change.parts:
-            self.document.change_layer(layer, painted_id=layer.active_id)
-            self.document.edit_voxels(layer, change.title, *change.parts)
-        else:
-            self.said.emit("Nothing to change here.")
-        if then is not None:
-            then()
-
-    def _ended(self) -> None:
-        self._running = None
-        self.busy_changed.emit(False)
-
-    def _deed_failed(self, problem: BaseException) -> None:
-        self._ended()
-        self._failed(problem)
+    def _run(self, work: Work, needs_label: bool = False, then: Callable[[], object] = bool) -> None:
+        self.guard(lambda: self.deeds.run(work, needs_label, then))
 
     def _failed(self, problem: BaseException) -> None:
         if isinstance(problem, AppError):

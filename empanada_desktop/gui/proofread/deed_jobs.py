@@ -28,8 +28,8 @@ LONG_VOXELS = 1 << 26
 SCOPES = {"plane": "plane", "planes": "planes", "3d": "volume"}
 
 
-def task_of(plan: Plan, divisor: int) -> tuple[str, TaskParams] | None:
-    """Return the verb that carries a plan out, and its parameters; None where only the window can."""
+def task_of(plan: Plan, divisor: int) -> tuple[str, TaskParams]:
+    """Return the verb that carries a plan out, and its parameters."""
     common: dict[str, Any] = {"ids": plan.ids or (), "max_objects_per_class": divisor}
     where = {"works_in": "volume" if plan.axis is None else plan.axis.value, "index": plan.index}
     if plan.deletes:
@@ -38,7 +38,7 @@ def task_of(plan: Plan, divisor: int) -> tuple[str, TaskParams] | None:
     return makers[plan.values.mode](plan, common, where)
 
 
-Found = tuple[str, TaskParams] | None
+Found = tuple[str, TaskParams]
 
 
 def _merge(plan: Plan, common: dict[str, Any], where: dict[str, Any]) -> Found:
@@ -59,8 +59,6 @@ def _split(plan: Plan, common: dict[str, Any], where: dict[str, Any]) -> Found:
 
 def _morph(plan: Plan, common: dict[str, Any], where: dict[str, Any]) -> Found:
     values = plan.values
-    if values.morph == "smooth":
-        return None
     how = {"operation": values.morph, "radius": values.radius, "hole_size": values.hole_size}
     return "morph-labels", morph_labels.Params(**common, **where, **how)
 
@@ -71,7 +69,7 @@ def _filter(plan: Plan, common: dict[str, Any], _where: dict[str, Any]) -> Found
     return "filter-labels", filter_labels.Params(**common, **how, plane=axis.value, index=index)
 
 
-class LongDeeds(QObject):
+class DeedJobs(QObject):
     """Queues plans as jobs and makes what they find one deed each."""
 
     def __init__(self, objects: ObjectsDesk) -> None:
@@ -80,15 +78,10 @@ class LongDeeds(QObject):
         self.jobs = LabelJobs(objects)
 
     def start(self, plan: Plan, layer: LabelsLayer, then: Callable[[Outcome], object]) -> bool:
-        """Queue a plan; False where it can be carried out in the window only. `then` gets what was applied."""
-        found = (
-            None
-            if layer.id_range is not None and plan.values.mode is Mode.SPLIT
-            else task_of(plan, layer.label_divisor)
-        )
-        if found is None:
+        """Queue a plan; False where it can be carried out in the window only. `then` gets what was found."""
+        if layer.id_range is not None and plan.values.mode is Mode.SPLIT:
             return False
-        verb, params = found
+        verb, params = task_of(plan, layer.label_divisor)
         folder = Path(tempfile.mkdtemp(prefix="empanada-"))
         out, before = folder / "deed.edits", (layer.source, layer.source.version)
 
