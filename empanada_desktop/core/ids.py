@@ -88,9 +88,12 @@ def next_free_id(used: ArrayLike, class_id: int, label_divisor: int, start: int 
     in_a_row = taken == first + np.arange(len(taken))
     free = first + (len(taken) if in_a_row.all() else int(np.argmin(in_a_row)))
     if free >= high:
+        from_on = "" if start is None or first == low else f" from {first} on"
+        lower = "Begin at a lower id" if from_on else "Take another class"
+        which = f"Class {class_id} is full: none of its ids" if class_id else "None of the ids without a class"
         raise SettingsError(
-            f"No id of class {class_id} is free from {first} on.",
-            "Start lower, or give the layer a larger label divisor.",
+            f"{which} up to {high - 1} is free{from_on}.",
+            f"{lower}, or begin new labels with more ids per class.",
         )
     return free
 

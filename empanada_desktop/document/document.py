@@ -56,6 +56,7 @@ class Document:
     def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
         self._layers: tuple[Layer, ...] = ()
         self._active: Layer | None = None
+        self._gone_while_active = ""
         self._view = ViewState()
         self.history = History(budget)
         self.open_strokes: set[Stroke] = set()
@@ -391,12 +392,16 @@ class Document:
         before, self._layers = self._layers, layers
         gone = [layer for layer in before if layer not in layers]
         come = [layer for layer in layers if layer not in before]
-        if self._active in gone:
+        if self._gone_while_active in [layer.id for layer in gone]:
+            self._gone_while_active = ""
+        if self._active is not None and self._active in gone:
+            self._gone_while_active = self._active.id
             self.active = layers[-1] if layers else None
         for layer in gone:
             self.layer_removed.emit(layer)
         for layer in come:
             self.layer_added.emit(layer, layers.index(layer))
+        self.active = next((layer for layer in come if layer.id == self._gone_while_active), self._active)
         kept = [layer for layer in before if layer in layers]
         if kept != [layer for layer in layers if layer in before]:
             self.layers_reordered.emit()

@@ -156,6 +156,7 @@ class Toast(QFrame):
             self._offer = push_button(offer, deed, role="link")
             self._offer.clicked.connect(self.hide)
             self._row.addWidget(self._offer)
+            self._offer.show()  # in a toast that is seen already a new button would not count
         self.adjustSize()
         self.place()
         self.show()

@@ -225,7 +225,7 @@ class Workspace(QObject):
         grid, document = self.grid, self.document
         return {
             "undo": self._undo,
-            "redo": self.edits.redo,
+            "redo": self._redo,
             "plane_next": lambda: grid.step(1),
             "plane_previous": lambda: grid.step(-1),
             "zoom_in": lambda: grid.zoom(2),
@@ -380,9 +380,16 @@ class Workspace(QObject):
     def _undo(self) -> None:
         def say(edit: Edit | None) -> None:
             if edit is not None:
-                self.window.toast.say(f"Undone: {edit.title}.", "Redo", self.edits.redo)
+                self.window.toast.say(f"Undone: {edit.title}.", "Redo", self._redo)
 
         self.edits.undo(say)
+
+    def _redo(self) -> None:
+        def say(edit: Edit | None) -> None:
+            if edit is not None:
+                self.window.toast.say(f"Done again: {edit.title}.", "Undo", self._undo)
+
+        self.edits.redo(say)
 
     def _toggle_labels(self) -> None:
         layer = self.labels()

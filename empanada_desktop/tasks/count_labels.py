@@ -127,4 +127,12 @@ def _tables(counts: list[tuple[str, tuple[ClassCount, ...]]]) -> Iterator[tuple[
 
 
 def _in_words(counts: tuple[ClassCount, ...]) -> str:
-    return ", ".join(f"{len(each.ids)} {each.title}" for each in counts) or "no objects"
+    if [each.class_id for each in counts] == [0] and not counts[0].is_named:
+        return f"{len(counts[0])} objects"
+    return ", ".join(f"{len(each)} {_kind(each)}" for each in counts) or "no objects"
+
+
+def _kind(each: ClassCount) -> str:
+    if each.is_named:
+        return each.title
+    return f"of {each.title}" if each.class_id else each.title

@@ -43,11 +43,11 @@ def test_the_next_free_id_is_the_lowest_that_nothing_has() -> None:
 
 def test_the_next_free_id_refuses_to_run_into_the_next_class() -> None:
     # The reference ends with an IndexError.
-    with pytest.raises(SettingsError, match="No id of class 2 is free"):
+    with pytest.raises(SettingsError, match=r"Class 2 is full: none of its ids up to 2999 is free\.$"):
         next_free_id(np.arange(2001, 3000), 2, 1000)
     with pytest.raises(SettingsError, match="3001 is no id of class 2"):
         next_free_id([], 2, 1000, start=3001)
-    with pytest.raises(SettingsError, match="No id of class 429"):
+    with pytest.raises(SettingsError, match=r"Class 429 is full.* from"):
         next_free_id([2**32 - 2], 429, 10_000_000, start=2**32 - 2)
 
 

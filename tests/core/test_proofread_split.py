@@ -112,7 +112,7 @@ def test_a_full_class_is_said_and_nothing_is_split() -> None:
     labels = two_balls()
     labels = np.where(labels == FIRST, 8, 0)
     used = list(range(1, 10))
-    with pytest.raises(SettingsError, match="No id of class 0 is free"):
+    with pytest.raises(SettingsError, match="None of the ids without a class"):
         split_by_points(labels, None, MIDDLES, FreeIds(used, 10))
 
 

@@ -51,6 +51,22 @@ def test_adding_removing_moving_and_renaming_undo(document: Document) -> None:
     assert document.layers[-1] is second
 
 
+def test_a_layer_that_comes_back_is_the_active_one_again(document: Document, image: ImageLayer) -> None:
+    active, n_layers = document.active, len(document.layers)
+    document.add_layer(LabelsLayer(title="mito", source=ArraySource(np.zeros(document.shape, np.uint32))))
+    mito = document.active
+    document.undo()
+    assert mito is not active
+    assert len(document.layers) == n_layers
+    document.active = image
+    document.redo()
+    assert document.active is mito
+    document.active = image
+    document.undo()
+    document.redo()
+    assert document.active is image
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("armdu+-"), st.integers(0, 9)), max_size=25))
 def test_whatever_was_done_undoes_and_redoes(deeds: list[tuple[str, int]]) -> None:

@@ -185,6 +185,10 @@ def test_counting_by_class_in_the_volume_and_in_planes(
     assert said[19] == "xy plane 19: no objects."
     run("count-labels", stored, *common, "--scope", "plane", "--plane", "xz", "--index", "33")
     assert capsys.readouterr().out.startswith("xz plane 33: 1 mito.")
+    run("count-labels", stored, "--max-objects-per-class", "2000")
+    assert "Volume: 3 no class, 1 mito." in capsys.readouterr().out
+    run("count-labels", stored, "--max-objects-per-class", "10000")
+    assert "Volume: 4 objects." in capsys.readouterr().out
     assert main(["count-labels", str(stored), "--scope", "plane", "--index", "77"]) == 2
     assert "There is no xy plane 77" in capsys.readouterr().err
 
