@@ -102,7 +102,7 @@ class _PhaseContext:
     def __init__(self) -> None:
         self.phases: Phases = {}
         self._name, self._started = "begin", time.process_time()
-        _forget_peak()
+        forget_peak()
 
     def report(self, done: int, total: int, message: str = "") -> None:
         """Note what is over when something else begins."""
@@ -120,7 +120,7 @@ class _PhaseContext:
             with Path(log).open("a") as file:
                 file.write("{}: {:.0f} MB, {:.0f} s\n".format(self._name, *self.phases[self._name]))
         self._name, self._started = following, now
-        _forget_peak()
+        forget_peak()
 
     def check_cancelled(self) -> None:
         """Never cancelled."""
@@ -130,7 +130,7 @@ class _PhaseContext:
         return (function(item, self) for item in items)
 
 
-def _forget_peak() -> None:
+def forget_peak() -> None:
     """Set the process's peak of resident memory back to what it has now; Linux only."""
     if Path("/proc/self/clear_refs").exists():
         Path("/proc/self/clear_refs").write_text("5")
@@ -143,7 +143,7 @@ def _measured(folder: Path, volume: str, changes: dict[str, object], pipe: "Conn
     with tempfile.TemporaryDirectory(dir=folder) as out:
         inputs = segment_volume.Inputs(volume=volume, out=str(Path(out) / "X.zarr"))
         params = segment_volume.Params.checked({**COMMON, **changes})
-        _forget_peak()
+        forget_peak()
         loaded, context = peak_megabytes(), _PhaseContext()
         result = segment_volume.run(inputs, params, context)
         context.close()
@@ -216,6 +216,7 @@ class RecordedPredictor:
     """Stands in for a network: knows a plane of a RepeatedSource by its corner, and says what was recorded of it."""
 
     ran_with = "recorded"
+    is_on_card = False
     padding_factor = 16
 
     def __init__(self, known: dict[bytes, int], maps: dict[str, NDArray[np.float16]]) -> None:

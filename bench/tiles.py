@@ -6,7 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def run() -> list[Row]:
     rows = []
     for tile_size in TILE_SIZES:
         how = f"in tiles of {tile_size}" if tile_size else "whole"
-        peak, before, seconds = _in_process(_plane, tile_size)
+        peak, before, seconds = in_process(_plane, tile_size)
         note = f"{SIDE}² plane {how}, objects included, torch, one thread"
         rows.append(Row(f"{SIDE}², {how}: memory", peak - before, "MB", f"{note}; peak beyond torch and weights"))
         rows.append(Row(f"{SIDE}², {how}: processor time", seconds, "s", note))
@@ -43,7 +43,7 @@ def run() -> list[Row]:
 
 
 def _job_rows(folder: Path, side: int) -> list[Row]:
-    peak, before, seconds = _in_process(_job, str(_mosaic(folder / f"{side}.zarr", side)), str(folder / f"{side}.tif"))
+    peak, before, seconds = in_process(_job, str(mosaic(folder / f"{side}.zarr", side)), str(folder / f"{side}.tif"))
     size = (folder / f"{side}.tif").stat().st_size / 1024**2
     note = f"whole segment-plane job, {side}² plane from zarr to TIFF ({size:.3g} MB), tiles of {JOB_TILE}"
     return [
@@ -54,13 +54,13 @@ def _job_rows(folder: Path, side: int) -> list[Row]:
     ]
 
 
-def _in_process(work: Callable[..., None], *arguments: object) -> tuple[float, float, float]:
-    """Return peak and earlier memory in MB, and the processor's seconds, of work in a new process."""
+def in_process(work: Callable[..., None], *arguments: object) -> Any:  # noqa: ANN401 - whatever the work sends
+    """Return what work in a new process sends."""
     parent, child = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=work, args=(*arguments, child))
     process.start()
     child.close()
-    found: tuple[float, float, float] = parent.recv()
+    found = parent.recv()
     process.join()
     return found
 
@@ -68,8 +68,8 @@ def _in_process(work: Callable[..., None], *arguments: object) -> tuple[float, f
 def _plane(tile_size: int, pipe: "Connection") -> None:
     from empanada_desktop.engine.plane import PlaneSettings, labels_from
 
-    predictor, settings = _predictor(0), PlaneSettings(things=frozenset({1}))
-    grey = _sample_plane(SIDE).astype(np.float32) / np.float32(255)
+    predictor, settings = loaded_predictor(0), PlaneSettings(things=frozenset({1}))
+    grey = sample_plane(SIDE).astype(np.float32) / np.float32(255)
     labels_from(predictor.predict(grey[:64, :64].copy()), settings, 10_000)
     before, started = _peak_megabytes(), time.process_time()
     predictor.tile_size = tile_size
@@ -81,7 +81,7 @@ def _job(volume: str, out: str, pipe: "Connection") -> None:
     from empanada_desktop.core.context import QuietContext
     from empanada_desktop.tasks import segment_plane
 
-    _predictor(JOB_TILE).predict(_sample_plane(64).astype(np.float32))
+    loaded_predictor(JOB_TILE).predict(sample_plane(64).astype(np.float32))
     before, started = _peak_megabytes(), time.process_time()
     inputs = segment_plane.Inputs(volume=volume, out=out)
     params = segment_plane.Params.checked({"use_gpu": False, "threads": 1, "tile_size": JOB_TILE, "backend": BACK_END})
@@ -89,7 +89,8 @@ def _job(volume: str, out: str, pipe: "Connection") -> None:
     pipe.send((_peak_megabytes(), before, time.process_time() - started))
 
 
-def _predictor(tile_size: int) -> "TiledPredictor":
+def loaded_predictor(tile_size: int) -> "TiledPredictor":
+    """Load the bundled weights for one thread of the processor."""
     from empanada_desktop.io.weights import find_weights
     from empanada_desktop.tasks.inference import load_predictor
     from empanada_desktop.tasks.inference_params import PlaneParams
@@ -98,7 +99,7 @@ def _predictor(tile_size: int) -> "TiledPredictor":
     return load_predictor(find_weights(params.weights), params)
 
 
-def _sample_plane(side: int) -> NDArray[np.uint8]:
+def sample_plane(side: int) -> NDArray[np.uint8]:
     """Planes of the sample side by side, every second one turned, so that their edges fit."""
     from empanada_desktop.io.volumes import open_volume
     from empanada_desktop.tasks.demo import sample_path
@@ -108,12 +109,12 @@ def _sample_plane(side: int) -> NDArray[np.uint8]:
     return np.pad(plane, [(0, max(0, side - length)) for length in plane.shape], mode="symmetric")[:side, :side]
 
 
-def _mosaic(path: Path, side: int) -> Path:
+def mosaic(path: Path, side: int) -> Path:
     """Write a plane of `side` pixels, one block of CHUNK rows at a time."""
     import zarr
 
     array = zarr.create_array(str(path), shape=(1, side, side), chunks=(1, CHUNK, CHUNK), dtype=np.uint8)
-    block = _sample_plane(2 * 8 * 200)  # what repeats
+    block = sample_plane(2 * 8 * 200)  # what repeats
     columns = np.arange(side) % len(block)
     for first in range(0, side, CHUNK):
         rows = np.arange(first, min(first + CHUNK, side)) % len(block)

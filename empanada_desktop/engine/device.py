@@ -12,6 +12,8 @@ from empanada_desktop.errors import AppError, SettingsError
 
 # Names of the devices to use side by side, in place of all graphics cards: "cuda:0,cuda:2".
 DEVICES_VARIABLE = "EMPANADA_DESKTOP_DEVICES"
+# Passes of one size from which on a search for the fastest convolutions pays (docs/decisions/graphics-card.md).
+SEARCH_PAYS_AFTER = 200
 
 
 class GraphicsMemoryError(AppError):
@@ -63,6 +65,17 @@ def memory_guard(advice: str) -> Iterator[None]:
     except torch.OutOfMemoryError as problem:
         torch.cuda.empty_cache()
         raise GraphicsMemoryError("The graphics card has not enough memory for this.", advice) from problem
+
+
+@contextmanager
+def searching(passes: int) -> Iterator[None]:
+    """Let a CUDA card search for its fastest convolutions when so many passes of one size come that it pays."""
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = passes >= SEARCH_PAYS_AFTER
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def send(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import Generic, NoReturn, Self, TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 LOOK_EVERY = 0.05
+MOST_THREADS = 8  # of all stages and places of a line together
 
 
 class LineStopped(Exception):  # noqa: N818 - an event inside the line, never seen outside
@@ -29,7 +31,7 @@ class Line:
         self._changed = threading.Condition()
         self._stopped = False
         self._stages: list[Future[None]] = []
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="line")
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="line")
         self._body = threading.get_ident()
 
     def belt(self, room: int) -> "Belt[Item]":
@@ -41,6 +43,19 @@ class Line:
         stage = self._threads.submit(work)
         self._stages.append(stage)
         stage.add_done_callback(self._ended)
+
+    def in_turn(self, work: Callable[[Item], Result], items: Iterable[Item], places: int) -> Iterator[Result]:
+        """Yield what `work` makes of each item, in their order; up to `places` threads share a stage's work so."""
+        if places == 1:
+            yield from map(work, items)
+            return
+        begun: deque[Future[Result]] = deque()
+        for item in items:
+            begun.append(self._threads.submit(work, item))
+            while begun and (len(begun) == places or begun[0].done()):
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
     def wait(self, ready: Callable[[], bool]) -> None:
         """Wait, with the line's lock held, until something is so; raises when the line is stopped meanwhile."""

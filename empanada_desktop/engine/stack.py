@@ -1,5 +1,6 @@
 """Plane-by-plane 3D inference: network, median over planes, components. Planes go out as they come."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -29,6 +30,8 @@ PLANES_READ_AHEAD = 2
 # Outputs of the network that may wait for post-processing: if it falls behind, the network waits.
 OUTPUTS_WAITING = 1
 PLANES_TO_WRITE = 2
+# Planes that become objects at a time beside a graphics card, which is quicker than one thread of the processor.
+MOST_PLACES, PIXELS_IN_PLACES = 4, 4 * 2048 * 2048
 
 ReadPlane = Callable[[int], NDArray[np.float32]]
 TakePlane = Callable[[int, NDArray[np.uint32], ComponentTable], None]
@@ -50,6 +53,8 @@ class StackSettings:
 
     plane: PlaneSettings
     median_filter_size: int = 3
+    places: int = 1
+    """How many planes are turned into objects at a time, each on a thread of its own."""
 
 
 def segment_stack(
@@ -82,23 +87,35 @@ def segment_stack(
         finished: Belt[FinishedPlane] = line.belt(PLANES_TO_WRITE)
         line.run(lambda: planes.fill(read_plane(index) for index in range(start, end)))
         found = _found(outputs, settings, take_maps is not None)
-        line.run(lambda: finished.fill(_components(found, settings, start, range(first, stop))))
+        wanted = (each for each in enumerate(found, start) if first <= each[0] < stop)
+        line.run(lambda: finished.fill(line.in_turn(partial(_components, settings), wanted, settings.places)))
         line.run(lambda: _hand_over(finished, take_plane, take_maps))
         context.check_cancelled()
         # Rounded maps are kept in quarter resolution; fine boundaries come from interpolating them.
         asked = settings.plane if take_maps is None else replace(settings.plane, fine_boundaries=False)
-        for answer in _predicted(predictor, planes, asked):
+        for answer in _predicted(predictor, planes, asked, n_planes):
             outputs.put(answer)
             context.check_cancelled()
         outputs.close()
 
 
+def places_beside(on_card: bool, pixels: int, threads: int = 0) -> int:
+    """How many planes of so many pixels to turn into objects at a time.
+
+    On the processor the network itself keeps all cores busy. `threads` is how many may be used, 0 for all.
+    """
+    if not on_card:
+        return 1
+    cores = threads or max(1, (os.cpu_count() or 1) - 1)  # one reads, writes and drives the card
+    return max(1, min(cores, MOST_PLACES, PIXELS_IN_PLACES // pixels))
+
+
 def _predicted(
-    predictor: PlanePredictor, planes: Iterable[NDArray[np.float32]], settings: PlaneSettings
+    predictor: PlanePredictor, planes: Iterable[NDArray[np.float32]], settings: PlaneSettings, n_planes: int
 ) -> Iterator[PlaneOutputs]:
     """Run the network over the planes: several at once where the predictor knows how that pays."""
     if isinstance(predictor, StackPredictor):
-        return predictor.predict_stack(planes, settings.image_downsampling, settings.fine_boundaries)
+        return predictor.predict_stack(planes, settings.image_downsampling, settings.fine_boundaries, n_planes)
     return (predict_plane(predictor, plane, settings) for plane in planes)
 
 
@@ -115,12 +132,11 @@ def _found(outputs: Iterable[PlaneOutputs], settings: StackSettings, keeps_maps:
             yield partial(panoptic_from, plane, settings.plane, semantic), None
 
 
-def _components(found: Iterable[Found], settings: StackSettings, start: int, wanted: range) -> Iterator[FinishedPlane]:
-    """Turn what was found, from plane `start` on, into the components of the planes that are wanted."""
-    for index, (panoptic, maps) in enumerate(found, start):
-        if index in wanted:
-            components, table = split_components(panoptic(), settings.plane.things, PLANE_DIVISOR)
-            yield FinishedPlane(index, components, table, maps)
+def _components(settings: StackSettings, numbered: tuple[int, Found]) -> FinishedPlane:
+    """Turn what was found in a plane into its components."""
+    index, (panoptic, maps) = numbered
+    components, table = split_components(panoptic(), settings.plane.things, PLANE_DIVISOR)
+    return FinishedPlane(index, components, table, maps)
 
 
 def _smoothed(outputs: Iterable[PlaneOutputs], kernel: int) -> Iterator[tuple[NDArray[np.float32], PlaneOutputs]]:

@@ -1,5 +1,6 @@
 """A plane in overlapping tiles: the network sees them one after another, what follows sees one plane."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.tiles import Tile, TileLayout, lay_tiles, tile_overlap
-from empanada_desktop.engine.device import GraphicsMemoryError
+from empanada_desktop.engine.device import SEARCH_PAYS_AFTER, GraphicsMemoryError, searching
 from empanada_desktop.engine.predictor import PlaneOutputs
 
 QUARTER = 4  # side of a cell of heatmap and offsets, in pixels that the network sees
@@ -61,9 +62,9 @@ class StackPredictor(Protocol):
     """One that is shown the planes of a stack, as many at once as it likes."""
 
     def predict_stack(
-        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False
+        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False, n_planes: int = 0
     ) -> Iterator[PlaneOutputs]:
-        """Yield what the network says of each plane, in their order."""
+        """Yield what the network says of each plane, in their order; n_planes: how many of that size there are."""
         ...
 
 
@@ -110,6 +111,8 @@ class TiledPredictor:
         batch: tiles to show at once. pixels_at_once: how many pixels of whole planes of a stack; at least one plane.
         """
         self._pixels_at_once = pixels_at_once
+        self.is_on_card = pixels_at_once > 0
+        self._passes = 0  # of one size that the present stack takes
         self._predictor = predictor
         self._stride = stride
         self.padding_factor = predictor.padding_factor
@@ -157,26 +160,41 @@ class TiledPredictor:
         )
 
     def predict_stack(
-        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False
+        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False, n_planes: int = 0
     ) -> Iterator[PlaneOutputs]:
         """Run the network over the planes of a stack, all of one size, as predict does over each.
 
-        A graphics card is shown several at once, and begins with the next ones before those are used.
+        A graphics card is shown several at once, and begins with the next ones before those are used. `n_planes`:
+        how many of that size there are in all, by which it knows what preparing for them pays.
         """
         before: WaitForOutputs | None = None
-        for group in self._groups(planes, image_downsampling):
-            for begun in self._begun(group, image_downsampling, fine_boundaries):
-                yield from before() if before else ()
-                before = begun
-        yield from before() if before else ()
+        try:
+            for group in self._groups(planes, image_downsampling):
+                self._passes = self._passes_of(group[0].shape, n_planes, image_downsampling)
+                for begun in self._begun(group, image_downsampling, fine_boundaries):
+                    yield from before() if before else ()
+                    before = begun
+            yield from before() if before else ()
+        finally:
+            self._passes = 0
 
     def _groups(self, planes: Iterable[Grey], image_downsampling: int) -> Iterator[list[Grey]]:
         """Give as many planes at once as there is room for at that moment."""
         coming = iter(planes)
         for first in coming:
-            seen = max(1, first.size // image_downsampling**2)
-            count = 1 if self.is_tiled(first.shape) else max(1, self._pixels_at_once // seen)
-            yield list(islice(chain([first], coming), count))
+            yield list(islice(chain([first], coming), self._planes_at_once(first.shape, image_downsampling)))
+
+    def _planes_at_once(self, shape: tuple[int, int], image_downsampling: int) -> int:
+        seen = max(1, math.prod(shape) // image_downsampling**2)
+        return 1 if self.is_tiled(shape) else max(1, self._pixels_at_once // seen)
+
+    def _passes_of(self, shape: tuple[int, int], n_planes: int, image_downsampling: int) -> int:
+        """Return how often a card is shown images of one size for n_planes planes; 0 where there is no card."""
+        if not self.is_on_card:
+            return 0
+        if not self.is_tiled(shape):
+            return n_planes // self._planes_at_once(shape, image_downsampling)
+        return n_planes * len(self.layout(shape, image_downsampling)) // self.batch
 
     def _begun(self, group: list[Grey], image_downsampling: int, fine_boundaries: bool) -> Iterator[WaitForOutputs]:
         """Begin with a group of planes; with fewer of them at a time where the graphics card has too little memory."""
@@ -198,9 +216,17 @@ class TiledPredictor:
 
     def _begin(self, group: list[Grey], image_downsampling: int, fine_boundaries: bool) -> WaitForOutputs:
         if isinstance(self._predictor, BeginningPredictor):
-            return self._predictor.begin_many(group, image_downsampling, fine_boundaries)
+            filled = self._filled(group, image_downsampling)
+            with searching(self._passes):
+                begun = self._predictor.begin_many(filled, image_downsampling, fine_boundaries)
+            return lambda: begun()[: len(group)]
         outputs = [self._predictor.predict(plane, image_downsampling, fine_boundaries) for plane in group]
         return lambda: outputs
+
+    def _filled(self, group: list[Grey], image_downsampling: int) -> list[Grey]:
+        """Fill up the last planes of a stack with repeats where another size would have to be searched for."""
+        missing = self._planes_at_once(group[0].shape, image_downsampling) - len(group)
+        return [*group, *group[-1:] * missing] if self._passes >= SEARCH_PAYS_AFTER else group
 
     def bands(
         self,
@@ -259,9 +285,10 @@ class TiledPredictor:
 
     def _run(self, images: Sequence[Grey], image_downsampling: int) -> list[PlaneOutputs]:
         alike = len({image.shape for image in images}) == 1
-        if len(images) > 1 and alike and isinstance(self._predictor, BatchPredictor):
-            return self._predictor.predict_many(images, image_downsampling)
-        return [self._predictor.predict(image, image_downsampling) for image in images]
+        with searching(self._passes):
+            if len(images) > 1 and alike and isinstance(self._predictor, BatchPredictor):
+                return self._predictor.predict_many(images, image_downsampling)
+            return [self._predictor.predict(image, image_downsampling) for image in images]
 
     def _step_down(
         self, shape: tuple[int, ...], downsampling: int, shortage: GraphicsMemoryError, only_batch: bool = False

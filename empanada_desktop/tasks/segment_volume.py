@@ -1,5 +1,6 @@
 """Segment a volume: run the network on every plane of one orientation and join the planes' objects in 3D."""
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -213,7 +214,7 @@ class _VolumeWork:
     def _pass_network(
         self, store: "ResultStore", axis: Axis, planes: "StackPlanes", tracker: StackTracker, context: JobContext
     ) -> None:
-        from empanada_desktop.engine.stack import StackSettings, segment_stack
+        from empanada_desktop.engine.stack import StackSettings, places_beside, segment_stack
         from empanada_desktop.io.volumes.faults import writing
 
         def read_plane(index: int) -> NDArray[np.float32]:
@@ -236,10 +237,11 @@ class _VolumeWork:
                 planes.maps.put(index, maps)
 
         plane = plane_settings(self.params, self.weights.descriptor)
-        settings = StackSettings(plane, self.params.median_filter_size)
-        if self._predictor is None:
+        if self._predictor is None or self._predictor.is_on_card:
             context.report(planes.n_done, len(planes), "Preparing the network")
         predictor = self._network(store)
+        places = places_beside(predictor.is_on_card, math.prod(planes.array.shape[1:]), self.params.threads)
+        settings = StackSettings(plane, self.params.median_filter_size, places)
         maps = take_maps if self.params.keep_confidence else None
         first = planes.n_done
         segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, first, take_maps=maps)

@@ -112,6 +112,38 @@ def test_a_stack_is_the_same_however_many_planes_go_together(pixels: int) -> Non
     np.testing.assert_array_equal(found[3] > 0, smooth)
 
 
+def test_a_search_for_fast_convolutions_only_where_many_passes_of_one_size_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("empanada_desktop.engine.tiled.SEARCH_PAYS_AFTER", 2)
+    monkeypatch.setattr("empanada_desktop.engine.device.SEARCH_PAYS_AFTER", 2)
+    sizes: list[tuple[int, bool]] = []
+
+    class Watched(Card):
+        def begin_many(self, shown: Sequence[Grey], *options: Any) -> Callable[[], list[PlaneOutputs]]:
+            sizes.append((len(shown), torch.backends.cudnn.benchmark))
+            return super().begin_many(shown, *options)
+
+    long = TiledPredictor(Watched(), 16, pixels_at_once=3 * SIDE * SIDE)
+    assert_in_order(long.predict_stack(planes(7), n_planes=7), planes(7))
+    assert sizes == [(3, True)] * 3, "the last plane comes in three copies: no size of its own"
+    sizes.clear()
+    assert_in_order(long.predict_stack(planes(4), n_planes=4), planes(4))
+    assert sizes == [(3, False), (1, False)]
+    assert_in_order(TiledPredictor(Watched(), 16).predict_stack(planes(4), n_planes=4), planes(4))
+    assert not any(searched for _, searched in sizes)
+    assert not torch.backends.cudnn.benchmark
+
+
+@pytest.mark.parametrize(("stride", "downsampling"), [(16, 1), (128, 1), (16, 2)])
+def test_tiles_of_planes_of_any_size_are_images_of_one_size(stride: int, downsampling: int) -> None:
+    predictor, grain = TiledPredictor(Card(), stride, tile_size=512), stride * downsampling
+    predictor.padding_factor = stride
+    for shape in ((700, 905), (613, 905), (613, 700), (2001, 530)):
+        spans = [span for tile in predictor.layout(shape, downsampling) for span in (tile.rows, tile.columns)]
+        assert {-(-(stop - start) // grain) * grain for start, stop in spans} == {512}, shape
+
+
 def test_16_bits_are_taken_when_they_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     weights = find_weights("MitoStarter_v1")
     full = TorchBackend(load_network(weights), CPU)

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.components import ComponentTable
 from empanada_desktop.core.context import QuietContext
+from empanada_desktop.engine import stack
 from empanada_desktop.engine.line import Belt, Line
 from empanada_desktop.engine.plane import PlaneSettings
 from empanada_desktop.engine.predictor import PlaneOutputs
-from empanada_desktop.engine.stack import StackSettings, segment_stack
+from empanada_desktop.engine.stack import StackSettings, places_beside, segment_stack
 from empanada_desktop.errors import JobCancelled
 
 SIDE = 16
@@ -39,8 +40,8 @@ def read_plane(index: int) -> NDArray[np.float32]:
     return np.random.default_rng(index).random((SIDE, SIDE)).astype(np.float32)
 
 
-def settings(median: int = 5) -> StackSettings:
-    return StackSettings(PlaneSettings(things=frozenset()), median)
+def settings(median: int = 5, places: int = 1) -> StackSettings:
+    return StackSettings(PlaneSettings(things=frozenset()), median, places)
 
 
 def segmented(
@@ -72,6 +73,64 @@ def test_beginning_anywhere_gives_the_same_planes(first: int, median: int) -> No
     for index, components in part.items():
         np.testing.assert_array_equal(components, whole[index])
     assert any(components.any() for components in whole.values())
+
+
+@pytest.mark.parametrize("places", [2, 4])
+def test_planes_become_the_same_objects_in_the_same_order_in_several_places(
+    places: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone: dict[int, NDArray[np.uint32]] = {}
+    shared: dict[int, NDArray[np.uint32]] = {}
+    split, meeting, lock = stack.split_components, threading.Barrier(places, timeout=WAIT), threading.Lock()
+    begun, working, most = 0, 0, 0
+
+    def slower_at_first(*arguments: object) -> object:
+        nonlocal begun, working, most
+        with lock:
+            begun, working = begun + 1, working + 1
+            most = max(most, working)
+        if begun <= places:
+            meeting.wait()  # nobody ends before all have begun
+        with lock:
+            working -= 1
+        return split(*arguments)  # type: ignore[arg-type]
+
+    segmented(lambda index, components, _: alone.update({index: components}))
+    monkeypatch.setattr(stack, "split_components", slower_at_first)
+    segment_stack(
+        read_plane,
+        N_PLANES,
+        Player(),
+        settings(places=places),
+        lambda index, components, _: shared.update({index: components}),
+        QuietContext(),
+    )
+    assert list(shared) == list(range(N_PLANES))
+    assert most == places
+    for index, components in shared.items():
+        np.testing.assert_array_equal(components, alone[index])
+
+
+def test_an_error_in_one_of_several_places_stops_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise BrokenError
+
+    monkeypatch.setattr(stack, "split_components", broken)
+    player, taken = Player(), list[int]()
+    with pytest.raises(BrokenError):
+        segment_stack(
+            read_plane, N_PLANES, player, settings(places=3), lambda index, *_: taken.append(index), QuietContext()
+        )
+    assert not taken
+    assert player.predicted <= 3 + MOST_UNDER_WAY
+
+
+def test_places_are_for_cards_and_leave_room_for_the_rest() -> None:
+    assert places_beside(on_card=False, pixels=512**2) == 1
+    assert places_beside(on_card=True, pixels=512**2, threads=1) == 1
+    assert places_beside(on_card=True, pixels=512**2, threads=16) == 4
+    assert places_beside(on_card=True, pixels=4096**2, threads=16) == 1
+    assert 1 <= places_beside(on_card=True, pixels=512**2) <= 4
 
 
 def test_the_network_waits_for_a_slow_writer() -> None:
