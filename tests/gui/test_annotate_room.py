@@ -1,6 +1,8 @@
 """Annotate with mouse and keys: paint in the three planes, count labels, fill, pick, protect, between planes, undo."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,6 +207,26 @@ def test_protect_pick_erase_and_fill(painting: Person) -> None:
     painting.click(canvas, spot(painting, Axis.XY, 55, 60))
     painting.until(lambda: voxels(painting)[z, 55, 60] == 1001)
     assert set(np.unique(voxels(painting)[:z]).tolist()) == {0}, "in the plane alone"
+
+
+def test_a_fill_that_takes_long_is_cancelled_in_the_strip(painting: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never_ending(*values: Any) -> None:
+        context = values[-1]
+        context.report(1200, 0, "Filling")
+        while True:
+            context.check_cancelled()
+            time.sleep(0.005)
+
+    monkeypatch.setattr("empanada_desktop.document.paint_deeds.fill", never_ending)
+    position = painting.workspace.document.history.position
+    painting.key(KEY.Key_4)
+    painting.click(painting.workspace.grid.canvas(Axis.XY), spot(painting, Axis.XY, 20, 30))
+    painting.until(lambda: painting.window.strip.text() == "1 running")
+    painting.click(painting.button("Cancel this job"))
+    painting.until(lambda: painting.window.strip.text() == "nothing running")
+    assert not painting.workspace.rooms["annotate"].tools["fill"].cancel()  # nothing runs any more
+    assert painting.workspace.document.history.position == position
+    assert not voxels(painting).any()
 
 
 def test_copy_interpolate_and_smooth(painting: Person) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from empanada_desktop.document import EditableSource, LabelsLayer
 from empanada_desktop.document.reviewing import QueueItem
 from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.proofread.layers_part import QueueAndLayers
+from empanada_desktop.gui.proofread.working import Work
 
 from .person import CONTROL, Person
 from .proofreader import Proofreader, mitochondria, open_room, write_result
@@ -84,7 +86,8 @@ def test_two_clicks_and_enter_merge_in_every_plane(proofreader: Proofreader, tru
     np.testing.assert_array_equal(hand.voxels(), expected)
     assert toast.text().startswith("Done again: ")
     words = toast.findChild(QLabel)
-    assert words is not None and words.width() >= words.sizeHint().width(), "the words of the second toast are cut"
+    assert words is not None
+    assert words.width() >= words.sizeHint().width(), "the words of the second toast are cut"
 
 
 def test_clicks_let_go_lines_cross_and_escape_clears(proofreader: Proofreader, true_labels: Labels) -> None:
@@ -389,6 +392,38 @@ def test_what_takes_long_is_a_job(
     hand.person.until(lambda: "was changed while" in hand.person.window.bar.text())
     assert hand.document.history.next_undo.title == "Paint"
     hand.settle()
+
+    painted, position = hand.voxels(), hand.document.history.position
+    hand.document.select(hand.layer, [10005])
+    hand.settle()
+    hand.desk.delete()
+    hand.person.until(lambda: hand.person.job() is not second)
+    third = hand.person.job()
+    with hand.person.holding(third, lambda job: job.done):
+        hand.person.click(hand.person.button("Cancel this job"))
+        hand.person.until_ended(third)
+    hand.settle()
+    monkeypatch.setattr("empanada_desktop.gui.proofread.doing.LONG_VOXELS", 1 << 26)
+    monkeypatch.setattr("empanada_desktop.gui.proofread.doing.carry_out", never_ending)
+    hand.document.select(hand.layer, [10008])
+    hand.settle()
+    hand.person.key(Qt.Key.Key_Delete)
+    banner = hand.room.banner
+    hand.person.until(lambda: banner.state.hint == "Deleting, 1 of 3")
+    assert banner.clear_button.text().startswith("Cancel")
+    hand.person.click(banner.clear_button)
+    assert not hand.desk.is_applying
+    hand.settle()
+    assert hand.document.history.position == position
+    np.testing.assert_array_equal(hand.voxels(), painted)
+
+
+def never_ending(_plan: object, _ground: object, work: Work) -> None:
+    """What takes so long that somebody loses patience."""
+    work.report(1, 3, "Deleting")
+    while True:
+        work.check_cancelled()
+        time.sleep(0.005)
 
 
 def paint_over(layer: LabelsLayer) -> RegionEdit:
