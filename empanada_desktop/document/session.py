@@ -18,7 +18,10 @@ from typing import Any, Self
 
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.editable import EditableSource
-from empanada_desktop.document.journal import JOURNAL_FILE, Journal, JournalFile, Problem, steps_after
+from empanada_desktop.document.journal import JOURNAL_FILE, Journal, JournalFile, Problem
+from empanada_desktop.document.kept import SESSION_FILE as SESSION_FILE
+from empanada_desktop.document.kept import as_list, forget_oldest
+from empanada_desktop.document.kept import sessions_folder as sessions_folder
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.document.lock import SessionLock, no_room
@@ -27,11 +30,9 @@ from empanada_desktop.document.recovery import Recovered, recover
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.errors import AppError
 from empanada_desktop.io.journal import sync_file
-from empanada_desktop.settings import read_json, user_folder, write_json
+from empanada_desktop.settings import read_json, write_json
 
 VERSION = 1
-SESSION_FILE, PICTURE_FILE = "session.json", "picture.png"
-KEPT_SESSIONS = 10
 Parameters = dict[str, dict[str, Any]]
 
 
@@ -122,8 +123,8 @@ class Session:
 
     @classmethod
     def create(cls) -> Self:
-        """Begin a session in a folder of its own; old ones beyond KEPT_SESSIONS go. SettingsError on a full disk."""
-        _forget_oldest()
+        """Begin a session in a folder of its own; the oldest that hold no work go. SettingsError on a full disk."""
+        forget_oldest()
         return cls(sessions_folder() / f"{datetime.datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}")
 
     @property
@@ -211,9 +212,9 @@ class Session:
         version = values.get("version")
         if isinstance(version, int) and version > VERSION:
             opened.faults.append("The session was kept by a newer version of this program; some of it may be missing.")
-        found = [self._layer(plain, opened) for plain in _list(values.get("layers"))]
+        found = [self._layer(plain, opened) for plain in as_list(values.get("layers"))]
         opened.layers = [layer for layer in found if layer is not None]
-        self._used = _stores([*_list(values.get("layers")), *_list(values.get("closed"))])
+        self._used = _stores([*as_list(values.get("layers")), *as_list(values.get("closed"))])
         self._replay(opened, values)
         opened.active = str(values.get("active"))
         view = values.get("view")
@@ -279,7 +280,7 @@ class Session:
             return
         kept = values.get("journal")
         position = kept.get("position") if isinstance(kept, dict) else None
-        closed = [plain for plain in _list(values.get("closed")) if isinstance(plain, dict) and "id" in plain]
+        closed = [plain for plain in as_list(values.get("closed")) if isinstance(plain, dict) and "id" in plain]
         opened.book = LayerBook(opened.layers, closed, self.folder)
         self._file = opened.file = JournalFile(self.folder)
         position = position if isinstance(position, int) else None
@@ -299,62 +300,6 @@ class Session:
         self._used = used
 
 
-@dataclass(frozen=True)
-class KeptSession:
-    """A session that can be continued. n_steps: what was done after it was kept last, for the program ended at once."""
-
-    folder: Path
-    title: str
-    saved: datetime.datetime
-    n_layers: int
-    is_open: bool
-    n_steps: int = 0
-
-
-def sessions_folder() -> Path:
-    """Where sessions are kept."""
-    return user_folder() / "sessions"
-
-
-def kept_sessions() -> list[KeptSession]:
-    """The sessions that can be continued, the newest first; those that are open elsewhere are marked."""
-    found = [_kept(path.parent) for path in sessions_folder().glob(f"*/{SESSION_FILE}")]
-    return sorted((session for session in found if session is not None), key=lambda session: session.saved)[::-1]
-
-
-def latest() -> KeptSession | None:
-    """The session that was kept last and is not open elsewhere."""
-    return next((session for session in kept_sessions() if session.n_layers and not session.is_open), None)
-
-
-def _kept(folder: Path) -> KeptSession | None:
-    values = read_json(folder / SESSION_FILE)
-    try:
-        saved = datetime.datetime.fromisoformat(str(values["saved"]))
-    except (KeyError, ValueError):
-        return None
-    if saved.tzinfo is None:
-        saved = saved.replace(tzinfo=datetime.UTC)
-    layers = _list(values.get("layers"))
-    is_open = SessionLock.is_held(folder)
-    return KeptSession(folder, str(values.get("title", "")), saved, len(layers), is_open, _steps(folder, values))
-
-
-def _steps(folder: Path, values: dict[str, Any]) -> int:
-    """How many steps are in the journal only."""
-    kept = values.get("journal")
-    position, end = (kept.get("position"), kept.get("end")) if isinstance(kept, dict) else (None, None)
-    if not isinstance(position, int) or not isinstance(end, int) or end < 0:
-        return 0
-    return steps_after(folder, position, end)
-
-
-def _forget_oldest() -> None:
-    for session in kept_sessions()[KEPT_SESSIONS - 1 :]:
-        if not session.is_open:
-            shutil.rmtree(session.folder, ignore_errors=True)
-
-
 def _stores(layers: Iterable[Any]) -> set[str]:
     """Where in the folder the voxels of layers lie that are given as plain values."""
     sources = [layer.get("source") for layer in layers if isinstance(layer, dict)]
@@ -366,10 +311,6 @@ def _is_inside(store: str) -> bool:
     """Whether a path lies among the session's labels, whatever a mangled file says."""
     parts = PurePosixPath(store).parts
     return len(parts) > 1 and parts[0] == LABELS and ".." not in parts
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _parameters(value: object) -> Parameters:

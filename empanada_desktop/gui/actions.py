@@ -24,7 +24,15 @@ ROWS: tuple[ActionRow, ...] = (
         ("Ctrl+Shift+O",),
     ),
     ActionRow("open_sample", "Open the sample", "File", "Fly brain with mitochondria to find.", "play"),
-    ActionRow("continue", "Continue", "File", "Bring back what was open last time.", "arrow-right", ends_group=True),
+    ActionRow("continue", "Continue", "File", "Bring back what was open last time.", "arrow-right"),
+    ActionRow(
+        "earlier",
+        "Earlier work…",
+        "File",
+        "Labels, points and answers of earlier sessions, of every volume that you worked on.",
+        "clock-counter-clockwise",
+        ends_group=True,
+    ),
     ActionRow(
         "save_labels",
         "Save labels…",

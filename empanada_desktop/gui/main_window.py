@@ -39,11 +39,13 @@ from empanada_desktop.settings import load_settings, user_folder
 
 if TYPE_CHECKING:
     from empanada_desktop.document import Layer
+    from empanada_desktop.document.kept import KeptSession
     from empanada_desktop.gui.opening import Opened
     from empanada_desktop.gui.workspace import Workspace
 
 FILTER = "Images (*.tif *.tiff *.h5 *.hdf5 *.hdf *.mrc *.rec *.st *.map *.ali *.png *.jpg *.jpeg *.bmp);;All files (*)"
 WARM_UP_MS = 80
+EARLIER = "earlier work"
 SIZE, LEAST_SIZE = QSize(1680, 1050), QSize(820, 480)
 
 
@@ -81,7 +83,9 @@ class MainWindow(QMainWindow):
     def _make_parts(self) -> None:
         self.top = TopBar(self.actions_table)
         self.tools = ToolsColumn(self.actions_table, tools_there(self.top.tabs))
-        self.start = StartPage(Deeds(self.ask_file, self.ask_folder, self.open_sample, self.go_on, self.show_keys))
+        self.start = StartPage(
+            Deeds(self.ask_file, self.ask_folder, self.open_sample, self.go_on, self.show_earlier, self.show_keys)
+        )
         self.bar = MessageBar("error")
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start)
@@ -124,6 +128,7 @@ class MainWindow(QMainWindow):
             "open_folder": self.ask_folder,
             "open_sample": self.open_sample,
             "continue": self.go_on,
+            "earlier": self.show_earlier,
             "close_volume": self.close_volume,
             "quit": self.close,
             "palette": self.show_palette,
@@ -219,6 +224,22 @@ class MainWindow(QMainWindow):
         self.show_workspace()
         self._refresh_start()  # what was open before can be continued
 
+    def offer_work_on(self, path: str) -> None:
+        """Look whether own work on a file was kept in an earlier session, in a thread, and offer it."""
+        from empanada_desktop.document.kept import work_on
+
+        self.background.run(lambda: work_on(path), self._offer_work)
+
+    def _offer_work(self, kept: "KeptSession | None") -> None:
+        """Say that work on the opened file was kept in a session that nobody has open."""
+        from empanada_desktop.gui.opening import in_words
+
+        if kept is not None:
+            words = f"Your work on {kept.title} was kept {in_words(kept.saved)}."
+            said = self.bar.text() if self.bar.isVisible() else ""
+            self.bar.say(words, "warning" if said else "bar", said, about=EARLIER)
+            self.bar.offer("Bring it back", lambda: self.go_on(kept.folder))
+
     def _ask_dataset(self, opened: "Opened") -> None:
         from empanada_desktop.gui.opening import DatasetDialog
 
@@ -226,11 +247,19 @@ class MainWindow(QMainWindow):
         dialog.chosen.connect(lambda dataset: self.open_path(opened.path, dataset))
         dialog.open()
 
-    def go_on(self) -> None:
-        """Bring back what was open last; its files are opened in a thread."""
+    def go_on(self, folder: Path | None = None) -> None:
+        """Bring back what was open last, or in an earlier session; its files are opened in a thread."""
         self.bar.hide()
         self.status.showMessage("Bringing back what was open …")
-        self.background.run(lambda: None, lambda _: self.ensure_workspace().restore(self._restored))
+        self.background.run(lambda: None, lambda _: self.ensure_workspace().restore(self._restored, folder))
+
+    def show_earlier(self) -> None:
+        """List the sessions that hold own work."""
+        from empanada_desktop.gui.earlier_work import EarlierWork
+
+        dialog = EarlierWork(self)
+        dialog.chosen.connect(lambda folder: self.go_on(Path(folder)))
+        dialog.open()
 
     def _restored(self) -> None:
         self.status.clearMessage()

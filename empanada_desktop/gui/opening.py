@@ -144,7 +144,7 @@ def last_session() -> tuple[str, str, int]:
 
     Empty when there is nothing.
     """
-    from empanada_desktop.document.session import latest
+    from empanada_desktop.document.kept import latest
 
     kept = latest()
     if kept is None:
@@ -155,7 +155,7 @@ def last_session() -> tuple[str, str, int]:
 
 def last_picture() -> str:
     """The picture of what Continue would bring back; empty when there is none."""
-    from empanada_desktop.document.session import PICTURE_FILE, latest
+    from empanada_desktop.document.kept import PICTURE_FILE, latest
 
     kept = latest()
     path = kept.folder / PICTURE_FILE if kept is not None else None

@@ -11,8 +11,9 @@ from PySide6.QtCore import QBuffer, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QImage
 
 from empanada_desktop.document.journal import Journal
+from empanada_desktop.document.kept import PICTURE_FILE, latest
 from empanada_desktop.document.layer_book import LayerBook
-from empanada_desktop.document.session import PICTURE_FILE, Opened, Session, Snapshot, latest, own_work
+from empanada_desktop.document.session import Opened, Session, Snapshot, own_work
 from empanada_desktop.errors import AppError, SettingsError
 
 if TYPE_CHECKING:
@@ -225,13 +226,13 @@ class SessionKeeper(QObject):
 
     # Bringing back
 
-    def restore(self, then: Callable[[], object]) -> None:
-        """Read what was kept last, in the thread, show it and call `then`; until then all stays as it is."""
+    def restore(self, then: Callable[[], object], folder: Path | None = None) -> None:
+        """Read a session, or what was kept last, in the thread, show it and call `then`; until then all stays."""
         self._put_back()
-        self._run(self._read_latest, lambda found: self._show(found, then))
+        self._run(lambda: self._read(folder), lambda found: self._show(found, then))
 
-    def _read_latest(self) -> tuple[Session, Opened]:
-        found = _read_latest()
+    def _read(self, folder: Path | None) -> tuple[Session, Opened]:
+        found = _read(folder)
         self._found = found[0]
         return found
 
@@ -309,11 +310,14 @@ def _write_picture(picture: QImage, path: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _read_latest() -> tuple[Session, Opened]:
-    kept = latest()
-    if kept is None:
+def _read(folder: Path | None) -> tuple[Session, Opened]:
+    """Open a session, or what was kept last. SettingsError where there is none, or where it is open elsewhere."""
+    if folder is None:
+        kept = latest()
+        folder = kept.folder if kept is not None else None
+    if folder is None:
         raise SettingsError("There is nothing to continue.", "Open a volume.")
-    session = Session(kept.folder)
+    session = Session(folder)
     try:
         opened = session.read()
     except BaseException:

@@ -37,6 +37,7 @@ class Deeds:
     open_folder: Callable[[], object]
     open_sample: Callable[[], object]
     go_on: Callable[[], object]
+    show_earlier: Callable[[], object]
     show_keys: Callable[[], object]
 
 
@@ -142,7 +143,10 @@ class StartPage(QScrollArea):
         return card
 
     def _go_on(self) -> QWidget:
-        self.go_on_card.add_buttons(push_button("Continue where you stopped", self._deeds.go_on, "arrow-right"))
+        self.go_on_card.add_buttons(
+            push_button("Continue where you stopped", self._deeds.go_on, "arrow-right"),
+            push_button("Earlier work", self._deeds.show_earlier, "clock-counter-clockwise"),
+        )
         return self.go_on_card
 
 

@@ -345,6 +345,7 @@ class Workspace(QObject):
         self.window.status.show_voxel(document.spacing)
         self.form.show_mode("plane")
         self.session.opened(opened.path)
+        self.window.offer_work_on(opened.path)
         notes = [layer.note for layer in opened.layers if layer.note and isinstance(layer, ImageLayer)]
         if notes:
             self.window.bar.say(" ".join(notes), "warning")
@@ -551,9 +552,9 @@ class Workspace(QObject):
         """Keep what is open for Continue; returns what failed."""
         return self.session.save()
 
-    def restore(self, then: Callable[[], object]) -> None:
-        """Bring back what was open last, and call `then` when it is there."""
-        self.session.restore(then)
+    def restore(self, then: Callable[[], object], folder: Path | None = None) -> None:
+        """Bring back what was open last, or in a session's folder, and call `then` when it is there."""
+        self.session.restore(then, folder)
 
     def end(self) -> None:
         """End every process and thread."""

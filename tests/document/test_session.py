@@ -22,8 +22,9 @@ from empanada_desktop.document import (
     ShapesLayer,
 )
 from empanada_desktop.document import session as sessions
+from empanada_desktop.document.kept import KEPT_SESSIONS, SESSION_FILE, earlier_work, kept_sessions, latest, work_on
 from empanada_desktop.document.results import add_layers, keep_plane, open_labels, plane_preview, result_layers
-from empanada_desktop.document.session import SESSION_FILE, Session, Snapshot, kept_sessions, latest
+from empanada_desktop.document.session import Session, Snapshot
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.settings import HOME_VARIABLE
 
@@ -247,14 +248,34 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     session.close()
 
 
-def test_old_sessions_go_and_empty_ones_leave_nothing(document: Document, home: Path) -> None:
-    for _ in range(sessions.KEPT_SESSIONS + 3):
-        session = Session.create()
+def kept(document: Document) -> Path:
+    with Session.create() as session:
         session.save(document)
-        session.close()
-    assert len(kept_sessions()) == sessions.KEPT_SESSIONS
+        return session.folder
+
+
+def test_old_sessions_go_and_empty_ones_leave_nothing_but_own_work_stays(result_path: str, home: Path) -> None:
+    """Whoever opens a dozen files to look at them must still find what was painted last week."""
+    looked, painted = Document(), Document()
+    add_layers(looked, open_labels(result_path), "result")
+    add_layers(painted, open_labels(result_path), "result")
+    layer = painted.layers[0]
+    assert isinstance(layer, LabelsLayer)
+    nothing = np.zeros((1, 1, 1), np.uint32)
+    painted.edit_voxels(layer, "Paint", RegionEdit.between(Box((0, 0, 0), (1, 1, 1)), nothing, nothing + 7))
+    work = kept(painted)
+    for _ in range(KEPT_SESSIONS + 3):
+        kept(looked)
     Session.create().close()
-    assert len(list((home / "sessions").iterdir())) <= sessions.KEPT_SESSIONS
+    assert len(list((home / "sessions").iterdir())) == (KEPT_SESSIONS - 1) + 1
+    assert [session.folder for session in earlier_work()] == [work]
+    looked.edit_properties(looked.layers[0], "Accept 3", review={3: "accepted"})
+    answered = kept(looked)
+    assert {session.folder for session in earlier_work()} == {answered, work}
+    assert work_on(result_path).folder == answered
+    assert work_on("elsewhere.tif") is None
+    work_on(result_path).forget()
+    assert [session.folder for session in earlier_work()] == [work]
 
 
 def test_a_folder_that_may_not_be_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.document import ArraySource, LabelsLayer, PointsLayer, plain
+from empanada_desktop.gui.earlier_work import EarlierWork
 from empanada_desktop.gui.main_window import MainWindow
 
 LONG = 60_000
@@ -153,6 +154,32 @@ def test_continue_with_something_open_brings_back_the_one_before(
     until(qtbot, lambda: [layer.title for layer in document.layers] == ["crop", "mine", "seeds"])
     window.actions_table["continue"].trigger()
     until(qtbot, lambda: [layer.title for layer in document.layers] == ["other"])
+
+
+def test_work_on_a_file_is_offered_when_it_is_opened_again_and_listed_until_it_is_removed(
+    kept: Path, window: MainWindow, qtbot: QtBot, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.tif"
+    tifffile.imwrite(other, np.zeros((5, 30, 30), np.uint8))
+    open_in(window, qtbot, other)
+    window.open_path(str(kept))
+    assert window.workspace is not None
+    document = window.workspace.document
+    until(qtbot, lambda: "Your work on crop was kept" in window.bar.text())
+    offer = next(button for button in window.bar.findChildren(QAbstractButton) if button.text() == "Bring it back")
+    qtbot.mouseClick(offer, Qt.MouseButton.LeftButton)
+    until(qtbot, lambda: [layer.title for layer in document.layers] == ["crop", "mine", "seeds"])
+    window.open_path(str(other))
+    until(qtbot, lambda: [layer.title for layer in document.layers] == ["other"])
+    window.actions_table["earlier"].trigger()
+    listed = window.findChild(EarlierWork)
+    assert listed is not None
+    assert listed.list.count() == 1
+    for button in (listed.remove, listed.sure):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert listed.list.count() == 0
+    assert not listed.bring.isEnabled()
+    listed.reject()
 
 
 def test_a_full_disk_is_said_and_everything_stays(

@@ -13,7 +13,7 @@ import tifffile
 from PySide6.QtWidgets import QPushButton
 
 from empanada_desktop.document import PointsLayer
-from empanada_desktop.document.session import kept_sessions
+from empanada_desktop.document.kept import kept_sessions
 from empanada_desktop.gui.actions import ROW_BY_ID
 from empanada_desktop.gui.notify import log_path, start_log
 from empanada_desktop.jobs.job import JobState

@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt
 
-from empanada_desktop.document.session import kept_sessions
+from empanada_desktop.document.kept import kept_sessions
 from empanada_desktop.gui.objects.room import MeasureDock
 
 from .leaks import torch_is_loaded
