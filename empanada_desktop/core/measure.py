@@ -80,7 +80,9 @@ def measure(
         context.check_cancelled()
         class_id = label_id // label_divisor
         row: Row = {"id": label_id, "class": names.get(class_id, str(class_id))}
-        found[label_id] = row | _measured(labels, grey, label_id, box, scale)
+        figures = _measured(labels, grey, label_id, box, scale)
+        if axis is None or figures["pixels"]:
+            found[label_id] = row | figures
         context.report(done, len(boxes), "Measuring objects")
     order = sorted(found)
     values = {column.key: np.array([found[each][column.key] for each in order]) for column in table}

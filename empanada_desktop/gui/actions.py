@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from empanada_desktop.gui.action_rows import MENUS, PRESETS, SCALES, ActionRow, Keys
 from empanada_desktop.gui.icons import show_icon
-from empanada_desktop.gui.room_rows import ROOM_ROWS
+from empanada_desktop.gui.room_rows import FILE_ROWS, ROOM_ROWS
 
 __all__ = ["MENUS", "PRESETS", "ROWS", "ROW_BY_ID", "SCALES", "ActionRow", "Actions", "Keys", "conflicts"]
 
@@ -42,6 +42,7 @@ ROWS: tuple[ActionRow, ...] = (
         ("Ctrl+S",),
         needs="labels",
     ),
+    *FILE_ROWS,
     ActionRow(
         "save_picture",
         "Save a picture of the views…",
@@ -309,6 +310,13 @@ ROWS: tuple[ActionRow, ...] = (
     ),
     ActionRow("reset_window", "Reset", "Window", "Put every part of the window back.", "arrow-counter-clockwise"),
     ActionRow("keys_help", "Keys", "Help", "The list of keys.", "keyboard", ("F1",)),
+    ActionRow(
+        "figures_help",
+        "What the figures mean",
+        "Help",
+        "How volume, surface, lengths and the rest are measured, and in which unit.",
+        "ruler",
+    ),
     ActionRow("open_log", "Open the log folder", "Help", "Where the program writes what happened.", "terminal"),
     ActionRow("about", "About empanada", "Help", "Version, licences, credits.", "info"),
 )

@@ -134,6 +134,7 @@ class MainWindow(QMainWindow):
             "palette": self.show_palette,
             "keys": self.show_keys,
             "keys_help": self.show_keys,
+            "figures_help": self.show_figures,
             "theme_dark": lambda: self.use_theme("dark"),
             "theme_light": lambda: self.use_theme("light"),
             **{f"scale_{percent}": partial(self.use_scale, percent) for percent in SCALES},
@@ -408,6 +409,14 @@ class MainWindow(QMainWindow):
     def show_keys(self) -> None:
         """Open the page of keys."""
         page = KeysPage(self, self.actions_table, self._keep_keys)
+        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page.open()
+
+    def show_figures(self) -> None:
+        """Open the page that says how objects are measured."""
+        from empanada_desktop.gui.objects.definitions import DefinitionsPage
+
+        page = DefinitionsPage(self)
         page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         page.open()
 

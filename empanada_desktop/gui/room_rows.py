@@ -413,6 +413,33 @@ PROOFREAD_ROWS = (
     ),
 )
 
+FILE_ROWS = (
+    ActionRow(
+        "export_planes",
+        "Export planes or a volume…",
+        "File",
+        "Write the active labels as TIFF files, a file for each plane or one for all, with grey images if you like.",
+        needs="labels",
+        room="measure",
+    ),
+    ActionRow(
+        "cut_tiles",
+        "Cut into tiles…",
+        "File",
+        "Cut a large image, and its mask, into square files that can be annotated one by one.",
+        needs="volume",
+        room="measure",
+    ),
+    ActionRow(
+        "merge_tiles",
+        "Merge tiles…",
+        "File",
+        "Put tiles that were cut here back together; ids stay as they are.",
+        needs="volume",
+        room="measure",
+    ),
+)
+
 MEASURE_ROWS = (
     ActionRow(
         "room_measure",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.io.volumes.faults import writing
 from empanada_desktop.tasks.label_edits import LabelInputs, opened_labels
 from empanada_desktop.tasks.measure import check_same_shape
@@ -132,7 +132,7 @@ class _Export:
                 plane = volume.read_plane(self.axis, index)
                 values = self._typed(kind, plane)
                 path = self.folder / kind / f"{self.stem}_{index:0{digits(count)}d}.tif"
-                write_plane_tiff(path, values, in_plane_spacing(volume.spacing, self.axis), self.overwrite)
+                write_plane_tiff(path, values, self._spacing(volume), self.overwrite)
             context.report(index + 1, count, "Writing planes")
 
     def volumes(self, recipe: dict[str, Any], context: JobContext) -> None:
@@ -147,9 +147,14 @@ class _Export:
             path = self.folder / kind / f"{self.stem}.tif"
             with writing(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
-            spacing = in_plane_spacing(volume.spacing, self.axis)
-            write_label_strips(path, strips, (shape[0], shape[1], shape[2]), spacing, recipe, self.overwrite, dtype)
+            sides = (shape[0], shape[1], shape[2])
+            write_label_strips(path, strips, sides, self._spacing(volume), recipe, self.overwrite, dtype)
         context.report(len(self.opened), len(self.opened), "Writing")
+
+    def _spacing(self, volume: "Volume") -> Spacing:
+        """The voxel size of the labels, which somebody may have typed, otherwise the file's own."""
+        labels = self.opened[MASKS].spacing
+        return in_plane_spacing(labels if labels.is_known else volume.spacing, self.axis)
 
     def _typed(self, kind: str, values: NDArray[Any]) -> NDArray[Any]:
         return narrowed(values, np.dtype(self.ids)) if kind == MASKS else plain(values)

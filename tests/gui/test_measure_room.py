@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import tifffile
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QDialog, QLineEdit
 
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.measure import measure
 from empanada_desktop.document import ArraySource, LabelsLayer
 from empanada_desktop.document.chosen import ChosenObjects
+from empanada_desktop.gui.objects.definitions import DefinitionsPage
 from empanada_desktop.gui.objects.room import MeasureDock
 from empanada_desktop.gui.objects.table import ObjectTable
+from empanada_desktop.gui.objects.terms import Terms
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.tasks.demo import sample_path
 
@@ -125,6 +127,61 @@ def files_hold_every_column_that_is_shown(measuring: Measuring, folder: Path) ->
     )
 
 
+def units_are_chosen(measuring: Measuring) -> None:
+    """nm and µm are the same figures; in px a voxel is a cube of side 1, whatever its size."""
+    person, form, model = measuring.person, measuring.form, measuring.table.model
+    told = {key: model.objects.number(key)[2] for key in ("volume", "surface", "feret")}
+    person.click(form.units.unit.button("nm"))
+    for power, key in ((3, "volume"), (2, "surface"), (1, "feret")):
+        assert model.columns[model.place_of(key)].unit == "nm" + ("", "²", "³")[power - 1]
+        assert model.objects.number(key)[2] == pytest.approx(told[key] * 1000**power)
+    assert form.units.source.text() == "From the file: ImageJ spacing."
+    person.click(form.units.unit.button("px"))
+    assert model.place_of("volume") < 0
+    measuring.document.select(measuring.layer, IDS)
+    person.click(form.start_button)
+    person.until(lambda: model.columns[model.place_of("surface")].unit == "px²")
+    surface = measure(mitochondria(), None, Spacing(), IDS[:1]).values["surface"][0]
+    assert model.objects.number("surface")[2] == pytest.approx(surface)
+    person.click(form.units.unit.button("µm"))
+
+
+def the_plane_that_is_looked_at_is_measured(measuring: Measuring, folder: Path) -> None:
+    person, form, model = measuring.person, measuring.form, measuring.table.model
+    person.click(form.which.button("all"))
+    person.click(form.works_in.button(True))
+    measuring.document.change_view(crosshair=(60, 90, 80), active="xz")
+    assert form.start_button.text() == " Measure in xz plane 90"
+    person.click(form.start_button)
+    person.until(lambda: "measured in xz plane 90" in measuring.table.words.text())
+    plane = mitochondria()[:, 90, :]
+    expected = {label_id: int((plane == label_id).sum()) for label_id in np.unique(plane[plane > 0]).tolist()}
+    pixels = model.objects.number("pixels")
+    found = {int(each): int(n) for each, n in zip(model.objects.ids, pixels, strict=True) if n == n}
+    assert found == expected, "the objects of the plane, and no others"
+    area = model.objects.number("area")[model.objects.ids == min(expected)]
+    assert area[0] == pytest.approx(expected[min(expected)] * 1e-4)
+    with person.choosing(folder / "plane.csv"):
+        person.click(form.export_button)
+    person.until((folder / "plane.csv").exists)
+    assert "Area, xz plane 90 (µm²)" in (folder / "plane.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    person.click(form.works_in.button(False))
+
+
+def what_the_figures_mean_can_be_read(measuring: Measuring) -> None:
+    person = measuring.person
+    with person.answering(lambda page: _reads(person, page)):
+        person.menu("Help", "What the figures mean")
+
+
+def _reads(person: Person, page: QDialog) -> None:
+    assert isinstance(page, DefinitionsPage)
+    text = page.text.toPlainText()
+    assert "Cauchy-Crofton" in text
+    assert "Circularity" in text
+    person.click(person.button("Close", within=page))
+
+
 def changed_objects_are_marked_as_older(measuring: Measuring) -> None:
     model = measuring.table.model
     measuring.table.deeds.merge((10005, 10004), 10005)
@@ -144,6 +201,18 @@ def test_measuring(measuring: Measuring, tmp_path: Path) -> None:
     the_distribution_selects(measuring)
     files_hold_every_column_that_is_shown(measuring, tmp_path)
     changed_objects_are_marked_as_older(measuring)
+    units_are_chosen(measuring)
+    the_plane_that_is_looked_at_is_measured(measuring, tmp_path)
+    what_the_figures_mean_can_be_read(measuring)
+
+
+def test_terms_of_partly_known_voxels() -> None:
+    flat = Spacing(None, 4.0, 5.0, "a tag")
+    assert Terms("nm").fitting(flat).unit == "px"
+    in_plane = Terms("nm", Axis.XY, 0)
+    assert in_plane.fitting(flat) is in_plane
+    assert in_plane.voxel_size(flat) == (4.0, 4.0, 5.0)
+    assert Terms("nm", Axis.XZ, 3).voxel_size(flat) is None
 
 
 def test_a_voxel_size_that_is_not_known_is_set_and_undone(person: Person, tmp_path: Path) -> None:
@@ -161,16 +230,16 @@ def test_a_voxel_size_that_is_not_known_is_set_and_undone(person: Person, tmp_pa
     assert isinstance(dock, MeasureDock)
     form, model = dock.measure, dock.measure.table.model
     person.until(lambda: len(model.objects) > 0)
-    assert form.voxel_size.text() == "unknown"
-    assert "Sizes are shown in voxels." in form.source.text()
+    assert form.units.voxel_size.text() == "unknown"
+    assert "Sizes are shown in voxels." in form.units.source.text()
     assert model.place_of("volume") < 0
-    person.click(form.size_button)
-    person.click(form.size_field)
-    person.qtbot.keyClicks(form.size_field, "huge")
+    person.click(form.units.size_button)
+    person.click(form.units.size_field)
+    person.qtbot.keyClicks(form.units.size_field, "huge")
     person.key(Qt.Key.Key_Return)
     assert form.message.isVisible()
-    form.size_field.clear()
-    person.qtbot.keyClicks(form.size_field, "40, 8, 8")
+    form.units.size_field.clear()
+    person.qtbot.keyClicks(form.units.size_field, "40, 8, 8")
     person.key(Qt.Key.Key_Return)
     assert labels.spacing.zyx == (40.0, 8.0, 8.0)
     image = person.workspace.image()
@@ -178,14 +247,14 @@ def test_a_voxel_size_that_is_not_known_is_set_and_undone(person: Person, tmp_pa
     assert image.spacing.zyx == (40.0, 8.0, 8.0)
     assert image.ref is not None
     assert image.ref.voxel_size == (40.0, 8.0, 8.0), "jobs are told, too"
-    assert "Typed here." in form.source.text()
+    assert "Typed here." in form.units.source.text()
     assert model.place_of("volume") > 0
     expected = model.objects.voxels * 40 * 8 * 8 * 1e-9
     np.testing.assert_allclose(model.objects.measured["volume"], expected)
     document.undo()
     assert not labels.spacing.is_known
-    assert form.voxel_size.text() == "unknown"
-    assert isinstance(form.size_field, QLineEdit)
+    assert form.units.voxel_size.text() == "unknown"
+    assert isinstance(form.units.size_field, QLineEdit)
 
 
 def test_scoring_two_layers(measuring: Measuring, tmp_path: Path) -> None:

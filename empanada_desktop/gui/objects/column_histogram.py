@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from empanada_desktop.gui.objects.columns import rounded
 from empanada_desktop.gui.theme import SMALL, scaled_font, theme
 
 HEIGHT, FOOT, FEWEST_BINS, MOST_BINS = 132, 18, 6, 40
@@ -49,7 +50,9 @@ class ColumnHistogram(QWidget):
     def words_of(self, bar: int) -> str:
         """What a bar stands for."""
         low, high, count = self.edges[bar], self.edges[bar + 1], int(self.counts[bar])
-        return f"{low:.3g} to {high:.3g} {self._unit}: {count} object{'' if count == 1 else 's'}".replace(" :", ":")
+        return f"{rounded(low)} to {rounded(high)} {self._unit}: {count} object{'' if count == 1 else 's'}".replace(
+            " :", ":"
+        )
 
     # Drawing
 
@@ -67,10 +70,10 @@ class ColumnHistogram(QWidget):
         self._paint_bars(painter)
         foot = QRectF(0, self.height() - FOOT, self.width(), FOOT)
         painter.setPen(theme.colour("second"))
-        painter.drawText(foot, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom), f"{self.edges[0]:.3g}")
-        words = f"{self.edges[-1]:.3g} {self._unit}".strip()
+        painter.drawText(foot, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom), rounded(self.edges[0]))
+        words = f"{rounded(self.edges[-1])} {self._unit}".strip()
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom), words)
-        middle = f"median {self._median:.3g}"
+        middle = f"median {rounded(self._median)}"
         painter.drawText(foot, int(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignBottom), middle)
 
     def _paint_bars(self, painter: QPainter) -> None:

@@ -20,6 +20,7 @@ class Column:
     """A column: its key in ObjectColumns, title, what it means, and the name that the filter knows it by.
 
     figures: how many significant figures the middle value shows; every value of the column has the same decimals.
+    where: the plane that it was measured in; "": in space.
     """
 
     key: str
@@ -30,6 +31,7 @@ class Column:
     figures: int = 3
     width: int = 80
     is_shown: bool = True
+    where: str = ""
 
     @property
     def heading(self) -> str:
@@ -218,4 +220,9 @@ def decimals_for(values: NDArray[Any], figures: int) -> int:
 
 
 def _figure(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}" if np.isfinite(value) else NOTHING
+    return f"{value:,.{decimals}f}".replace(",", "\u202f") if np.isfinite(value) else NOTHING
+
+
+def rounded(value: float) -> str:
+    """Say a value with three figures, large ones in groups of digits."""
+    return f"{value:.3g}" if abs(value) < 1000 or not np.isfinite(value) else grouped(int(float(f"{value:.3g}")))

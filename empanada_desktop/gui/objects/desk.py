@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,13 +18,16 @@ from empanada_desktop.errors import JobCancelled
 from empanada_desktop.gui.jobs_strip import JobLine
 from empanada_desktop.gui.objects.facts import Measured, columns_for, object_columns
 from empanada_desktop.gui.objects.table_model import ObjectsModel
+from empanada_desktop.gui.objects.terms import UNITS, Terms, Unit
 from empanada_desktop.gui.qt_runner import Background
 
 if TYPE_CHECKING:
+    from empanada_desktop.core.geometry import Spacing
     from empanada_desktop.core.measure import Measurements
     from empanada_desktop.gui.workspace import Workspace
 
 UPDATE_MS, PROGRESS_MS = 60, 100
+UNIT_KEY = "measure_unit"
 MOST_GREY_VOXELS = 1 << 29
 COUNTING_LINE, LONG_SECONDS = "counting objects", 1.0
 LOOKS = frozenset(("review", "queue", "decisions", "hidden", "class_names", "spacing", "label_divisor", "title"))
@@ -79,6 +82,7 @@ class ObjectsDesk(QObject):
         self.model = ObjectsModel()
         self.layer: LabelsLayer | None = None
         self.looked_at: frozenset[int] = frozenset()
+        self.terms = Terms(_unit_of(workspace.window.settings.window.get(UNIT_KEY, "")))
         self._known: dict[str, Counted] = {}
         self._threads = Background(self, workspace.window.failed)
         self._counting: Counting | None = None
@@ -137,7 +141,7 @@ class ObjectsDesk(QObject):
         counted, layer = self.counted, self.layer
         if counted is None or layer is None or counted.measured is None:
             return None
-        return counted.measured if counted.measured.sizes == layer.spacing.zyx else None
+        return counted.measured.told_in(self.terms.unit) if counted.measured.sizes == layer.spacing.zyx else None
 
     @property
     def is_current(self) -> bool:
@@ -176,15 +180,29 @@ class ObjectsDesk(QObject):
             self.looked_at = looked_at
             self.refresh()
 
-    def take_measurements(self, measurements: "Measurements", then: ObjectIndex | None = None) -> None:
+    def set_terms(self, terms: Terms) -> None:
+        """Show figures in other terms, and measure in them from now on; the unit is remembered."""
+        if terms == self.terms:
+            return
+        self.terms, before = terms, self.terms
+        if terms.unit != before.unit:
+            window = self.workspace.window
+            window.settings = replace(window.settings, window={**window.settings.window, UNIT_KEY: terms.unit})
+        if terms.unit != before.unit or (terms.axis is None) != (before.axis is None):
+            self.refresh()
+
+    def take_measurements(
+        self, measurements: "Measurements", then: ObjectIndex | None, spacing: "Spacing", where: str = ""
+    ) -> None:
         """Put measured figures into the table, beside those of objects that were measured before.
 
-        then: the objects as they were when measuring began; what has changed since is marked.
+        then, spacing: objects and voxels as they were when measuring began; what has changed since is marked.
+        where: the plane.
         """
         counted = self.counted
         if counted is None or counted.index is None:
             return
-        counted.measured = Measured.joined(counted.measured, measurements, then or counted.index)
+        counted.measured = Measured.joined(counted.measured, measurements, then or counted.index, spacing, where)
         counted.measured.note_changes(counted.index)
         self.refresh()
 
@@ -342,11 +360,13 @@ class ObjectsDesk(QObject):
     def _show(self) -> None:
         counted = self.counted
         if self.layer is None or counted is None or counted.index is None:
-            self.model.show_objects(type(self.model.objects).none(), columns_for(self.layer, None))
+            self.model.show_objects(type(self.model.objects).none(), columns_for(self.layer, None, self.terms))
         else:
             measured = self.measured
-            objects = object_columns(self.layer, counted.index, measured, self.edited_ids(), self.looked_at)
-            self.model.show_objects(objects, columns_for(self.layer, measured))
+            objects = object_columns(
+                self.layer, counted.index, measured, self.edited_ids(), self.looked_at, self.terms
+            )  # fmt: skip
+            self.model.show_objects(objects, columns_for(self.layer, measured, self.terms))
             self._selection_changed(self.layer)
         self.changed.emit()
 
@@ -362,6 +382,10 @@ def changed_ids(first: ObjectIndex, now: ObjectIndex) -> NDArray[np.int64]:
         same &= rows
     same &= (first.centroids[places] == now.centroids).all(axis=1)
     return np.asarray(now.ids[~same])
+
+
+def _unit_of(word: str) -> Unit:
+    return next((unit for unit in UNITS if unit == word), "µm")
 
 
 def _lies_over(source: PlaneSource, before: PlaneSource) -> bool:

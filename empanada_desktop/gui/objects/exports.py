@@ -60,7 +60,8 @@ def table_columns(objects: ObjectColumns, rows: NDArray[np.int64], columns: Sequ
 
 
 def _heading(column: Column) -> str:
-    return f"{column.title} ({column.unit})" if column.unit else column.title
+    title = f"{column.title}, {column.where}" if column.where else column.title
+    return f"{title} ({column.unit})" if column.unit else title
 
 
 def _first_line(meaning: str) -> str:

@@ -13,18 +13,19 @@ from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.document.reviewing import OPEN, state_of
 from empanada_desktop.gui.objects.columns import CORE, NUMBER, PLACED, STATUSES, WORDY, Column, ObjectColumns
+from empanada_desktop.gui.objects.terms import NM_IN, Terms, Unit, converted
 
 if TYPE_CHECKING:
     from empanada_desktop.core.measure import Measurements
 
-NM3_IN_UM3 = 1e9
 GREY = Column("grey", "Grey", "Mean grey value of the object's voxels.", figures=2, width=60)
 SAID = {word: STATUSES.index(word) for word in ("accepted", "edited", "flagged")}
+OWN = (*CORE, replace(CORE[-1], is_shown=False), *PLACED)
 NOT_YET = "Measure fills this column."
 # What is counted already, and so always of now.
 COUNTED = ("id", "class", "voxels", "volume", "grey_mean", "z", "y", "x", "border")
-SHOWN_FIRST = ("surface", "length", "sphericity")
-FIGURES = {"sphericity": 2, "grey_sd": 2, "grey_min": 2, "grey_max": 2, "grey_median": 2}
+SHOWN_FIRST = ("surface", "area", "perimeter", "length", "sphericity", "circularity")
+FIGURES = {"sphericity": 2, "circularity": 2, "pixels": 9, "grey_sd": 2, "grey_min": 2, "grey_max": 2, "grey_median": 2}
 
 
 @dataclass
@@ -37,16 +38,21 @@ class Measured:
     values: Mapping[str, NDArray[Any]]
     prints: NDArray[np.float64]
     is_stale: NDArray[np.bool_]
+    where: str = ""
 
     @classmethod
-    def joined(cls, before: "Measured | None", new: "Measurements", index: ObjectIndex) -> "Measured":
-        """Put new measurements beside those of objects that were not measured again, if they are in the same units."""
-        columns = tuple(_column(column) for column in new.columns if column.key not in COUNTED)
+    def joined(
+        cls, before: "Measured | None", new: "Measurements", index: ObjectIndex, spacing: Spacing, where: str = ""
+    ) -> "Measured":
+        """Put new measurements beside those of objects that were not measured again, if they are in the same terms.
+
+        spacing: the layer's when measuring began. where: the plane that was measured.
+        """
+        columns = tuple(_column(column, where) for column in new.columns if column.key not in counted_in(where))
         values = {column.key: new.values[column.key] for column in columns}
-        made = cls(
-            columns, new.spacing.zyx, new.ids, values, fingerprints(index, new.ids), np.zeros(len(new.ids), np.bool_)
-        )  # fmt: skip
-        if before is None or (before.columns, before.sizes) != (columns, new.spacing.zyx):
+        prints = fingerprints(index, new.ids)
+        made = cls(columns, spacing.zyx, new.ids, values, prints, np.zeros(len(new.ids), np.bool_), where)
+        if before is None or (before.columns, before.sizes) != (columns, spacing.zyx):
             return made
         kept = ~np.isin(before.ids, new.ids)
         ids = np.concatenate([before.ids[kept], new.ids])
@@ -54,7 +60,15 @@ class Measured:
         both = {key: np.concatenate([before.values[key][kept], values[key]])[order] for key in values}
         prints = np.concatenate([before.prints[kept], made.prints])[order]
         stale = np.concatenate([before.is_stale[kept], made.is_stale])[order]
-        return cls(columns, new.spacing.zyx, ids[order], both, prints, stale)
+        return cls(columns, spacing.zyx, ids[order], both, prints, stale, where)
+
+    def told_in(self, unit: Unit) -> "Measured":
+        """Return the same figures in nm or µm; those in voxels stay so."""
+        told = {column.key: converted(column.unit, unit) for column in self.columns}
+        columns = tuple(replace(column, unit=told[column.key][0]) for column in self.columns)
+        factors = {key: factor for key, (_, factor) in told.items() if factor != 1}
+        values = {key: each * factors[key] if key in factors else each for key, each in self.values.items()}
+        return replace(self, columns=columns, values=values)
 
     def note_changes(self, index: ObjectIndex) -> None:
         """Mark the objects whose voxels are not those that were measured."""
@@ -75,21 +89,22 @@ def fingerprints(index: ObjectIndex, ids: NDArray[np.int64]) -> NDArray[np.float
     return prints
 
 
-def columns_for(layer: LabelsLayer | None, measured: Measured | None) -> tuple[Column, ...]:
+def columns_for(layer: LabelsLayer | None, measured: Measured | None, terms: Terms | None = None) -> tuple[Column, ...]:
     """The columns that a layer's objects can have: what is counted, and what was or can be measured."""
-    is_known = layer is not None and layer.spacing.is_known
-    core = tuple(replace(column, is_shown=False) if is_known and column.key == "voxels" else column for column in CORE)
-    volume = (_volume(),) if is_known else ()
-    measurable = offered(is_known) if measured is None else measured.columns
+    spacing = Spacing() if layer is None else layer.spacing
+    terms = (terms or Terms()).fitting(spacing)
+    volume = (_volume(terms.unit),) if terms.unit != "px" and spacing.is_known else ()
+    core = tuple(replace(column, is_shown=False) if volume and column.key == "voxels" else column for column in CORE)
+    measurable = offered(terms) if measured is None else measured.columns
     first = tuple(column for column in measurable if column.is_shown)
     further = tuple(column for column in measurable if not column.is_shown)
     return (*core, *volume, *first, GREY, *further, *PLACED)
 
 
-def offered(is_known: bool) -> tuple[Column, ...]:
-    """The columns that measuring in space will fill."""
-    found = measure_columns.columns("µm" if is_known else "px", in_plane=False, with_grey=True)
-    columns = (_column(column) for column in found if column.key not in COUNTED)
+def offered(terms: Terms) -> tuple[Column, ...]:
+    """The columns that measuring will fill."""
+    found = measure_columns.columns(terms.unit, in_plane=terms.axis is not None, with_grey=True)
+    columns = (_column(column) for column in found if column.key not in counted_in(terms.where))
     return tuple(replace(column, meaning=f"{column.meaning}\n{NOT_YET}") for column in columns)
 
 
@@ -99,13 +114,14 @@ def object_columns(
     measured: Measured | None,
     edited: NDArray[np.int64],
     looked_at: frozenset[int],
+    terms: Terms | None = None,
 ) -> ObjectColumns:
     """Put together everything known of a layer's objects."""
     ids = index.ids.astype(np.uint32)
     classes, names = _classes(layer, index.ids)
     questions, scores, asked = _questions(layer, index)
     hidden = layer.hidden
-    figures, stale = _figures(layer, index, measured)
+    figures, stale = _figures(layer, index, measured, terms)
     return ObjectColumns(
         ids, index.voxels, index.starts, index.stops, index.centroids, index.touches_border,
         classes, names, _status(layer, index.ids, questions, edited, looked_at), questions, asked, scores,
@@ -114,15 +130,16 @@ def object_columns(
 
 
 def _figures(
-    layer: LabelsLayer, index: ObjectIndex, measured: Measured | None
+    layer: LabelsLayer, index: ObjectIndex, measured: Measured | None, terms: Terms | None
 ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
     stale = np.zeros(len(index), np.bool_)
     figures: dict[str, NDArray[Any]] = {"grey": index.mean_grey}
-    size = voxel_volume(layer.spacing)
-    if size is not None:
+    columns = columns_for(layer, measured, terms)
+    size = voxel_volume(layer.spacing, (terms or Terms()).unit)
+    if size is not None and any(column.key == "volume" for column in columns):
         figures["volume"] = index.voxels.astype(np.float64) * size
-    for column in columns_for(layer, measured):
-        if column.key not in (*figures, *COUNTED, "visible", "status", "review", "box", "centre"):
+    for column in columns:
+        if column.key not in figures and column not in OWN:
             figures[column.key] = _blank(column, len(index))
     if measured is None or not len(index):
         return figures, stale
@@ -143,22 +160,28 @@ def sizes_of(index: ObjectIndex) -> dict[int, int]:
     return dict(zip(index.ids.tolist(), index.voxels.tolist(), strict=True))
 
 
-def voxel_volume(spacing: Spacing) -> float | None:
-    """Return a voxel's volume in µm³; None where its size is not known."""
+def voxel_volume(spacing: Spacing, unit: Unit = "µm") -> float | None:
+    """Return a voxel's volume in nm³ or µm³; None where its size is not known."""
     if spacing.z is None or spacing.y is None or spacing.x is None:
         return None
-    return spacing.z * spacing.y * spacing.x / NM3_IN_UM3
+    return spacing.z * spacing.y * spacing.x / NM_IN.get(unit, 1.0) ** 3
 
 
-def _volume() -> Column:
-    return Column("volume", "Volume", "Voxels times the volume of one.", unit="µm³", width=88)
+def counted_in(where: str) -> tuple[str, ...]:
+    """Keys of what is counted already: in a plane the mean grey value is another one."""
+    return tuple(key for key in COUNTED if key != "grey_mean") if where else COUNTED
 
 
-def _column(column: "measure_columns.Column") -> Column:
+def _volume(unit: Unit) -> Column:
+    return Column("volume", "Volume", "Voxels times the volume of one.", unit=f"{unit}³", width=88)
+
+
+def _column(column: "measure_columns.Column", where: str = "") -> Column:
     is_text = column.key == "neighbours"
+    meaning = f"In {where}. {column.definition}" if where else column.definition
     return Column(
-        column.key, column.title, column.definition, WORDY if is_text else NUMBER, column.unit,
-        FIGURES.get(column.key, 3), 80, column.key in SHOWN_FIRST,
+        column.key, column.title, meaning, WORDY if is_text else NUMBER, column.unit,
+        FIGURES.get(column.key, 3), 80, column.key in SHOWN_FIRST, where,
     )  # fmt: skip
 
 

@@ -1,16 +1,16 @@
-"""The form Measure: which objects, on which image, in which units; the columns, and how one of them is spread."""
+"""The form Measure: which objects, in 3D or in a plane, in which unit; the columns, and how one of them is spread."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLabel, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QScrollArea, QVBoxLayout, QWidget
 
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import ImageLayer
-from empanada_desktop.document.edits import Edit, Edits, PropertyEdit
-from empanada_desktop.document.layers import LabelsLayer
 from empanada_desktop.errors import AppError
-from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, Segmented, push_button, rule, text_label
+from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, Segmented, push_button, rule
 from empanada_desktop.gui.objects.column_histogram import ColumnHistogram
 from empanada_desktop.gui.objects.columns import MARK, NUMBER, grouped
 from empanada_desktop.gui.objects.columns import Column as TableColumn
@@ -18,18 +18,18 @@ from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.exports import ask_export
 from empanada_desktop.gui.objects.measuring import Measurer
 from empanada_desktop.gui.objects.table import ObjectTable
+from empanada_desktop.gui.objects.terms import UNITS, Terms
+from empanada_desktop.gui.objects.units_part import UnitsPart
 from empanada_desktop.gui.params_form import narrow_combo, plain_row
-from empanada_desktop.gui.volume_desk import typed_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from empanada_desktop.core.geometry import Spacing
     from empanada_desktop.gui.workspace import Workspace
 
 WHICH = (("all", "All"), ("selected", "Selected"), ("class", "Class"))
-UNKNOWN = "Voxel size unknown. Sizes are shown in voxels."
-SIZE_HINT = "One number, or z, y, x in nm"
+PLANE_OR_3D = ((True, "Plane"), (False, "3D"))
+WORKS_IN_TIPS = ("The plane of the active view, through the crosshair.", "The whole of each object.")
 
 
 class MeasureForm(QWidget):
@@ -43,8 +43,9 @@ class MeasureForm(QWidget):
         self.measurer = Measurer(self.desk)
         self.message = MessageBar("error")
         self.which = Segmented(WHICH, ("Every object.", "Those that are selected.", "Those of one class."))
+        self.works_in = Segmented(PLANE_OR_3D, WORKS_IN_TIPS)
         self.classes, self.image = QComboBox(), QComboBox()
-        self._make_units()
+        self.units = UnitsPart(self.desk)
         self.columns = QWidget()
         self.columns.setLayout(Column(spacing=2))
         self.column_boxes: dict[str, QCheckBox] = {}
@@ -59,33 +60,29 @@ class MeasureForm(QWidget):
 
     # Parts
 
-    def _make_units(self) -> None:
-        self.voxel_size = text_label()
-        self.source = text_label(role="hint", wraps=True)
-        self.size_button = push_button("Set it", self._ask_size, role="link")
-        self.size_field = QLineEdit()
-        self.size_field.setPlaceholderText(SIZE_HINT)
-        self.size_field.setAccessibleName("Voxel size in nm")
-        self.size_field.hide()
-
     def _arrange(self) -> None:
-        units = Column(
-            plain_row("Voxel size", self.voxel_size, self.size_button),
-            _indented(self.source),
-            _indented(self.size_field),
-        )
         self.class_row = plain_row("Class", self.classes)
-        objects = Column(plain_row("Objects", self.which), self.class_row, plain_row("Grey values of", self.image))
+        objects = Column(
+            plain_row("Works in", self.works_in),
+            plain_row("Objects", self.which),
+            self.class_row,
+            plain_row("Grey values of", self.image),
+        )
         spread = Column(self.column, self.histogram, spacing=8)
         spread.setContentsMargins(14, 2, 14, 10)
-        list_of_columns = Column(self.columns)
+        self.help_button = push_button("What the figures mean", self._show_definitions, role="link")
+        list_of_columns = Column(self.columns, Row(self.help_button, 1))
         list_of_columns.setContentsMargins(14, 2, 14, 8)
-        parts = (("What", objects, True), ("Units", units, True), ("Distribution", spread, True))
+        parts = (
+            ("What", objects),
+            ("Units", Column(self.units)),
+            ("Distribution", spread),
+            ("Columns", list_of_columns),
+        )
         inside = QVBoxLayout()
         inside.setContentsMargins(0, 0, 0, 0)
         inside.setSpacing(0)
-        self.sections = {title: Section(title, _holder(layout), is_open) for title, layout, is_open in parts}
-        self.sections["Columns"] = Section("Columns", _holder(list_of_columns), True)
+        self.sections = {title: Section(title, _holder(layout)) for title, layout in parts}
         for section in self.sections.values():
             inside.addWidget(section)
         inside.addStretch(1)
@@ -108,11 +105,14 @@ class MeasureForm(QWidget):
         self.table.model.told.connect(self._count)
         self.which.chosen.connect(lambda _value: self._count())
         self.classes.activated.connect(lambda _place: self._count())
-        self.size_field.returnPressed.connect(self._take_size)
+        self.works_in.chosen.connect(lambda _value: self._take_terms())
+        self.units.chosen.connect(lambda _value: self._take_terms())
+        self.units.failed.connect(self._say)
         self.column.activated.connect(lambda _place: self._spread())
         self.histogram.chosen.connect(self._select)
         for signal in (document.layer_added, document.layer_removed):
             signal.connect(self._layers_changed)
+        document.view_changed.connect(self._view_changed)
 
     # Deeds
 
@@ -123,6 +123,12 @@ class MeasureForm(QWidget):
         try:
             self.measurer.start(self.ids(), image if isinstance(image, ImageLayer) else None)
         except AppError as problem:
+            self._say(problem)
+
+    def _say(self, problem: AppError | None) -> None:
+        if problem is None:
+            self.message.hide()
+        else:
             self.message.say(problem.message, "error", problem.hint)
 
     def ids(self) -> list[int] | None:
@@ -144,52 +150,43 @@ class MeasureForm(QWidget):
         if layer is not None:
             self.desk.document.select(layer, model.objects.ids[model.rows][mask].tolist())
 
-    # Voxel size
+    def _show_definitions(self) -> None:
+        self.desk.workspace.window.actions_table["figures_help"].trigger()
 
-    def _ask_size(self) -> None:
-        self.size_field.setVisible(self.size_field.isHidden())
-        self.size_field.setFocus()
+    # Terms
 
-    def _take_size(self) -> None:
-        try:
-            self.set_voxel_size(self.size_field.text())
-        except AppError as problem:
-            self.message.say(problem.message, "error", problem.hint)
-            return
-        self.message.hide()
-        self.size_field.hide()
+    def _take_terms(self) -> None:
+        """Take over what the form says: in the plane that is looked at or in 3D, and the unit."""
+        unit = next(unit for unit in UNITS if unit == self.units.unit.value())
+        layer, terms = self.desk.layer, self._placed(bool(self.works_in.value()))
+        is_known = layer is not None and terms.is_known(layer.spacing)
+        self.desk.set_terms(replace(terms, unit=unit) if is_known else terms)
+        self.refresh()
 
-    def set_voxel_size(self, text: str) -> None:
-        """Take a voxel size for everything that is open in the volume; one deed that undoes."""
-        from empanada_desktop.core.geometry import Spacing
+    def _placed(self, in_plane: bool) -> Terms:
+        """The terms with the plane of the active view, or without a plane."""
+        view = self.desk.document.view
+        axis = Axis(view.active) if view.active in list(Axis) else Axis.XY
+        if not in_plane:
+            return replace(self.desk.terms, axis=None, index=0)
+        return replace(self.desk.terms, axis=axis, index=view.crosshair[axis.normal])
 
-        z, y, x = typed_size(text)
-        spacing, document = Spacing(z, y, x, "typed"), self.desk.document
-        layers = [layer for layer in document.layers if isinstance(layer, ImageLayer | LabelsLayer)]
-        edits: list[Edit] = [
-            PropertyEdit("Set the voxel size", layer.id, {"spacing": layer.spacing}, {"spacing": spacing})
-            for layer in layers
-            if layer.shape == document.shape and not layer.is_preview
-        ]
-        document.apply(Edits(f"Set the voxel size to {text.strip()} nm", tuple(edits)))
-        self.desk.workspace.window.status.show_voxel(spacing)
-
-    def _show_units(self, spacing: "Spacing | None") -> None:
-        is_known = spacing is not None and spacing.is_known
-        self.voxel_size.setText(spacing.words if spacing is not None and is_known else "unknown")
-        words = UNKNOWN
-        if spacing is not None and is_known:
-            words = "Typed here." if spacing.source == "typed" else f"From the file: {spacing.source}."
-            words = f"Lengths in µm. {words}"
-        self.source.setText(words)
-        self.size_button.setText("Change" if is_known else "Set it")
+    def _view_changed(self, _view: object, names: frozenset[str]) -> None:
+        if self.desk.terms.axis is not None and names & {"crosshair", "active"}:
+            self.desk.set_terms(self._placed(True))
+            self._say_what()
 
     # What is shown
 
     def refresh(self) -> None:
         """Show what is there now."""
         layer = self.desk.layer
-        self._show_units(None if layer is None else layer.spacing)
+        is_flat = layer is not None and layer.shape[0] == 1
+        if is_flat and self.desk.terms.axis is None:
+            self.desk.set_terms(self._placed(True))
+        self.works_in.button(False).setEnabled(not is_flat)
+        self.works_in.set_value(self.desk.terms.axis is not None)
+        self.units.refresh(Spacing() if layer is None else layer.spacing, self.desk.terms)
         self._fill_classes()
         self._layers_changed()
         self._fill_columns()
@@ -226,7 +223,8 @@ class MeasureForm(QWidget):
             box.blockSignals(False)
         numbers = [(one.heading, one.key) for one in columns if one.kind == NUMBER]
         if [(self.column.itemText(at), self.column.itemData(at)) for at in range(self.column.count())] != numbers:
-            chosen = self.column.currentData() or ("volume" if ("Volume µm³", "volume") in numbers else "voxels")
+            keys = [key for _, key in numbers]
+            chosen = self.column.currentData() or ("volume" if "volume" in keys else "voxels")
             self.column.clear()
             for heading, key in numbers:
                 self.column.addItem(heading, key)
@@ -247,14 +245,10 @@ class MeasureForm(QWidget):
 
     def _count(self) -> None:
         """Say how many objects would be measured, and show the distribution."""
-        ids, there = self.ids(), len(self.table.model.objects)
-        count = there if ids is None else len(ids)
         self.class_row.setVisible(self.which.value() == "class")
+        self._say_what()
         running = self.measurer.is_running
-        words = f" Measure {grouped(count)} object{'' if count == 1 else 's'}" if count else " Measure"
-        self.start_button.setText(" Measuring" if running else words)
-        self.start_button.setEnabled(bool(count) and not running)
-        self.export_button.setEnabled(bool(there))
+        self.export_button.setEnabled(bool(len(self.table.model.objects)))
         stale = int(np.count_nonzero(self.table.model.objects.is_stale))
         if stale and not running:
             words = "1 object has" if stale == 1 else f"{grouped(stale)} objects have"
@@ -263,6 +257,16 @@ class MeasureForm(QWidget):
         elif self.message.property("role") == "warning":
             self.message.hide()
         self._spread()
+
+    def _say_what(self) -> None:
+        """Say on the button how many objects would be measured, and where."""
+        ids, there, where = self.ids(), len(self.table.model.objects), self.desk.terms.where
+        count = there if ids is None else len(ids)
+        objects = f"{grouped(count)} object{'' if count == 1 else 's'}"
+        words = f" Measure in {where}" if where else f" Measure {objects}" if count else " Measure"
+        running = self.measurer.is_running
+        self.start_button.setText(" Measuring" if running else words)
+        self.start_button.setEnabled(bool(count) and not running)
 
     def _measure_stale(self) -> None:
         objects = self.table.model.objects
@@ -281,12 +285,4 @@ def _holder(layout: QVBoxLayout) -> QWidget:
     holder = QWidget()
     holder.setProperty("role", "panel")
     holder.setLayout(layout)
-    return holder
-
-
-def _indented(widget: QLabel | QLineEdit) -> QWidget:
-    line = Row(widget)
-    line.setContentsMargins(12, 0, 24, 6)
-    holder = QWidget()
-    holder.setLayout(line)
     return holder

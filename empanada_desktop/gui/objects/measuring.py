@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.gui.objects.label_jobs import LabelVerb, image_address, known_size, remove_table, table_path
+from empanada_desktop.gui.objects.label_jobs import LabelVerb, image_address, remove_table, table_path
+from empanada_desktop.gui.objects.terms import Terms
 from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:
-    from empanada_desktop.core.objects import ObjectIndex
     from empanada_desktop.io.volumes import VolumeRef
 
 
@@ -24,34 +24,33 @@ class Measurer(LabelVerb):
         if self.is_running:
             return
         out, index = str(table_path()), self.desk.index
-        self.jobs.start(
-            [layer],
-            lambda ref: _spec(layer, ref, ids, image, out),
-            "Measure objects",
-            lambda result: self._take(layer, result, index),
-            lambda: remove_table(out),
-        )
+        terms, spacing = self.desk.terms.fitting(layer.spacing), layer.spacing
 
-    def _take(
-        self,
-        layer: LabelsLayer,
-        result: Any,  # noqa: ANN401 - a MeasureResult, loaded by its job
-        index: "ObjectIndex | None",
-    ) -> None:
-        if layer is self.desk.layer:
-            self.desk.when_current(lambda: self.desk.take_measurements(result.table, index))
+        def take(result: Any) -> None:  # noqa: ANN401 - a MeasureResult, loaded by its job
+            if not len(result.table):
+                self.desk.workspace.window.toast.say(f"There is no object in {terms.where}.")
+            elif layer is self.desk.layer:
+                table = result.table
+                self.desk.when_current(lambda: self.desk.take_measurements(table, index, spacing, terms.where))
+
+        self.jobs.start(
+            [layer], lambda ref: _spec(layer, ref, ids, image, out, terms), "Measure objects", take,
+            lambda: remove_table(out),
+        )  # fmt: skip
 
 
 def _spec(
-    layer: LabelsLayer, ref: "VolumeRef", ids: Sequence[int] | None, image: ImageLayer | None, out: str
+    layer: LabelsLayer, ref: "VolumeRef", ids: Sequence[int] | None, image: ImageLayer | None, out: str, terms: Terms
 ) -> JobSpec:
     from empanada_desktop.tasks import measure
 
-    size = known_size(layer)
     path, dataset = image_address(image)
     inputs = measure.Inputs(
-        labels=str(ref.path), dataset=ref.dataset, voxel_size=size, image=path, image_dataset=dataset, out=out,
+        labels=str(ref.path), dataset=ref.dataset, voxel_size=terms.voxel_size(layer.spacing), image=path,
+        image_dataset=dataset, out=out,
     )  # fmt: skip
-    unit = "px" if size is None else "µm"
-    params = measure.Params(ids=tuple(ids or ()), unit=unit, max_objects_per_class=layer.label_divisor)
+    params = measure.Params(
+        ids=tuple(ids or ()), unit=terms.unit, works_in="volume" if terms.axis is None else terms.axis.value,
+        index=terms.index, max_objects_per_class=layer.label_divisor,
+    )  # fmt: skip
     return JobSpec("measure", params, inputs)

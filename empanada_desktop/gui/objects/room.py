@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from empanada_desktop.gui.controls import Column, Segmented
+from empanada_desktop.gui.objects.export_pages import Exports
 from empanada_desktop.gui.objects.measure_form import MeasureForm
 from empanada_desktop.gui.objects.score_form import ScoreForm
 from empanada_desktop.gui.objects.table import ObjectTable
@@ -47,4 +48,6 @@ def make_room(workspace: "Workspace") -> Room:
     """Make the room; called when its tab is first chosen."""
     table = ObjectTable(workspace)
     dock = MeasureDock(workspace, table)
-    return Room("measure", right=dock, right_header=dock.header, bottom=table)
+    exports = Exports(workspace)
+    deeds = {"export_planes": exports.ask_export, "cut_tiles": exports.ask_cut, "merge_tiles": exports.ask_merge}
+    return Room("measure", right=dock, right_header=dock.header, bottom=table, deeds=deeds)

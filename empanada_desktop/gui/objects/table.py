@@ -279,6 +279,8 @@ class ObjectTable(QWidget):
         words = [f"{grouped(shown)} of {grouped(there)}" if shown != there else grouped(there)] if counted else []
         hidden = int(np.count_nonzero(model.objects.hidden))
         words += [f"{grouped(count)} {what}" for count, what in ((chosen, "selected"), (hidden, "hidden")) if count]
+        measured = self.desk.measured
+        words += [f"measured in {measured.where}"] if measured is not None and measured.where else []
         self.words.setText(model.fault or ", ".join(words))
         set_role(self.words, "error" if model.fault else "second")
         for button in (self.jump_button, self.hide_button):
