@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from empanada_desktop.core.blocks import blocks_within
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Box
+from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.edits import VoxelEdit
 
 if TYPE_CHECKING:
@@ -106,12 +107,17 @@ class Stroke:
         kept = self._before.get((z, y, x))
         if kept is None:
             whole = self._grown(part, part, (z, y, x))
-            self._before[z, y, x] = _Kept(whole, np.array(self._source[whole.slices]))
+            self._before[z, y, x] = _Kept(whole, self._now(whole))
         elif not _holds(kept.box, part):
             whole = self._grown(kept.box, part, (z, y, x))
-            voxels = np.array(self._source[whole.slices])
+            voxels = self._now(whole)
             voxels[kept.box.moved(whole.start, -1).slices] = kept.voxels
             self._before[z, y, x] = _Kept(whole, voxels)
+
+    def _now(self, box: Box) -> NDArray[Any]:
+        """The voxels of a box as they are, in an array of their own."""
+        voxels: NDArray[Any] = self._source[box.slices]
+        return voxels if isinstance(self._source, EditableSource) else np.array(voxels)
 
     def _grown(self, one: Box, other: Box, place: Triple) -> Box:
         """Both boxes and a little more of their block, so that a stroke's next dabs seldom make it grow again."""

@@ -1,6 +1,6 @@
 """Brush, eraser and smart brush in the user's hand: strokes into the painter, and the outline under the cursor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import floor
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -23,7 +23,7 @@ AROUND = 4
 class BrushTool(CanvasTool):
     """Paints while the left button or a pen is down; Ctrl, or the pen's other end, erases.
 
-    `guard` does a deed and tells what is refused; `redraw_all` draws again over all planes, for a ball is seen in all.
+    `guard` does a deed and tells what is refused; `canvases` are those of all planes, for a ball is seen in all.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class BrushTool(CanvasTool):
         kind: Kind,
         painter: Painter,
         guard: Callable[[Callable[[], object]], bool],
-        redraw_all: Callable[[], object],
+        canvases: Callable[[], Iterable[PlaneCanvas]],
     ) -> None:
-        self.kind, self.painter, self._guard, self._redraw_all = kind, painter, guard, redraw_all
+        self.kind, self.painter, self._guard, self._canvases = kind, painter, guard, canvases
         self._at: tuple[PlaneCanvas, Place] | None = None
         self._pressure = 1.0
 
@@ -149,14 +149,13 @@ class BrushTool(CanvasTool):
         self._redraw(canvas)
 
     def _redraw(self, canvas: PlaneCanvas) -> None:
-        """Draw again where the outline is on its canvas."""
-        outline = self.outline(canvas.camera(), canvas.plane)
-        if self.painter.settings.is_ball:
-            self._redraw_all()
-        elif self.painter.waiting or outline is None:
-            canvas.update()
-        else:
-            canvas.update(outline.toAlignedRect().adjusted(-AROUND, -AROUND, AROUND, AROUND))
+        """Draw again where the outline is: on its canvas, that of a ball on all."""
+        for each in self._canvases() if self.painter.settings.is_ball else (canvas,):
+            outline = self.outline(each.camera(), each.plane)
+            if outline is not None and not self.painter.waiting:
+                each.update(outline.toAlignedRect().adjusted(-AROUND, -AROUND, AROUND, AROUND))
+            elif self.painter.waiting or each is canvas:
+                each.update()
 
 
 def resize(painter: Painter, steps: float) -> None:

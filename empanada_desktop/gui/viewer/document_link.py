@@ -39,7 +39,8 @@ class LayerLink(QObject):
         number, source = self._numbers.of(layer), layer.source
         if isinstance(layer, LabelsLayer) and math.prod(box.shape) <= SHOWN_AT_ONCE and is_at_hand(source, box):
             values = displayable(source[box.slices], is_labels=True)
-            self._loader.put(number, source, keys_touching(number, source, box), box, values)
+            keys = keys_touching(number, source, box, self._loader.cache)
+            self._loader.put(number, source, keys, box, values)
             return
 
         def grid_of(key: TileKey) -> TileGrid:

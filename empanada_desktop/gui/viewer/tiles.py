@@ -2,7 +2,7 @@
 
 import threading
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -143,6 +143,7 @@ class TileCache:
         self._budget = budget
         self._bytes = 0
         self._tiles: OrderedDict[TileKey, NDArray[Any]] = OrderedDict()
+        self._kinds: Counter[tuple[int, int, Axis]] = Counter()
         self._lock = threading.Lock()
 
     def get(self, key: TileKey) -> NDArray[Any] | None:
@@ -158,6 +159,11 @@ class TileCache:
         with self._lock:
             return self._tiles.get(key)
 
+    def has_any(self, layer: int, level: int, axis: Axis) -> bool:
+        """Whether there are tiles of a level of a layer for an orientation."""
+        with self._lock:
+            return self._kinds[layer, level, axis] > 0
+
     def __len__(self) -> int:
         """How many tiles there are."""
         return len(self._tiles)
@@ -171,6 +177,7 @@ class TileCache:
         with self._lock:
             self._forget(key)
             self._tiles[key] = tile
+            self._kinds[key[:3]] += 1
             self._bytes += tile.nbytes
             while self._bytes > self._budget and len(self._tiles) > 1:
                 self._forget(next(iter(self._tiles)))
@@ -206,13 +213,19 @@ class TileCache:
     def _forget(self, key: TileKey) -> None:
         tile = self._tiles.pop(key, None)
         if tile is not None:
+            self._kinds[key[:3]] -= 1
             self._bytes -= tile.nbytes
 
 
-def keys_touching(layer: int, source: PlaneSource, box: Box) -> Iterator[TileKey]:
-    """Addresses of all tiles of a layer, cached or not, that hold voxels of a box (level 0)."""
+def keys_touching(layer: int, source: PlaneSource, box: Box, cache: TileCache | None = None) -> Iterator[TileKey]:
+    """Addresses of the tiles of a layer, cached or not, that hold voxels of a box (level 0).
+
+    cache: levels and orientations of which it has no tile are left out.
+    """
     for level in range(len(source.levels)):
         for axis in Axis:
+            if cache is not None and not cache.has_any(layer, level, axis):
+                continue
             grid = TileGrid.of(source, level, axis)
             sides = (grid.thickness, grid.side, grid.side)
             slabs, rows, columns = (

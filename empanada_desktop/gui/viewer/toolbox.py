@@ -53,9 +53,9 @@ class Toolbox(QObject):
         self.shapes = ShapesTool(self.document, guard, self._refuse)
         self.guide = GuidePick(grid, self.painter, self._find)
         self.tools: dict[str, CanvasTool] = {
-            "brush": BrushTool("brush", self.painter, guard, grid.update_overlays),
-            "eraser": BrushTool("eraser", self.painter, guard, grid.update_overlays),
-            "smart": BrushTool("smart", self.painter, guard, grid.update_overlays),
+            "brush": BrushTool("brush", self.painter, guard, grid.canvases),
+            "eraser": BrushTool("eraser", self.painter, guard, grid.canvases),
+            "smart": BrushTool("smart", self.painter, guard, grid.canvases),
             "fill": VoxelTool(self._fill, self.cancel_deed, Qt.CursorShape.PointingHandCursor),
             "pick": VoxelTool(self._pick, self.cancel_deed, Qt.CursorShape.PointingHandCursor),
             "polygon": PolygonTool(self._close_polygon, self._refuse),

@@ -120,6 +120,10 @@ class ViewGrid(QWidget):
         """The picture of an orientation."""
         return self.planes[axis].canvas
 
+    def canvases(self) -> list[PlaneCanvas]:
+        """The pictures of all orientations."""
+        return [plane.canvas for plane in self.planes.values()]
+
     def visible_box(self, axis: Axis) -> Box | None:
         """The voxels of an orientation's plane that can be seen now."""
         return self.canvas(axis).visible_box()
