@@ -88,12 +88,19 @@ def read_json(path: Path) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write named values to a file, complete or not at all; OSError where that is not possible."""
+def write_json(path: Path, values: dict[str, Any], is_waited_for: bool = False) -> None:
+    """Write named values to a file, complete or not at all; OSError where that is not possible.
+
+    is_waited_for: they are on the disk before the old file goes, so that a power cut leaves one of the two.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        unfinished.write_text(json.dumps(values, indent=1, ensure_ascii=False), encoding="utf-8")
+        with unfinished.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(values, indent=1, ensure_ascii=False))
+            if is_waited_for:
+                file.flush()
+                os.fsync(file.fileno())
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Labels of any size that can be changed: a file that is only read, or nothing, under blocks that were changed."""
 
+import contextlib
 import itertools
 import operator
 import shutil
@@ -20,12 +21,13 @@ from empanada_desktop.document.sources import FlatSource, Triple, VolumeSource, 
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.journal import sync_file
 from empanada_desktop.io.ome_metadata import level_factors
-from empanada_desktop.io.overlay import BUDGET, Blocks, Frozen, Pack, new_pack
-from empanada_desktop.io.overlay_files import OverlayState, address_of, read_overlay, ref_of, write_overlay
+from empanada_desktop.io.overlay import BUDGET, Blocks, Frozen, Pack, Spot, new_pack
+from empanada_desktop.io.overlay_files import OverlayState, address_of, packs_of, read_overlay, ref_of, write_overlay
 from empanada_desktop.io.volumes import VolumeRef
 from empanada_desktop.io.volumes.faults import writing
 
 Base = VolumeSource | PlacedSource
+MOST_GARBAGE = 16 << 20
 
 
 class EditableSource(FlatSource):
@@ -191,7 +193,7 @@ class EditableSource(FlatSource):
         pack = self.blocks.pack
         folder = pack.path.parent if pack is not None else self._own_folder()
         with writing(folder):
-            return VolumeRef(str(self.freeze().write(folder)))
+            return VolumeRef(str(self.freeze().write(folder, is_lent=True)))
 
     @classmethod
     def opened(cls, path: Path, budget: int = BUDGET) -> Self:
@@ -231,19 +233,20 @@ class FrozenLabels:
         """Whether there is a file below and nothing was changed over it."""
         return self.base is not None and not self._blocks
 
-    def write(self, folder: Path, unsynced: list[Path] | None = None) -> Path:
+    def write(self, folder: Path, unsynced: list[Path] | None = None, is_lent: bool = False) -> Path:
         """Write the state into a folder and return its file; only blocks that lie nowhere yet are written. OSError.
 
-        unsynced: takes the files, to be waited for by the caller; otherwise they are on the disk on return.
+        unsynced: takes the files, to be waited for by the caller; otherwise they are on the disk on return. is_lent:
+        for a job, which reads it later. A pack that holds mostly what was overwritten is followed by a new one.
         """
         source = self._source
         with source._storing:
             pack = source.blocks.pack
-            if pack is None or pack.path.parent != folder:
+            if pack is None or pack.path.parent != folder or self._is_mostly_old(pack):
                 pack = new_pack(folder)
             spots = source.blocks.store(self._blocks, pack)
             source.blocks.pack = pack
-            path = next(path for path in _numbered(folder) if not path.exists())
+            path = next(path for path in _numbered(folder, "-lent" if is_lent else "") if not path.exists())
             address = None if source.base is None else base_address(source.base)
             write_overlay(path, OverlayState(self.shape, self.dtype, source.levels, self.spacing, address, spots))
             files = [*{spot.pack.path for spot in spots.values()}, path]
@@ -252,6 +255,25 @@ class FrozenLabels:
         for file in files if unsynced is None else ():
             sync_file(file)
         return path
+
+    def _is_mostly_old(self, pack: Pack) -> bool:
+        spots = [held if isinstance(held, Spot) else held.spot for held in self._blocks.values()]
+        used = sum(spot.n_voxels + spot.n_mask for spot in spots if spot is not None and spot.pack is pack)
+        return pack.n_bytes > MOST_GARBAGE + 2 * used
+
+    def drop_old_packs(self, folder: Path) -> None:
+        """Remove the packs of the layer's folder in which nothing lies that any state needs."""
+        source = self._source
+        with source._storing, contextlib.suppress(OSError, VolumeError):
+            if len(list(folder.glob("*.pack"))) > 1:
+                needed = {pack for state in folder.glob("*.overlay") for pack in packs_of(state)}
+                needed |= {pack.path for pack in source.blocks.packs()}
+                for path in {*folder.glob("*.pack")} - needed:
+                    path.unlink()
+
+    def leave_memory(self) -> None:
+        """Let the layer's blocks lie on the disk only, as far as they are there."""
+        self._source.blocks.leave_memory()
 
 
 def base_address(base: Base) -> dict[str, Any]:
@@ -272,9 +294,10 @@ def _open_base(address: Any) -> Base:  # noqa: ANN401 - of any age
     return PlacedSource(volume, (z, y, x), axis, start[axis.normal], origin)
 
 
-def _numbered(folder: Path) -> Iterator[Path]:
-    first = max((int(path.stem) for path in folder.glob("*.overlay") if path.stem.isdigit()), default=0) + 1
-    return (folder / f"{number}.overlay" for number in itertools.count(first))
+def _numbered(folder: Path, end: str) -> Iterator[Path]:
+    stems = (path.stem.removesuffix(end) for path in folder.glob("*.overlay"))
+    first = max((int(stem) for stem in stems if stem.isdigit()), default=0) + 1
+    return (folder / f"{number}{end}.overlay" for number in itertools.count(first))
 
 
 def _box_and_dropped(index: Any, shape: Triple) -> tuple[Box, tuple[int, ...]]:  # noqa: ANN401

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from empanada_desktop.document.edit_parts import Ids, count_voxels, holds_layers, ids_of, touched_layers, voxel_edits
 from empanada_desktop.document.edits import Edit
+from empanada_desktop.document.journal_file import Reachable
 
 DEFAULT_BUDGET = 1 << 30
 Reader = Callable[[], Edit]
@@ -138,6 +139,11 @@ class History:
     def step_forward(self) -> None:
         """Note that the next edit was made again."""
         self._position += 1
+
+    def reachable(self, position: int) -> Reachable:
+        """What of a journal, of which `position` is the last record, the history leads to."""
+        standing = self._deeds[self._position - 1].number if self._position else 0
+        return Reachable(position, frozenset(deed.number for deed in self._deeds if deed.number), standing)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -1,12 +1,13 @@
 """The journal of a session: every deed, undo and redo as it is made, on the disk within a second.
 
-sessions/<id>/edits.journal holds records (io.records) one behind the other, numbered from 1:
+The file (journal_file.py) holds records, numbered from 1:
 
     do      an edit with its number, who made it and when; `stroke`: whose parts it takes the place of
     undo    of: the number of the deed that was taken back
     redo    of: the number of the deed that was made again
     part    what a stroke that is still drawn has changed since its last part; `whole`: a large edit that is being made
     drop    a stroke was cancelled, a large edit was given up
+    at      what was before it and led nowhere was left out; of: the last deed that stands
 
 Where a `do` says `same`, its edit is that of the whole part before it. `ids`: the objects that it changed, by layer.
 
@@ -16,10 +17,9 @@ cut off. Where the disk is full the records wait in memory.
 
 import contextlib
 import functools
-import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,73 +29,15 @@ from empanada_desktop.document.edit_parts import voxel_edits
 from empanada_desktop.document.edit_records import Blobs, edit_from_plain, edit_to_plain
 from empanada_desktop.document.edits import Edit, PropertyEdit, user_name, utc_now
 from empanada_desktop.document.history import Deed
+from empanada_desktop.document.journal_file import DROP, PART, JournalFile, Reachable, Values
+from empanada_desktop.document.journal_file import steps_after as steps_after
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.lock import no_room
-from empanada_desktop.errors import AppError, SettingsError, VolumeError
-from empanada_desktop.io.journal import sync_folder
-from empanada_desktop.io.records import Place, packed, read_heads, read_record
+from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.io.records import packed
 
-JOURNAL_FILE = "edits.journal"
 SYNC_SECONDS, RETRY_SECONDS, WAIT_SECONDS = 0.4, 1.0, 30.0
-DO, UNDO, REDO, PART, DROP = "do", "undo", "redo", "part", "drop"
-Values = dict[str, Any]
 Problem = Callable[[SettingsError | None], object]
-
-
-class JournalFile:
-    """The file of a journal, its torn end cut off when it is opened. OSError where it cannot be made."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / JOURNAL_FILE
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a+b", buffering=0)
-        self._lock = threading.Lock()
-        self.heads: list[tuple[Place, Values]] = list(self._scan())
-        self._end = self.heads[-1][0].stop if self.heads else 0
-        self._file.truncate(self._end)
-        with contextlib.suppress(OSError):
-            sync_folder(folder)
-
-    def _scan(self) -> Iterator[tuple[Place, Values]]:
-        size = self._file.seek(0, os.SEEK_END)
-        self._file.seek(0)
-        with self.path.open("rb") as file:
-            yield from read_heads(file, size)
-
-    def append(self, record: bytes) -> Place:
-        """Put a record behind the others; OSError on a full disk, with nothing of it left behind."""
-        with self._lock:
-            try:
-                if self._file.write(record) != len(record):
-                    raise OSError(28, "No space left on device")
-            except OSError:
-                self._file.truncate(self._end)
-                raise
-            start, self._end = self._end, self._end + len(record)
-            return Place(start, self._end)
-
-    def read(self, place: Place) -> tuple[Values, Blobs]:
-        """Return a record; VolumeError where it is damaged or gone."""
-        with self._lock, contextlib.suppress(OSError, ValueError):
-            self._file.seek(place.start)
-            record = read_record(self._file)
-            if record is not None:
-                return record
-        raise VolumeError(f"A step in {self.path} is damaged and cannot be read.", "The others are not affected.")
-
-    def cut(self, place: Place) -> None:
-        """Let the file end where a record begins."""
-        with self._lock:
-            self._end = place.start
-            self._file.truncate(self._end)
-
-    def sync(self) -> None:
-        """Wait until all is on the disk."""
-        os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
 
 
 @dataclass
@@ -121,7 +63,7 @@ class Journal:
         self._ends: dict[int, int] = {}
         self.error: OSError | None = None
         self._stroke, self._told, self._whole = "", set[str](), set[str]()
-        self._places: dict[str, Place] = {}
+        self._numbers: dict[str, int] = {}
         self._records: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._is_closing = False
@@ -225,19 +167,30 @@ class Journal:
                 raise self.error or TimeoutError("the disk takes too long")
             return self._ends.get(position, 0)
 
+    def tidy(self, reachable: Reachable) -> None:
+        """Leave out of the file what nothing leads to any more; where there is no room all stays. From any thread."""
+        if self._file is not None and self.error is None:
+            with contextlib.suppress(OSError):
+                self._file.tidy(reachable)
+
     def detach(self) -> None:
         """Listen no longer."""
         for signal, slot in self._slots():
             signal.disconnect(slot, missing_ok=True)
         self._document.history.has_journal = False
 
-    def close(self) -> None:
-        """Write what waits, as far as there is room, and let go of the file; from any thread."""
+    def close(self, reachable: Reachable | None = None) -> None:
+        """Write what waits, as far as there is room, and let go of the file; from any thread.
+
+        reachable: of the state that was kept last; where nothing came after it the file is tidied.
+        """
         with self._changed:
             self._is_closing = True
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
+        if reachable is not None and reachable.position == self.position and self.has_all:
+            self.tidy(reachable)
         if self._file is not None:
             self._file.close()
 
@@ -303,14 +256,15 @@ class Journal:
 
     def _append(self, file: JournalFile, waiting: _Waiting) -> None:
         waiting.data = waiting.data or self._packed(waiting)
-        place, stroke = file.append(waiting.data), waiting.values.get("stroke", "")
+        number, stroke = int(waiting.values["number"]), waiting.values.get("stroke", "")
+        place = file.append(number, waiting.data)
         if waiting.values.get("whole"):
-            self._places[stroke] = place
+            self._numbers[stroke] = number
         if waiting.deed is not None:
-            waiting.deed.reader = functools.partial(read_edit, file, self._places.pop(stroke, place), self.book)
+            waiting.deed.reader = functools.partial(read_edit, file, self._numbers.pop(stroke, number), self.book)
         with self._changed:
             self._records.popleft()
-            self._done = waiting.values["number"]
+            self._done = number
             self._ends[self._done] = place.stop
             self._is_dirty = True
             self._changed.notify_all()
@@ -327,19 +281,7 @@ class Journal:
         return packed(values, blobs)
 
 
-def read_edit(file: JournalFile, place: Place, book: LayerBook) -> Edit:
+def read_edit(file: JournalFile, number: int, book: LayerBook) -> Edit:
     """Read the edit of a record; VolumeError where it is damaged."""
-    values, blobs = file.read(place)
+    values, blobs = file.read(number)
     return edit_from_plain(values["edit"], blobs, book.find)
-
-
-def steps_after(folder: Path, position: int, end: int = 0) -> int:
-    """Return how many steps a session's journal holds after a record that ends at byte `end`."""
-    try:
-        with (folder / JOURNAL_FILE).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(end)
-            heads = [head for _, head in read_heads(file, size)]
-    except OSError:
-        return 0
-    return sum(1 for head in heads if head["number"] > position and head["op"] in (DO, UNDO, REDO))

@@ -12,11 +12,12 @@ from empanada_desktop.document.edit_parts import Ids
 from empanada_desktop.document.edit_records import count_voxels, edit_to_plain, layer_ids, new_layers
 from empanada_desktop.document.edits import Edit, VoxelEdit
 from empanada_desktop.document.history import Deed
-from empanada_desktop.document.journal import DO, DROP, PART, REDO, JournalFile, Values, read_edit
+from empanada_desktop.document.journal import read_edit
+from empanada_desktop.document.journal_file import AT, DO, DROP, PART, REDO, JournalFile, Values
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.errors import AppError, VolumeError
-from empanada_desktop.io.records import Place, packed
+from empanada_desktop.io.records import packed
 
 
 @dataclass
@@ -43,7 +44,7 @@ def recover(layers: Sequence[Layer], file: JournalFile, book: LayerBook, kept: i
     replay = _Replay(layers, file, book, kept or 0)
     for place, head in file.heads:
         try:
-            replay.take(place, head)
+            replay.take(head)
         except VolumeError as problem:
             file.cut(place)
             replay.found.faults.append(f"What was done after {_time(head)} is lost. {problem.message}")
@@ -51,9 +52,6 @@ def recover(layers: Sequence[Layer], file: JournalFile, book: LayerBook, kept: i
     replay.end()
     file.heads.clear()
     return replay.found
-
-
-_Parts = Sequence[tuple[Place, Values]]
 
 
 class _Replay:
@@ -64,19 +62,21 @@ class _Replay:
         self._document.replace_layers(tuple(layers))
         self._file, self._book, self._kept = file, book, kept
         book.hold(layers)
-        self._strokes: dict[str, list[tuple[Place, Values]]] = {}
+        self._strokes: dict[str, list[Values]] = {}
         self.found = Recovered(number=kept)
 
-    def take(self, place: Place, head: Values) -> None:
+    def take(self, head: Values) -> None:
         """Take the next record."""
         what, number = head["op"], int(head["number"])
         self.found.number = max(self.found.number, number)
         if what == PART:
-            self._strokes.setdefault(head["stroke"], []).append((place, head))
+            self._strokes.setdefault(head["stroke"], []).append(head)
         elif what == DROP:
             self._drop(self._strokes.pop(head["stroke"], []), number)
         elif what == DO:
-            self._do(place, head, number)
+            self._do(head, number)
+        elif what == AT:
+            self._stand_at(int(head["of"]))
         else:
             self._step(what, int(head["of"]), number)
 
@@ -90,12 +90,12 @@ class _Replay:
         found.deeds = [deed for deed, is_kept in zip(found.deeds, kept, strict=True) if is_kept]
         found.layers = self._document.layers
 
-    def _do(self, place: Place, head: Values, number: int) -> None:
+    def _do(self, head: Values, number: int) -> None:
         parts, found, said = self._strokes.pop(head.get("stroke", ""), []), self.found, head.get("ids")
         if head.get("same"):
             if not parts:
                 raise VolumeError("A step begins before the journal does.")
-            place, head = parts[0]
+            head = parts[0]
         plain = head["edit"]
         if number > self._kept:
             for layer in new_layers(plain):
@@ -107,7 +107,7 @@ class _Replay:
             layer_ids=frozenset(layer_ids(plain)),
             n_voxels=count_voxels(plain),
             ids=_ids(said, plain),
-            reader=functools.partial(read_edit, self._file, place, self._book),
+            reader=functools.partial(read_edit, self._file, int(head["number"]), self._book),
         )
         if number > self._kept:
             self._make(deed, forwards=True)
@@ -125,6 +125,11 @@ class _Replay:
             self._make(deeds[place], forwards=what == REDO)
         self.found.position = place + (1 if what == REDO else 0)
 
+    def _stand_at(self, of: int) -> None:
+        """The deeds so far are all that there were, undone ones too; the last that stands is number `of`."""
+        standing = [place for place, deed in enumerate(self.found.deeds, 1) if deed.number == of]
+        self.found.position = standing[-1] if standing else 0
+
     def _make(self, deed: Deed, forwards: bool) -> None:
         self.found.count += 1
         if all(self._book.knows(layer_id) for layer_id in deed.layer_ids):
@@ -134,21 +139,21 @@ class _Replay:
             else:
                 edit.revert(self._document)
 
-    def _drop(self, parts: _Parts, number: int) -> None:
+    def _drop(self, parts: Sequence[Values], number: int) -> None:
         """Take back what a stroke had written that was cancelled later; a large edit is in no state before it ends."""
         if number > self._kept:
-            for place, head in reversed(parts):
+            for head in reversed(parts):
                 if not head.get("whole"):
-                    read_edit(self._file, place, self._book).revert(self._document)
+                    self._read(head).revert(self._document)
 
-    def _finish(self, stroke: str, parts: _Parts) -> None:
+    def _finish(self, stroke: str, parts: Sequence[Values]) -> None:
         """Make a deed of a stroke that was still drawn, or of a large edit that was still made, when the end came.
 
         What cannot be read of it is left out.
         """
         found = self.found
         try:
-            edit, place = self._whole(stroke, parts) if parts[0][1].get("whole") else self._joined(stroke, parts)
+            edit, number = self._whole(stroke, parts) if parts[0].get("whole") else self._joined(stroke, parts)
             edit.apply(self._document)
         except AppError as problem:
             found.faults.append(problem.message)
@@ -159,30 +164,33 @@ class _Replay:
         found.count += 1
         deed = Deed.of(edit)
         deed.number = found.number
-        deed.reader = functools.partial(read_edit, self._file, place, self._book)
+        deed.reader = functools.partial(read_edit, self._file, number, self._book)
         deed.held = None
         del found.deeds[found.position :]
         found.deeds.append(deed)
         found.position += 1
 
-    def _whole(self, stroke: str, parts: _Parts) -> tuple[Edit, Place]:
-        place = parts[0][0]
-        edit = read_edit(self._file, place, self._book)
+    def _whole(self, stroke: str, parts: Sequence[Values]) -> tuple[Edit, int]:
+        edit = self._read(parts[0])
         self._append({"stroke": stroke, "same": True})
-        return edit, place
+        return edit, int(parts[0]["number"])
 
-    def _joined(self, stroke: str, parts: _Parts) -> tuple[Edit, Place]:
-        edits = [read_edit(self._file, place, self._book) for place, _ in parts]
+    def _joined(self, stroke: str, parts: Sequence[Values]) -> tuple[Edit, int]:
+        edits = [self._read(head) for head in parts]
         edit = _joined([part for part in edits if isinstance(part, VoxelEdit)])
         blobs: list[bytes] = []
         plain = edit_to_plain(edit, blobs, lambda _: {})
         return edit, self._append({"stroke": stroke, "edit": plain}, blobs)
 
-    def _append(self, values: Values, blobs: Sequence[bytes] = ()) -> Place:
-        """Write a stroke that was finished here into the journal."""
-        place = self._file.append(packed({"op": DO, "number": self.found.number + 1, **values}, blobs))
-        self.found.number += 1
-        return place
+    def _read(self, head: Values) -> Edit:
+        return read_edit(self._file, int(head["number"]), self._book)
+
+    def _append(self, values: Values, blobs: Sequence[bytes] = ()) -> int:
+        """Write a stroke that was finished here into the journal, and return its number."""
+        number = self.found.number + 1
+        self._file.append(number, packed({"op": DO, "number": number, **values}, blobs))
+        self.found.number = number
+        return number
 
 
 def _joined(parts: Sequence[VoxelEdit]) -> Edit:

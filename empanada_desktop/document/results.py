@@ -11,11 +11,12 @@ from empanada_desktop.core.context import Partial
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document.document import Document
+from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.edits import LayerEdit
 from empanada_desktop.document.layers import DEFAULT_DIVISOR, LabelsLayer, Layer
 from empanada_desktop.document.partial import PartialSource
 from empanada_desktop.document.placed import PlacedSource
-from empanada_desktop.document.sources import ArraySource, PlaneLabels, VolumeSource, open_source, plane_box
+from empanada_desktop.document.sources import PlaneLabels, VolumeSource, open_source, plane_box
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.edit_files import read_edits
 from empanada_desktop.io.volumes import VolumeRef, list_datasets
@@ -130,11 +131,11 @@ def keep_plane(
         source = document.writable(into.id)
         document.edit_voxels(into, f"{axis} plane {index}", RegionEdit.between(box, source[box.slices], voxels))
         return into
-    array = np.zeros(document.shape, np.uint32)
-    array[box.slices] = voxels
+    new = EditableSource(shape=document.shape, spacing=document.spacing)
+    new[box.slices] = voxels
     layer = LabelsLayer(
         title=title,
-        source=ArraySource(array),
+        source=new,
         spacing=document.spacing,
         label_divisor=divisor,
         class_names=class_names or {},

@@ -17,19 +17,21 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from empanada_desktop.document.document import Document
-from empanada_desktop.document.editable import EditableSource
-from empanada_desktop.document.journal import JOURNAL_FILE, Journal, JournalFile, Problem
+from empanada_desktop.document.editable import EditableSource, FrozenLabels
+from empanada_desktop.document.journal import Journal, Problem
+from empanada_desktop.document.journal_file import JOURNAL_FILE, JournalFile, Reachable
 from empanada_desktop.document.kept import SESSION_FILE as SESSION_FILE
 from empanada_desktop.document.kept import as_list, forget_oldest
 from empanada_desktop.document.kept import sessions_folder as sessions_folder
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
+from empanada_desktop.document.leftovers import sweep
 from empanada_desktop.document.lock import SessionLock, no_room
 from empanada_desktop.document.plain import LABELS, frozen, is_own, layer_from_plain, layer_to_plain
 from empanada_desktop.document.recovery import Recovered, recover
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.errors import AppError
-from empanada_desktop.io.journal import sync_file
+from empanada_desktop.io.journal import sync_folder
 from empanada_desktop.settings import read_json, write_json
 
 VERSION = 1
@@ -41,7 +43,8 @@ class Snapshot:
     """What is open at one moment. parameters: values of the forms, by task.
 
     closed: layers that are not open, but that undoing can bring back; closed_plain: those not in memory. position: the
-    last record of the journal that this state holds; None without one.
+    last record of the journal that this state holds; None without one. reachable: what of the journal the history leads
+    to.
     """
 
     layers: tuple[Layer, ...]
@@ -52,6 +55,7 @@ class Snapshot:
     closed: tuple[Layer, ...] = ()
     closed_plain: tuple[dict[str, Any], ...] = ()
     position: int | None = None
+    reachable: Reachable | None = None
 
     @classmethod
     def of(
@@ -82,6 +86,7 @@ class Snapshot:
             tuple(frozen(layer) for layer in closed[0]),
             tuple(closed[1]),
             position,
+            document.history.reachable(position) if position is not None else None,
         )
 
 
@@ -119,6 +124,7 @@ class Session:
         self._written: dict[str, tuple[int, str]] = {}
         self._used: set[str] = set()
         self._file: JournalFile | None = None
+        self._kept: Snapshot | None = None
         self.journal: Journal | None = None
 
     @classmethod
@@ -181,7 +187,7 @@ class Session:
             closed += snapshot.closed_plain
             values = {
                 "version": VERSION,
-                "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
                 "title": snapshot.title or next((str(layer["title"]) for layer in layers), ""),
                 "layers": layers,
                 "closed": closed,
@@ -190,9 +196,22 @@ class Session:
                 "view": snapshot.view.to_plain(),
                 "parameters": snapshot.parameters,
             }
-            write_json(self.folder / SESSION_FILE, values)
-            sync_file(self.folder / SESSION_FILE)
+            write_json(self.folder / SESSION_FILE, values, is_waited_for=True)
+            sync_folder(self.folder)
             self._drop_unused([*layers, *closed])
+        self._kept = snapshot
+        self._tidy(snapshot)
+
+    def _tidy(self, snapshot: Snapshot) -> None:
+        """Let go of what a state that is on the disk made needless: steps that lead nowhere, blocks, memory."""
+        if self.journal is not None and snapshot.reachable is not None:
+            self.journal.tidy(snapshot.reachable)
+        for layer in (*snapshot.layers, *snapshot.closed):
+            source: object = getattr(layer, "source", None)
+            if isinstance(source, FrozenLabels):
+                source.drop_old_packs(self.folder / LABELS / layer.id)
+                if layer in snapshot.closed:
+                    source.leave_memory()
 
     def load(self, document: Document) -> Opened:
         """Open everything that was open; read() and show() in one."""
@@ -238,9 +257,14 @@ class Session:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _let_go(self) -> None:
+        is_clean = False
         if self.journal is not None:
             self.journal.detach()
-            self.journal.close()
+            reachable = self._kept.reachable if self._kept is not None else None
+            self.journal.close(reachable)
+            is_clean = reachable is not None and reachable.position == self.journal.position
+        if is_clean:
+            sweep(self.folder / LABELS, self._used)
         if self._file is not None:
             self._file.close()
         self._lock.release()

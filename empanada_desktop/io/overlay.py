@@ -188,14 +188,25 @@ class Blocks:
         for place in product(*grid.touched(box)):
             own = grid.box(place)
             common = shared(box, own)
-            part = values[inside(common, box)]
-            with self._lock:
-                block = self._for_writing((0, *place))
-                if block is None:
-                    start = np.empty(own.shape, self.dtype) if common == own else np.array(base(own), self.dtype)
-                    block = self._put((0, *place), Block(start))
-                block.voxels[inside(common, own)] = part
+            self._write_into((0, *place), own, inside(common, own), values[inside(common, box)], base)
         self._make_room()
+
+    def _write_into(
+        self, key: Key, own: Box, there: tuple[slice, slice, slice], part: Array, base: Callable[[Box], Array]
+    ) -> None:
+        """Nobody waits for the base while it is read."""
+        fresh: Block | None = None
+        with self._lock:
+            is_new = key not in self._blocks and key not in self._spots
+        if is_new:
+            is_whole = part.shape == own.shape
+            fresh = Block(np.empty(own.shape, self.dtype) if is_whole else np.asarray(base(own), self.dtype))
+        with self._lock:
+            block = self._for_writing(key)
+            if block is None and fresh is not None:
+                block = self._put(key, fresh)
+            if block is not None:
+                block.voxels[there] = part
 
     def write_sparsely(self, level: int, box: Box, values: Array) -> None:
         """Write into a box of a coarser level; what was not written stays what the base has there."""
@@ -266,6 +277,22 @@ class Blocks:
                 self._moved(key, held, spot)
             spots[key] = spot
         return spots
+
+    def packs(self) -> set[Pack]:
+        """Return the packs in which blocks lie, and the one that is written to."""
+        with self._lock:
+            found = {spot.pack for spot in self._spots.values()}
+            found |= {block.spot.pack for block in self._blocks.values() if block.spot is not None}
+            return found | ({self.pack} if self.pack is not None else set())
+
+    def leave_memory(self) -> None:
+        """Keep in a pack only what lies there already as it is."""
+        with self._lock:
+            for key, block in tuple(self._blocks.items()):
+                if block.spot is not None:
+                    self._spots[key] = block.spot
+                    del self._blocks[key]
+                    self._bytes -= block.n_bytes
 
     def adopt(self, frozen: "Frozen | dict[Key, Spot]") -> None:
         """Begin with blocks that lie in a pack, or that a frozen state holds."""

@@ -38,6 +38,7 @@ def address_of(ref: VolumeRef, placed: tuple[Triple, Axis, Triple] | None = None
         "path": str(Path(ref.path).absolute()),
         "dataset": ref.dataset,
         "voxel_size": list(ref.voxel_size) if ref.voxel_size else None,
+        "as_labels": ref.as_labels,
     }
     if placed is not None:
         address["placed"] = {"shape": list(placed[0]), "axis": str(placed[1]), "start": list(placed[2])}
@@ -47,7 +48,9 @@ def address_of(ref: VolumeRef, placed: tuple[Triple, Axis, Triple] | None = None
 def ref_of(address: Address) -> VolumeRef:
     """Return the volume that an address names; for placed planes, the file of them."""
     size = address.get("voxel_size")
-    return VolumeRef(address["path"], address.get("dataset"), (size[0], size[1], size[2]) if size else None)
+    voxel_size = (size[0], size[1], size[2]) if size else None
+    as_labels = bool(address.get("as_labels"))
+    return VolumeRef(address["path"], address.get("dataset"), voxel_size, as_labels=as_labels)
 
 
 def write_overlay(path: Path, state: OverlayState) -> None:
@@ -96,6 +99,16 @@ def read_overlay(path: Path, packs: dict[Path, Pack] | None = None) -> OverlaySt
             values["base"],
             spots,
         )
+
+
+def packs_of(path: Path) -> list[Path]:
+    """Return the packs in which the blocks of a state lie; VolumeError where it is gone or damaged."""
+    with reading(path):
+        with path.open("rb") as file:
+            record = read_record(file)
+        if record is None or record[0].get("kind") != "overlay":
+            raise ValueError("this is no state of labels")
+        return [path.with_name(name) for name in record[0]["packs"]]
 
 
 def open_overlay(path: Path, dataset: str | None = None) -> Opened:

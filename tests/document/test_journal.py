@@ -12,7 +12,7 @@ from empanada_desktop.core.edits import RegionEdit, relabel
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, EditableSource, LabelsLayer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.edits import Edits, VoxelEdit
-from empanada_desktop.document.journal import JOURNAL_FILE, JournalFile
+from empanada_desktop.document.journal_file import JOURNAL_FILE, JournalFile
 from empanada_desktop.document.reviewing import QueueItem
 from empanada_desktop.document.session import Opened, Session
 from empanada_desktop.document.sources import whole_box

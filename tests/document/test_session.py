@@ -160,8 +160,8 @@ def test_what_is_gone_is_named_and_the_rest_opens(document: Document, image_path
     session = Session.create()
     session.save(document)
     Path(image_path).unlink()
-    (store,) = (session.folder / "labels").iterdir()
-    (store / "zarr.json").write_text("{")
+    (state,) = (session.folder / "labels").glob("*/*.overlay")
+    state.write_text("{")
     other = Document()
     opened = session.load(other)
     assert len(opened.faults) == 2
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost(
     session.save(document)
     before = (session.folder / SESSION_FILE).read_text()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     document.rename_layer(labels, "new name")
