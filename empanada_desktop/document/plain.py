@@ -164,7 +164,9 @@ def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) ->
         written[str(plain["id"])] = (editable.version, str(values["store"]))
         return editable
     size = values.get("voxel_size")
-    volume = open_source(VolumeRef(values["path"], values.get("dataset"), tuple(size) if size else None))
+    as_labels = bool(values.get("as_labels"))
+    ref = VolumeRef(values["path"], values.get("dataset"), tuple(size) if size else None, as_labels=as_labels)
+    volume = open_source(ref)
     if values["kind"] == "file":
         return volume
     z, y, x = values["shape"]
@@ -225,6 +227,7 @@ def _address(ref: VolumeRef) -> dict[str, Any]:
         "path": str(Path(ref.path).absolute()),
         "dataset": ref.dataset,
         "voxel_size": list(ref.voxel_size) if ref.voxel_size else None,
+        "as_labels": ref.as_labels,
     }
 
 

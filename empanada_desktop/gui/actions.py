@@ -214,6 +214,14 @@ ROWS: tuple[ActionRow, ...] = (
         "layer_duplicate", "Duplicate layer", "Layer", "Make a copy of the active layer.", "copy", needs="volume"
     ),
     ActionRow(
+        "layer_use_as",
+        "Use as labels, or as an image",
+        "Layer",
+        "Show an image's values as ids of objects, or a file of labels as grey values.",
+        "palette",
+        needs="volume",
+    ),
+    ActionRow(
         "layer_delete",
         "Delete layer",
         "Layer",

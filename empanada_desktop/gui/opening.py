@@ -14,7 +14,7 @@ from empanada_desktop.gui.start_page import RecentFile
 from empanada_desktop.settings import load_settings, resources_folder
 
 if TYPE_CHECKING:
-    from empanada_desktop.document import ImageLayer, LabelsLayer
+    from empanada_desktop.document import ImageLayer, LabelsLayer, VolumeSource
     from empanada_desktop.io.volumes import DatasetInfo, Volume
 
 SEVERAL = {".h5", ".hdf5", ".hdf", ".zarr"}
@@ -23,11 +23,15 @@ SHOWN_RECENT = 6
 
 @dataclass(frozen=True)
 class Opened:
-    """An opened file as layers; or, with `choices`, a file of which one array has to be chosen."""
+    """An opened file as layers; or, with `choices`, a file of which one array has to be chosen.
+
+    labels: the same file as labels, where its values look like ids.
+    """
 
     path: str
     layers: "list[ImageLayer | LabelsLayer]" = field(default_factory=list)
     choices: "list[DatasetInfo]" = field(default_factory=list)
+    labels: "LabelsLayer | None" = None
 
 
 def sample_path() -> Path:
@@ -40,6 +44,7 @@ def sample_path() -> Path:
 
 def prepare(path: str, dataset: str | None = None) -> Opened:
     """Open a file or folder and look at some planes of it, in a thread; AppError for whatever is wrong."""
+    from empanada_desktop.document.foreign_labels import labels_of, looks_like_labels
     from empanada_desktop.document.results import open_labels
     from empanada_desktop.io.ome_zarr import is_complete
     from empanada_desktop.io.volumes import list_datasets
@@ -50,14 +55,21 @@ def prepare(path: str, dataset: str | None = None) -> Opened:
         found = list_datasets(path)
         if len(found) > 1:
             return Opened(path, choices=found)
-    return Opened(path, [_image(path, dataset)])
+    source = _source(path, dataset)
+    image = _image(path, source)
+    return Opened(path, [image], labels=labels_of(image) if looks_like_labels(source.volume) else None)
 
 
-def _image(path: str, dataset: str | None) -> "ImageLayer":
-    from empanada_desktop.document import ImageLayer, open_source
+def _source(path: str, dataset: str | None) -> "VolumeSource":
+    from empanada_desktop.document import open_source
     from empanada_desktop.io.volumes import VolumeRef
 
-    source = open_source(VolumeRef(str(Path(path).absolute()), dataset))
+    return open_source(VolumeRef(str(Path(path).absolute()), dataset))
+
+
+def _image(path: str, source: "VolumeSource") -> "ImageLayer":
+    from empanada_desktop.document import ImageLayer
+
     title = Path(path).stem + (f": {source.ref.dataset}" if source.ref.dataset else "")
     layer = ImageLayer.from_source(source, title)
     layer.contrast = find_contrast(source.volume)

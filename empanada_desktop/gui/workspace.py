@@ -21,13 +21,14 @@ from empanada_desktop.gui.controls import Column
 from empanada_desktop.gui.docks.layers import LayersDock, object_colour
 from empanada_desktop.gui.fuse_desk import FuseDesk
 from empanada_desktop.gui.jobs_controller import JobsController, place_of
+from empanada_desktop.gui.label_files import add_labels, offer_labels, use_as
 from empanada_desktop.gui.live_plane import LivePlaneDesk
 from empanada_desktop.gui.long_deeds import LongDeeds
 from empanada_desktop.gui.opening import Opened, find_contrast
 from empanada_desktop.gui.panels.segment_dock import SegmentDock
 from empanada_desktop.gui.region_frame import RegionFrame
 from empanada_desktop.gui.rooms import Pages, Room, Rooms
-from empanada_desktop.gui.saving import save_labels
+from empanada_desktop.gui.saving import check_free, file_name, save_labels
 from empanada_desktop.gui.session_keeper import SessionKeeper
 from empanada_desktop.gui.shell import TOOL_BY_NAME, is_at_home, make_dock
 from empanada_desktop.gui.viewer.canvas import Tool
@@ -244,6 +245,7 @@ class Workspace(QObject):
             "save_picture": self.ask_save_picture,
             "layer_rename": self._rename,
             "layer_duplicate": self._with_active(document.duplicate_layer),
+            "layer_use_as": self._with_active(partial(use_as, self)),
             "layer_delete": self._delete,
             "layer_up": lambda: self._move(1),
             "layer_down": lambda: self._move(-1),
@@ -319,7 +321,10 @@ class Workspace(QObject):
         if opened.layers and not fits:
             self.clear(lambda: self._take_alone(opened, then))
             return
-        self._add(opened, 0)
+        if opened.labels is not None and opened.layers:
+            add_labels(self, opened.labels)
+        else:
+            self._add(opened, 0)
         then()
 
     def _take_alone(self, opened: Opened, then: Callable[[], object]) -> None:
@@ -347,7 +352,9 @@ class Workspace(QObject):
         self.session.opened(opened.path)
         self.window.offer_work_on(opened.path)
         notes = [layer.note for layer in opened.layers if layer.note and isinstance(layer, ImageLayer)]
-        if notes:
+        if opened.labels is not None:
+            offer_labels(self, opened.layers[0], notes)
+        elif notes:
             self.window.bar.say(" ".join(notes), "warning")
 
     def restored(self, title: str) -> None:
@@ -461,14 +468,15 @@ class Workspace(QObject):
         layer = self.labels()
         if layer is None:
             return
-        path, _ = QFileDialog.getSaveFileName(self.window, "Save labels", f"{layer.title}.zarr", LABELS_FILTER)
+        path, kind = QFileDialog.getSaveFileName(self.window, "Save labels", f"{layer.title}.zarr", LABELS_FILTER)
         if path:
-            self.save_labels(layer, Path(path))
+            self.save_labels(layer, file_name(path, kind))
 
     def save_labels(self, layer: LabelsLayer, path: Path) -> None:
         """Write labels to a file, in a thread."""
         if layer.is_preview:
             raise SettingsError("This preview is not kept yet.", "Keep it as labels first, then save it.")
+        check_free(path, self.document.layers)
 
         def saved(done: Path) -> None:
             self.window.bar.settle("saving")

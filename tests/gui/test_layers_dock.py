@@ -13,9 +13,12 @@ from PySide6.QtWidgets import QApplication, QMenu, QSlider
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import ArraySource, Document, LabelsLayer, PointsLayer, Shape, ShapesLayer, open_source
 from empanada_desktop.document.colours import LABEL_COLOURS
+from empanada_desktop.document.results import open_labels
+from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.actions import PRESETS, ROWS
 from empanada_desktop.gui.keys_page import KeysPage
 from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.saving import file_name, save_labels
 from empanada_desktop.gui.theme import DARK, LIGHT, theme
 from empanada_desktop.io.volumes import VolumeRef, open_volume
 from empanada_desktop.settings import load_settings
@@ -177,6 +180,30 @@ def test_labels_are_saved(dock: Dock, tmp_path: Path) -> None:
         with open_volume(tmp_path / name, "labels/mito" if name.endswith("zarr") else None) as saved:
             np.testing.assert_array_equal(saved[12], np.asarray(dock.labels.source[12:13, :, :])[0])
             assert saved.spacing.zyx == (10, 10, 10)
+
+
+def test_every_object_is_in_the_file_whatever_its_class_is_called(tmp_path: Path) -> None:
+    voxels = np.zeros((2, 8, 8), np.uint32)
+    voxels[0, 0], voxels[0, 2], voxels[1, 4], voxels[1, 6] = 7, 1001, 2001, 3005
+    for names in ({1: "cell", 2: "cell"}, {1: "a/b", 2: ""}):
+        layer = LabelsLayer(title="two", source=ArraySource(voxels), label_divisor=1000, class_names=names)
+        again = open_labels(str(save_labels(layer, tmp_path / "two.zarr")))
+        assert len(again) == 4
+        np.testing.assert_array_equal(sum(one.source[0:2, 0:8, 0:8] for one in again), voxels)
+    for _ in range(2):  # the second time over the first
+        path = save_labels(layer, tmp_path / "two.tif")
+    with open_volume(path) as saved:
+        np.testing.assert_array_equal(saved[:], voxels)
+
+
+def test_labels_take_no_image_s_place_and_get_an_ending(dock: Dock, tmp_path: Path) -> None:
+    image = Path(dock.document.layers[0].source.ref.path)  # type: ignore[union-attr, attr-defined]
+    with pytest.raises(SettingsError, match="is the image that is open"):
+        dock.person.workspace.save_labels(dock.labels, image)
+    assert file_name(str(tmp_path / "new"), "TIFF (*.tif)") == tmp_path / "new.tif"
+    (tmp_path / "new.zarr").mkdir()
+    with pytest.raises(SettingsError, match="exists already"):
+        file_name(str(tmp_path / "new"), "OME-Zarr (*.zarr)")
 
 
 def test_where_nothing_can_be_written_it_is_said_and_nothing_lost(dock: Dock, tmp_path: Path) -> None:

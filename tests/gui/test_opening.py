@@ -5,13 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PySide6.QtCore import Qt
 
 from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.document.titles import told_apart
 from empanada_desktop.gui.status_bar import world_text
 from empanada_desktop.io.ome_zarr import ResultStore
 
-from .person import Person
+from .person import CONTROL, Person
 
 
 def result(path: Path, *classes: str) -> Path:
@@ -44,6 +46,28 @@ def test_results_of_the_same_classes_are_told_apart(person: Person, crop: Path, 
     # Those of one result go together.
     later = ["mito, volume 2", "mito, volume 3", "nucleus, volume 3"]
     assert sorted(person.layers) == sorted(["crop", "mito", "nucleus", *later])
+
+
+def test_a_file_of_ids_becomes_labels_and_an_image_again(person: Person, crop: Path, tmp_path: Path) -> None:
+    ids = np.zeros((24, 64, 72), np.uint8)
+    ids[:, 5:30, 5:30], ids[:, 35:60, 30:70] = 1, 2
+    tifffile.imwrite(tmp_path / "truth.tif", ids)
+    person.drop(tmp_path / "truth.tif")
+    person.until(lambda: person.window.bar.text() == "truth looks like labels.")
+    person.click(person.button("Use as labels"))
+    person.until(lambda: isinstance(person.workspace.document.active, LabelsLayer))
+    assert not person.window.bar.isVisible()
+    person.drop(crop)
+    person.until(lambda: person.layers == ["crop", "truth"])
+    person.drop(tmp_path / "truth.tif")
+    person.until(lambda: person.layers == ["crop", "truth", "truth, volume 2"])
+    labels = person.labels("volume 2")
+    assert labels.spacing.zyx == (10, 10, 10), "as the image says, since the file does not"
+    person.click(person.button("Use as an image"))
+    person.until(lambda: person.layers == ["truth, volume 2", "crop", "truth"])
+    assert isinstance(person.workspace.document.layers[0], ImageLayer)
+    person.key(Qt.Key.Key_Z, CONTROL)
+    person.until(lambda: person.layers == ["crop", "truth", "truth, volume 2"])
 
 
 def test_titles_that_are_free_stay() -> None:

@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 NOT_REVIEWED = "not reviewed"
 SHOWN_OF_OBJECTS = frozenset(("review", "class_names", "label_divisor", "spacing", "colour_table", "seed"))
 ADD_MENU = ("open_file", "labels_new", "points_new", "shapes_new")
-MENU = ("layer_rename", "layer_duplicate", "layer_delete", "layer_up", "layer_down", "fuse_anew", "save_labels")
+MENU = (
+    *("layer_rename", "layer_duplicate", "layer_use_as", "layer_delete"),
+    *("layer_up", "layer_down", "fuse_anew", "save_labels"),
+)
 
 
 class LayersDock(QWidget):

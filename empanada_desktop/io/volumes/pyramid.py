@@ -14,6 +14,11 @@ def open_levels(ref: VolumeRef) -> list[Volume]:
 
     A level that cannot be read, or that is no smaller than the one before, ends the list. VolumeError as open_volume.
     """
+    volumes = _levels(ref)
+    return [volume.as_labels() for volume in volumes] if ref.as_labels else volumes
+
+
+def _levels(ref: VolumeRef) -> list[Volume]:
     volumes = [open_volume(ref.path, ref.dataset, ref.voxel_size)]
     folder = Path(ref.path)
     if not any((folder / name).is_file() for name in ZARR_FILES):

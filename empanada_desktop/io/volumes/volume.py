@@ -26,18 +26,23 @@ Selection = list[range]
 
 @dataclass(frozen=True)
 class VolumeRef:
-    """The address of a volume: picklable, small, and opened wherever it arrives."""
+    """The address of a volume: picklable, small, and opened wherever it arrives.
+
+    as_labels: its voxels are ids of objects, read as uint32 whatever whole numbers the file holds.
+    """
 
     path: str
     dataset: str | None = None
     voxel_size: tuple[float, float, float] | None = None
     region: Box | None = None
+    as_labels: bool = False
 
     def open(self) -> "Volume":
         """Open the volume that this is the address of, or the region of it."""
         from empanada_desktop.io.volumes import open_volume
 
         volume = open_volume(self.path, self.dataset, self.voxel_size)
+        volume = volume.as_labels() if self.as_labels else volume
         return volume if self.region is None else volume.cropped(self.region)
 
 
@@ -142,6 +147,19 @@ class Volume:
         opened = Opened(_Region(self, region), self.spacing, self.notes, self.ref.dataset)
         return Volume(opened, replace(self.ref, region=region), region.start)
 
+    def as_labels(self) -> "Volume":
+        """Return the voxels as ids of objects, uint32; closing either closes both. VolumeError where they are none.
+
+        What lies below 0 is background, as in files that mark it with -1.
+        """
+        if self.dtype.kind not in "bui":
+            raise VolumeError(
+                f"{self.title} holds {self.dtype}, which are no label ids.",
+                "Save it with whole numbers, 16 or 32 bits, then open it again.",
+            )
+        opened = Opened(_AsLabels(self), self.spacing, self.notes, self.ref.dataset)
+        return Volume(opened, replace(self.ref, as_labels=True))
+
     def iterate_planes(self, axis: Axis = Axis.XY) -> Iterator[NDArray[Any]]:
         """Yield the planes of an orientation in order, one at a time."""
         for index in range(self.planes(axis)):
@@ -203,6 +221,25 @@ class _Region(Source):
     def read(self, box: Box) -> NDArray[Any]:
         """Return the voxels of a box of the region."""
         return self._whole[box.moved(self._start).slices]
+
+    def close(self) -> None:
+        """Close the volume."""
+        self._whole.close()
+
+
+class _AsLabels(Source):
+    """A volume of whole numbers as ids of objects."""
+
+    def __init__(self, whole: Volume) -> None:
+        super().__init__(whole.shape, np.dtype(np.uint32), whole.grain)
+        self._whole = whole
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the ids in a box."""
+        voxels = self._whole[box.slices]
+        if voxels.dtype.kind == "i":
+            voxels = np.maximum(voxels, 0)
+        return voxels.astype(np.uint32, copy=False)
 
     def close(self) -> None:
         """Close the volume."""
