@@ -15,6 +15,14 @@ from empanada_desktop.tasks.params import TaskInputs, TaskParams
 
 # Between the parts of a result that was made in several goes.
 MAY_DIFFER = frozenset(("use_gpu", "threads", "several_gpus"))
+NO_WORK = frozenset(("voxel_size_source",))  # facts that follow from others
+IN_WORDS = {
+    "voxels_checksum": "the volume holds other grey values than it did",
+    "shape_zyx": "the volume has other sides than it had",
+    "voxel_size_nm_zyx": "the voxel size is another than it was",
+    "grey_range": "the grey range is another than it was",
+    "weights_mean_std": "the weights' mean or deviation is another than it was",
+}
 LIBRARIES = ("torch", "numpy", "scipy", "numba", "zarr", "tifffile")
 
 
@@ -70,12 +78,17 @@ def differences(before: Mapping[str, Any], new: Mapping[str, Any], defaults: Map
     found = _differing({**defaults, **before["params"]}, new["params"], MAY_DIFFER | {"weights"})
     inputs = [{**each["inputs"], "volume": str(Path(each["inputs"]["volume"]).resolve())} for each in (before, new)]
     found += _differing(inputs[0], inputs[1], frozenset(("out", "overwrite", "voxel_size")))
-    return found + _differing(before["facts"], new["facts"], frozenset())
+    unknown = set(new["facts"]) - set(before["facts"])  # to an older version
+    return found + _differing(before["facts"], new["facts"], NO_WORK | unknown)
 
 
 def _differing(before: Mapping[str, Any], now: Mapping[str, Any], passed_over: Set[str]) -> list[str]:
     names = [name for name in now if name not in passed_over and before.get(name) != now[name]]
-    return [f"{name.replace('_', '-')} was {_in_short(before.get(name))}, not {_in_short(now[name])}" for name in names]
+    return [IN_WORDS.get(name) or _was_not(name, before.get(name), now[name]) for name in names]
+
+
+def _was_not(name: str, before: object, now: object) -> str:
+    return f"{name.replace('_', '-')} was {_in_short(before)}, not {_in_short(now)}"
 
 
 def _in_short(value: object) -> str:

@@ -23,6 +23,7 @@ from empanada_desktop.tasks.inference import (
     SegmentationResult,
     check_apart,
     check_tiff_output,
+    checksum_of_voxels,
     load_predictor,
     plane_settings,
     result_facts,
@@ -105,6 +106,7 @@ class _VolumeWork:
         things = frozenset(() if params.semantic_only else descriptor.thing_list)
         self.classes = Classes(descriptor.class_names, things)
         facts = result_facts(whole, weights, self.grey) | self.classes.to_facts()
+        facts["voxels_checksum"] = checksum_of_voxels(self.volume)
         self.recipe = make_recipe("segment-volume", params, inputs, **facts).to_dict()
         self.notes = ortho_notes(whole.spacing) if params.ortho_plane else []
         self._planes: list[StackPlanes] = []

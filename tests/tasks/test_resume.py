@@ -149,6 +149,32 @@ def test_other_weights_are_another_job(segment: Segment, tiny_weights: str, tmp_
         segment("result.zarr")
 
 
+def test_another_picture_under_the_same_name_is_another_job(segment: Segment, tiny_volume: str, tmp_path: Path) -> None:
+    """It was gone on with: a result half of one volume, half of another."""
+    with pytest.raises(JobCancelled):
+        segment("result.zarr", CancelAt(3))
+    voxels = tifffile.imread(tiny_volume)
+    tifffile.imwrite(tiny_volume, np.ascontiguousarray(voxels[:, ::-1]), photometric="minisblack")
+    with pytest.raises(SettingsError, match="holds other grey values than it did"):
+        segment("result.zarr")
+    tifffile.imwrite(tiny_volume, voxels, photometric="minisblack", compression="zlib")
+    segment("result.zarr")
+
+
+def test_an_unfinished_result_of_an_older_version_is_gone_on_with(segment: Segment, tmp_path: Path) -> None:
+    with pytest.raises(JobCancelled):
+        segment("result.zarr", CancelAt(3))
+    place = tmp_path / "result.zarr" / "zarr.json"
+    header = json.loads(place.read_text())
+    facts = header["attributes"]["empanada_desktop"]["recipe"]["facts"]
+    assert facts.pop("voxels_checksum")
+    assert facts.pop("weights_mean_std")
+    place.write_text(json.dumps(header))
+    context = CancelAt(99)
+    segment("result.zarr", context)
+    assert context.reported[0] > 3
+
+
 def test_overwrite_begins_anew_with_other_values(segment: Segment, tmp_path: Path) -> None:
     with pytest.raises(JobCancelled):
         segment("result.zarr", CancelAt(3))
