@@ -1,6 +1,8 @@
 """What holds for all tests, and what several rooms need: tiny weights and a tiny volume."""
 
+import gc
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,20 @@ import tifffile
 
 # Which back end is faster is measured once for a user's folder, and most tests have a new one. Processes inherit this.
 os.environ["EMPANADA_DESKTOP_BACKEND"] = "torch"
+# Processes that compute make way for the window. On a busy machine they would hardly get anything done beside others.
+os.environ["EMPANADA_DESKTOP_NICENESS"] = "0"
+
+MANY_MODULES = 60
+_modules_kept = 0
+
+
+def pytest_runtest_setup() -> None:
+    """Keep modules, which never go, out of what is collected and looked through after each test: that is most."""
+    global _modules_kept
+    if len(sys.modules) > _modules_kept + MANY_MODULES:
+        gc.collect()
+        gc.freeze()
+        _modules_kept = len(sys.modules)
 
 
 @pytest.fixture(scope="session")

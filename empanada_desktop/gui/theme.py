@@ -102,15 +102,18 @@ class Theme(QObject):
         self.tokens = DARK
 
     def use(self, name: str) -> None:
-        """Put a theme ("dark", "light", or "system") on the whole program."""
+        """Put a theme ("dark", "light", or "system") on the whole program, unless it is on."""
         application = QApplication.instance()
         if name == "system":
             is_light = QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Light
             name = "light" if is_light else "dark"
         self.tokens = THEMES.get(name, DARK)
+        style = make_style(self.tokens)
         if isinstance(application, QApplication):
+            if application.styleSheet() == style:  # every widget there is would be styled anew
+                return
             application.setPalette(make_palette(self.tokens))
-            application.setStyleSheet(make_style(self.tokens))
+            application.setStyleSheet(style)
         self.changed.emit()
 
     def colour(self, token: str) -> QColor:

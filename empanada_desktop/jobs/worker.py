@@ -36,7 +36,7 @@ from empanada_desktop.jobs.messages import (
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-NICENESS = 10
+NICENESS, NICENESS_VARIABLE = 10, "EMPANADA_DESKTOP_NICENESS"
 INSIST_EVERY = 0.1
 LAST_WILL = 1.5
 # Where a deed may be stopped between two checks, and what must not be in the middle of anything meanwhile.
@@ -234,7 +234,7 @@ def serve(connection: Connection) -> None:
 def _step_back() -> None:
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
-            os.nice(NICENESS)
+            os.nice(int(os.environ.get(NICENESS_VARIABLE, NICENESS)))
 
 
 def _faulted(number: int, error: Exception) -> Faulted:

@@ -41,13 +41,13 @@ def qapp() -> object:
 class PatientBot(QtBot):
     """Waits as long as a slow and busy machine may take; a quick one is never kept waiting by that."""
 
-    def waitUntil(self, callback: Callable[[], object], *, timeout: int = 60_000) -> None:
+    def waitUntil(self, callback: Callable[[], object], *, timeout: int = 240_000) -> None:
         super().waitUntil(callback, timeout=timeout)
 
-    def waitSignal(self, signal: Any, *, timeout: int = 60_000, **options: Any) -> Any:
+    def waitSignal(self, signal: Any, *, timeout: int = 240_000, **options: Any) -> Any:
         return super().waitSignal(signal, timeout=timeout, **options)
 
-    def waitExposed(self, widget: QtWidgets.QWidget, *, timeout: int = 60_000) -> Any:
+    def waitExposed(self, widget: QtWidgets.QWidget, *, timeout: int = 240_000) -> Any:
         return super().waitExposed(widget, timeout=timeout)
 
 

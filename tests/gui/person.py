@@ -31,7 +31,7 @@ from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.workspace import Workspace
 from empanada_desktop.jobs.job import Job, JobState
 
-LONG = 60_000
+LONG = 240_000
 LEFT, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 NO_KEY, CONTROL, SHIFT = (
     Qt.KeyboardModifier.NoModifier,

@@ -1,7 +1,7 @@
 """The right dock of Annotate: what is painted with, what the chosen tool minds, and deeds between planes."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QWidget
 
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.annotate.between_part import BetweenPart
@@ -9,6 +9,7 @@ from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.annotate.label_part import LabelPart
 from empanada_desktop.gui.annotate.tool_part import ToolPart
 from empanada_desktop.gui.controls import Column, MessageBar, Section, push_button, text_label
+from empanada_desktop.gui.panel_area import PanelArea
 from empanada_desktop.gui.shell import RIGHT_WIDTH, dock_header
 
 
@@ -54,13 +55,8 @@ class AnnotateDock(QWidget):
         holder.setLayout(column)
         return holder
 
-    def _scrolling(self) -> QScrollArea:
+    def _scrolling(self) -> PanelArea:
         inside = QWidget()
         inside.setProperty("role", "panel")
         inside.setLayout(Column(self.empty, *self._sections, 1))
-        scroll = QScrollArea()
-        scroll.setProperty("role", "panel")
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
-        return scroll
+        return PanelArea(inside)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QSize, Qt
-from PySide6.QtWidgets import QMenu, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.ids import next_free_id
@@ -31,6 +31,7 @@ from empanada_desktop.gui.docks.layers_list import LayersList
 from empanada_desktop.gui.docks.marks_look import MarksLook
 from empanada_desktop.gui.docks.rows import look_row, opacity_field, show_value
 from empanada_desktop.gui.icons import show_icon
+from empanada_desktop.gui.panel_area import PanelArea
 from empanada_desktop.gui.qt_runner import Background
 from empanada_desktop.gui.shell import LEFT_WIDTH, dock_header
 
@@ -80,18 +81,13 @@ class LayersDock(QWidget):
         inside = QWidget()
         inside.setProperty("role", "panel")
         inside.setLayout(column)
-        scroll = QScrollArea()
-        scroll.setProperty("role", "panel")
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(inside)
         self.add = _menu_button(
             "plus", "Add a layer\nOpen a file, or make labels, points or shapes.", actions, ADD_MENU
         )
         more = _menu_button("dots-three-vertical", "What can be done with the active layer", actions, MENU)
         self.header = dock_header("Layers", (self.add, more))
         _offer_menu(self.list, actions)
-        self.setLayout(Column(self.list, rule(), scroll))
+        self.setLayout(Column(self.list, rule(), PanelArea(inside)))
 
     def _listen(self) -> None:
         document = self._document

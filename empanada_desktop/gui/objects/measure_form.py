@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import ImageLayer
@@ -20,6 +19,7 @@ from empanada_desktop.gui.objects.measuring import Measurer
 from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.objects.terms import UNITS, Terms
 from empanada_desktop.gui.objects.units_part import UnitsPart
+from empanada_desktop.gui.panel_area import PanelArea
 from empanada_desktop.gui.params_form import narrow_combo, plain_row
 
 if TYPE_CHECKING:
@@ -86,11 +86,7 @@ class MeasureForm(QWidget):
         for section in self.sections.values():
             inside.addWidget(section)
         inside.addStretch(1)
-        area = QScrollArea()
-        area.setProperty("role", "panel")
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setWidget(_holder(inside))
+        area = PanelArea(_holder(inside))
         footer = Row(self.start_button, self.export_button)
         footer.setStretch(0, 1)
         footer.setContentsMargins(12, 8, 12, 12)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QFileDialog, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.hints import Hint, Situation
 from empanada_desktop.gui.controls import Column, MessageBar, rule
+from empanada_desktop.gui.panel_area import PanelArea
 from empanada_desktop.gui.params_form import Control, ParamsForm, narrow_combo
 from empanada_desktop.tasks.inference_params import BUNDLED_WEIGHTS
 from empanada_desktop.tasks.params import TaskParams
@@ -74,12 +75,8 @@ class TaskPanel(QWidget):
         self.footer = QVBoxLayout()
         self.footer.setContentsMargins(12, 8, 12, 12)
         self.footer.setSpacing(8)
-        self._scroll = scroll = QScrollArea()
-        scroll.setProperty("role", "panel")
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self.form)
-        layout = Column(self.bar, scroll, rule())
+        self._scroll = PanelArea(self.form)
+        layout = Column(self.bar, self._scroll, rule())
         layout.setStretch(1, 1)
         layout.addLayout(self.footer)
         self.setLayout(layout)

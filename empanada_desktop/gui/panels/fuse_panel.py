@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from empanada_desktop.gui.controls import Column, MessageBar, push_button, rule, text_label
+from empanada_desktop.gui.panel_area import PanelArea
 from empanada_desktop.gui.params_form import ParamsForm, plain_row
 from empanada_desktop.tasks.fuse import Params, params_of
 from empanada_desktop.tasks.regroup import REGROUPING
@@ -25,10 +26,7 @@ class FusePanel(QWidget):
         self.bar = MessageBar("error")
         self.form = ParamsForm(Params)
         self.result = text_label()
-        self._area = QScrollArea()
-        self._area.setProperty("role", "panel")
-        self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area = PanelArea(self.form)
         self.start_button = push_button("Fuse anew", self.start_asked.emit, "intersect", "primary")
         self.start_button.setEnabled(False)
         footer = QVBoxLayout()
@@ -46,7 +44,7 @@ class FusePanel(QWidget):
         self.form.add_row("Input", plain_row("Result", self.result))
         for section in self.form.sections.values():
             section.set_open(True)
-        self._area.setWidget(self.form)
+        self._area.hold(self.form)
 
     def show_result(self, title: str, values: Mapping[str, Any]) -> None:
         """Offer to fuse a result anew; `values` are the parameters that it was made with."""

@@ -32,8 +32,6 @@ class SegmentDock(QWidget):
         }  # fmt: skip
         self.mode = Segmented([("plane", "Plane"), ("volume", "Volume"), ("fuse", "Fuse anew")])
         self._stack = QStackedWidget()
-        for panel in self._panels.values():
-            self._stack.addWidget(panel)
         buttons = (
             IconButton("folder-open", "Load a recipe\nTake the parameters of a result or a job.yaml.", self._load),
             IconButton("floppy-disk", "Save as recipe\nThe command line runs it, too.", self._save),
@@ -47,6 +45,8 @@ class SegmentDock(QWidget):
         layout = Column(holder, self._stack)
         layout.setStretch(1, 1)
         self.setLayout(layout)
+        for panel in self._panels.values():
+            self._stack.addWidget(panel)
         self.mode.chosen.connect(lambda name: self.show_mode(str(name)))
 
     @property

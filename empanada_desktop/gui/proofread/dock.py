@@ -1,11 +1,12 @@
 """The dock at the right: the form, what is picked, small deeds with ids, and below them the history."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QScrollArea, QSplitter, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMenu, QSplitter, QToolButton, QVBoxLayout, QWidget
 
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.controls import Column, Section
 from empanada_desktop.gui.icons import show_icon
+from empanada_desktop.gui.panel_area import PanelArea
 from empanada_desktop.gui.proofread.form import EditForm
 from empanada_desktop.gui.proofread.history import HistoryView
 from empanada_desktop.gui.proofread.labels_part import LabelsPart
@@ -41,12 +42,8 @@ class ProofreadDock(QWidget):
         inside = QWidget()
         inside.setProperty("role", "panel")
         inside.setLayout(column)
-        self.area = QScrollArea()
-        self.area.setProperty("role", "panel")
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area = PanelArea(inside)
         self.area.setMinimumHeight(LEAST_FORM)
-        self.area.setWidget(inside)
         self.parts = QSplitter(Qt.Orientation.Vertical)
         self.parts.setChildrenCollapsible(False)
         self.parts.setHandleWidth(4)
