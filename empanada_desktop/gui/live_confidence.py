@@ -245,7 +245,7 @@ class ConfidenceDesk(QObject):
             return
         layers = self._link.drawn()
         white = [
-            DrawnLabels(one.number, one.source, one.table, one.seed, WHITE, (0.0, 0.0))
+            DrawnLabels(one.number, one.source, one.table, one.seed, WHITE, (0.0, 0.0, 0.0))
             if isinstance(one, DrawnLabels)
             else one
             for one in layers
