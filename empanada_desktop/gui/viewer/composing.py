@@ -13,7 +13,7 @@ from empanada_desktop.gui import calm
 from empanada_desktop.gui.viewer import drawing
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, nearest, taps
 from empanada_desktop.gui.viewer.drawing import MARGIN
-from empanada_desktop.gui.viewer.tiles import TileCache, TileGrid, TileKey, best_level
+from empanada_desktop.gui.viewer.tiles import TileCache, TileGrid, TileKey, best_level, grids_of
 
 CANVAS = np.uint32(0xFF101114)
 Rect = tuple[int, int, int, int]
@@ -141,7 +141,7 @@ def keys_seen(layer: DrawnLayer, camera: PlaneCamera, plane: int, level: int) ->
         return []
     grid = TileGrid.of(layer.source, level, camera.axis)
     slab = grid.index(plane) // grid.thickness
-    return [TileKey(layer.number, level, camera.axis, slab, row, column) for row, column in grid.seen_by(camera)]
+    return [grid.key(layer.number, slab, row, column) for row, column in grid.seen_by(camera)]
 
 
 class _Frame:
@@ -238,13 +238,15 @@ class _Frame:
         return None
 
     def _cached(self, wanted: TileGrid, row: int, column: int, plane: int, level: int) -> _Found | None:
-        grid = wanted if level == wanted.level else TileGrid.of(self._layer.source, level, wanted.axis)
-        rows, columns = DISPLAYED[grid.axis]
-        wide = [(wanted.side * wanted.factor[along], grid.side * grid.factor[along]) for along in (rows, columns)]
-        if any(own > other for own, other in wide):
-            return None  # that tile would cover a part of the place only
-        place = (row * wide[0][0] // wide[0][1], column * wide[1][0] // wide[1][1])
-        index = grid.index(plane)
-        key = TileKey(self._layer.number, level, grid.axis, index // grid.thickness, *place)
-        tile = self._cache.get(key)
-        return None if tile is None else _Found(grid, key, tile[index % grid.thickness])
+        rows, columns = DISPLAYED[wanted.axis]
+        for grid in grids_of(self._layer.source, level, wanted.axis):
+            wide = [(wanted.side * wanted.factor[along], grid.side * grid.factor[along]) for along in (rows, columns)]
+            if any(own > other for own, other in wide):
+                continue  # that tile would cover a part of the place only
+            place = (row * wide[0][0] // wide[0][1], column * wide[1][0] // wide[1][1])
+            index = grid.index(plane)
+            key = grid.key(self._layer.number, index // grid.thickness, *place)
+            tile = self._cache.get(key)
+            if tile is not None:
+                return _Found(grid, key, tile[index % grid.thickness])
+        return None

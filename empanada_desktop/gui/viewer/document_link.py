@@ -69,9 +69,8 @@ class LayerLink(QObject):
         place = [min(at // each, end - 1) for at, each, end in zip(voxel, grid.factor, grid.shape, strict=True)]
         plane = place[axis.normal]
         row, column = (place[along] for along in DISPLAYED[axis])
-        key = TileKey(
-            self._numbers.of(layer), level, axis, plane // grid.thickness, row // grid.side, column // grid.side
-        )
+        number = self._numbers.of(layer)
+        key = grid.key(number, plane // grid.thickness, row // grid.side, column // grid.side)
         tile = self._loader.cache.get(key)
         if tile is None:
             return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from empanada_desktop.gui.viewer.camera import PlaneCamera
 from empanada_desktop.gui.viewer.composing import DrawnLabels, DrawnLayer
 from empanada_desktop.gui.viewer.loader import Request
-from empanada_desktop.gui.viewer.tiles import TileGrid, TileKey, best_level
+from empanada_desktop.gui.viewer.tiles import TileGrid, best_level
 
 PLANES_AHEAD = 16
 BYTES_AHEAD = 320 << 20
@@ -66,5 +66,5 @@ def _slabs_ahead(grid: TileGrid, plane: int, direction: int, furthest: int) -> I
 def _requests(layer: DrawnLayer, grid: TileGrid, slab: int, places: list[tuple[int, int]]) -> Iterator[Request]:
     is_labels = isinstance(layer, DrawnLabels)
     for row, column in places:
-        key = TileKey(layer.number, grid.level, grid.axis, slab, row, column)
+        key = grid.key(layer.number, slab, row, column)
         yield Request(key, grid, layer.source, is_labels)

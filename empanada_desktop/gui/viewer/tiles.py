@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.document.editable import EditableSource
+from empanada_desktop.document.exact_planes import exact_planes
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera, Triple
 
@@ -23,7 +25,10 @@ YZ_THICKNESS = 16
 
 
 class TileKey(NamedTuple):
-    """The address of a tile: `slab` counts slabs along the axis, `row` and `column` tiles as displayed."""
+    """The address of a tile: `slab` counts slabs along the axis, `row` and `column` tiles as displayed.
+
+    is_exact: that of its grid.
+    """
 
     layer: int
     level: int
@@ -31,17 +36,23 @@ class TileKey(NamedTuple):
     slab: int
     row: int
     column: int
+    is_exact: bool = False
 
 
 @dataclass(frozen=True)
 class TileGrid:
-    """How one level of a source is cut into tiles for one orientation."""
+    """How one level of a source is cut into tiles for one orientation.
+
+    is_exact: of a coarser level of labels that can be changed there are all planes, so that what is painted on one is
+    seen from afar, too.
+    """
 
     axis: Axis
     level: int
     factor: Triple
     shape: Triple
     thickness: int
+    is_exact: bool = False
 
     @property
     def side(self) -> int:
@@ -58,9 +69,17 @@ class TileGrid:
 
     @classmethod
     def _made(cls, source: PlaneSource, level: int, axis: Axis) -> "TileGrid":
-        factor = source.levels[level]
+        steps = list(source.levels[level])
+        is_exact = isinstance(source, EditableSource) and steps[axis.normal] > 1
+        if is_exact:
+            steps[axis.normal] = 1
+        factor = (steps[0], steps[1], steps[2])
         z, y, x = (-(-length // each) for length, each in zip(source.shape, factor, strict=True))
-        return cls(axis, level, factor, (z, y, x), _thickness(source, level, axis))
+        return cls(axis, level, factor, (z, y, x), _thickness(source, level, axis), is_exact)
+
+    def key(self, layer: int, slab: int, row: int, column: int) -> TileKey:
+        """The address of a tile."""
+        return TileKey(layer, self.level, self.axis, slab, row, column, self.is_exact)
 
     @property
     def planes_of_slab(self) -> int:
@@ -113,6 +132,12 @@ class TileGrid:
         return range(max(0, int(low // side)), max(0, min(count, int(-(-high // side)))))
 
 
+def grids_of(source: PlaneSource, level: int, axis: Axis) -> tuple[TileGrid, ...]:
+    """The grid of a level, and that of the file below, whose tiles stand in just after it became editable."""
+    grid, base = TileGrid.of(source, level, axis), getattr(source, "base", None)
+    return (grid, TileGrid.of(base, level, axis)) if grid.is_exact and base is not None else (grid,)
+
+
 _grids: "weakref.WeakKeyDictionary[PlaneSource, dict[tuple[int, Axis], TileGrid]]" = weakref.WeakKeyDictionary()
 
 
@@ -143,7 +168,7 @@ class TileCache:
         self._budget = budget
         self._bytes = 0
         self._tiles: OrderedDict[TileKey, NDArray[Any]] = OrderedDict()
-        self._kinds: Counter[tuple[int, int, Axis]] = Counter()
+        self._kinds: Counter[tuple[int, int, Axis, bool]] = Counter()
         self._lock = threading.Lock()
 
     def get(self, key: TileKey) -> NDArray[Any] | None:
@@ -159,10 +184,10 @@ class TileCache:
         with self._lock:
             return self._tiles.get(key)
 
-    def has_any(self, layer: int, level: int, axis: Axis) -> bool:
-        """Whether there are tiles of a level of a layer for an orientation."""
+    def has_any(self, layer: int, grid: TileGrid) -> bool:
+        """Whether there are tiles of a grid of a layer."""
         with self._lock:
-            return self._kinds[layer, level, axis] > 0
+            return self._kinds[layer, grid.level, grid.axis, grid.is_exact] > 0
 
     def __len__(self) -> int:
         """How many tiles there are."""
@@ -177,7 +202,7 @@ class TileCache:
         with self._lock:
             self._forget(key)
             self._tiles[key] = tile
-            self._kinds[key[:3]] += 1
+            self._kinds[kind_of(key)] += 1
             self._bytes += tile.nbytes
             while self._bytes > self._budget and len(self._tiles) > 1:
                 self._forget(next(iter(self._tiles)))
@@ -213,7 +238,7 @@ class TileCache:
     def _forget(self, key: TileKey) -> None:
         tile = self._tiles.pop(key, None)
         if tile is not None:
-            self._kinds[key[:3]] -= 1
+            self._kinds[kind_of(key)] -= 1
             self._bytes -= tile.nbytes
 
 
@@ -224,9 +249,9 @@ def keys_touching(layer: int, source: PlaneSource, box: Box, cache: TileCache | 
     """
     for level in range(len(source.levels)):
         for axis in Axis:
-            if cache is not None and not cache.has_any(layer, level, axis):
-                continue
             grid = TileGrid.of(source, level, axis)
+            if cache is not None and not cache.has_any(layer, grid):
+                continue
             sides = (grid.thickness, grid.side, grid.side)
             slabs, rows, columns = (
                 range(
@@ -235,7 +260,12 @@ def keys_touching(layer: int, source: PlaneSource, box: Box, cache: TileCache | 
                 for along, side in zip((axis.normal, *DISPLAYED[axis]), sides, strict=True)
             )
             for slab, row, column in product(slabs, rows, columns):
-                yield TileKey(layer, level, axis, slab, row, column)
+                yield grid.key(layer, slab, row, column)
+
+
+def kind_of(key: TileKey) -> tuple[int, int, Axis, bool]:
+    """Which layer and grid a tile belongs to."""
+    return key.layer, key.level, key.axis, key.is_exact
 
 
 class GridsOf(Protocol):
@@ -267,7 +297,10 @@ def box_in_tile(grid: TileGrid, key: TileKey, box: Box) -> Box | None:
 def read_displayed(source: PlaneSource, grid: TileGrid, box: Box) -> NDArray[Any]:
     """Read samples of a level: planes, rows and columns as displayed, in a type that the kernels know."""
     normal, (rows, columns) = grid.axis.normal, grid.axis.in_plane
-    if grid.level == 0:
+    if grid.is_exact and isinstance(source, EditableSource):
+        wanted = range(box.start[normal], box.stop[normal])
+        planes = exact_planes(source, grid.level, grid.axis, wanted, box.slices[rows], box.slices[columns])
+    elif grid.level == 0:
         planes = np.moveaxis(np.asarray(source[box.slices]), (normal, rows, columns), (0, 1, 2))
     else:
         wanted = range(box.start[normal], box.stop[normal])
