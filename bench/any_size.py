@@ -162,7 +162,7 @@ def _repeated_job(folder: Path, depth: int, side: int, pipe: "Connection") -> No
     from empanada_desktop.tasks import segment_volume
 
     predictor = _load_predictor()  # only to be resident, as in a real job
-    sample, recorded = _sample(), RecordedPredictor.load(folder / "recorded.npz")
+    sample, recorded = sample_volume(), RecordedPredictor.load(folder / "recorded.npz")
     opened = Opened(RepeatedSource(sample, (depth, side, side)), Spacing(8, 8, 8, "typed"))
     volume = Volume(opened, VolumeRef("sample.tif"))
     with (
@@ -182,7 +182,8 @@ def _load_predictor() -> Any:  # noqa: ANN401 - importing its type would load to
     return load_predictor(find_weights(params.weights), params)
 
 
-def _sample() -> NDArray[np.uint8]:
+def sample_volume() -> NDArray[np.uint8]:
+    """Return the sample that the program comes with."""
     from empanada_desktop.io.volumes import open_volume
     from empanada_desktop.tasks.demo import sample_path
 
@@ -264,7 +265,7 @@ def corner_of(plane: NDArray[np.float32]) -> bytes:
 
 def _record(path: Path, pipe: "Connection") -> None:
     """Write what the network says of every plane of the sample, in half precision."""
-    sample, predictor = _sample(), _load_predictor()
+    sample, predictor = sample_volume(), _load_predictor()
     keys, found = [], SimpleNamespace(semantic=[], heatmaps=[], offsets=[])
     for axis in Axis:
         for plane in np.moveaxis(sample, axis.normal, 0):
@@ -287,7 +288,7 @@ def _written(path: Path, depth: int, side: int) -> Path:
 
     if path.exists():
         return path
-    source = RepeatedSource(_sample(), (depth, side, side))
+    source = RepeatedSource(sample_volume(), (depth, side, side))
     array = zarr.create_array(str(path), shape=source.shape, chunks=(min(64, depth), 64, 64), dtype=np.uint8)
     for row in range(0, side, 64):
         box = Box((0, row, 0), (depth, min(row + 64, side), side))

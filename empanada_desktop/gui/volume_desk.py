@@ -1,6 +1,5 @@
 """Segmenting in 3D from the window: the box for the smallest object, the start, batches, and results as layers."""
 
-import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -12,14 +11,14 @@ from PySide6.QtWidgets import QInputDialog
 
 from empanada_desktop.core.advice import region_of_boxes, sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS
+from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS, pixels_to_show
 from empanada_desktop.document import EditableSource, LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
 from empanada_desktop.document.titles import told_apart
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.jobs_controller import place_of
-from empanada_desktop.gui.panels.volume_panel import is_unfinished, unfinished_volume
+from empanada_desktop.gui.panels.volume_panel import TIMED_FIELDS, is_unfinished, unfinished_volume
 from empanada_desktop.gui.saving import save_labels
 from empanada_desktop.jobs.job import Job
 from empanada_desktop.jobs.spec import JobSpec
@@ -158,8 +157,8 @@ class VolumeDesk(QObject):
         values = self.panel.form.values()
         axis = Axis(values["inference_plane"])
         place = self._workspace.document.view.crosshair[axis.normal]
-        names = ("weights", "image_downsampling", "use_gpu", "threads")
-        params = live.params().model_copy(update={name: values[name] for name in names})
+        timed = {name: values[name] for name in (*TIMED_FIELDS, "tile_size")}
+        params = live.params().model_copy(update=timed)
         # The first run loads the network, so that only the later ones are a measure.
         last = self._workspace.document.shape[axis.normal] - 1
         for number, name in enumerate(TIMINGS):
@@ -277,12 +276,12 @@ class VolumeDesk(QObject):
         params: Any = job.spec.params
         seconds = getattr(job.result, "seconds", 0.0)
         if job.spec.task == "segment-volume" and seconds and not self._went_on(job):
-            stacks = 3 if params.ortho_plane else 1
+            normals = range(3) if params.ortho_plane else [Axis(params.inference_plane).normal]
             network = max(0.0, seconds - START_SECONDS) / BEYOND_NETWORK
             region = getattr(job.spec.inputs, "region", None)
             shape = self._workspace.document.shape if region is None else Box.of_spans(region).shape
-            voxels = math.prod(shape)
-            self.panel.show_time(params.image_downsampling, network / (voxels * stacks))
+            pixels = pixels_to_show(shape, list(normals), params.image_downsampling, params.tile_size)
+            self.panel.show_time(params.model_dump(), network / pixels)
 
     def _went_on(self, job: Job) -> bool:
         """Whether the job had only the rest of a volume left, after another one was broken off."""

@@ -13,7 +13,15 @@ from empanada_desktop.core.advice import (
     smallest_object,
 )
 from empanada_desktop.core.geometry import Spacing
-from empanada_desktop.core.preflight import BEYOND_NETWORK, LARGE_NETWORK_BYTES, START_SECONDS, Plan, estimate
+from empanada_desktop.core.preflight import (
+    BEYOND_NETWORK,
+    LARGE_NETWORK_BYTES,
+    PIXELS_MORE_PER_IMAGE,
+    START_SECONDS,
+    Plan,
+    estimate,
+    pixels_to_show,
+)
 from empanada_desktop.core.scales import look_at_scales, overlap, suggested_scale, verdict
 
 ISOTROPIC = Spacing(10, 10, 10, "test")
@@ -93,12 +101,24 @@ def test_estimates_grow_with_what_they_are_of() -> None:
     assert estimate(replace(base, median=11)).memory > estimate(base).memory
     assert estimate(replace(base, tile_size=256)).memory < estimate(base).memory
     assert estimate(replace(base, network_bytes=600)).memory > estimate(base).memory
-    assert estimate(base).seconds == pytest.approx(START_SECONDS + 80 * BEYOND_NETWORK)
+    images = 100 * PIXELS_MORE_PER_IMAGE / 1e6
+    assert estimate(base).seconds == pytest.approx(START_SECONDS + (80 + images) * BEYOND_NETWORK)
+    assert estimate(replace(base, downsampling=2)).seconds == pytest.approx(
+        START_SECONDS + (20 + images) * BEYOND_NETWORK
+    )
     assert estimate(replace(base, seconds_per_pixel=None)).seconds is None
     # Three directions take three times the network, and keep three stacks of predictions.
     three = estimate(replace(base, normals=(0, 1, 2)))
-    assert three.seconds == pytest.approx(START_SECONDS + 240 * BEYOND_NETWORK)
+    assert three.seconds == pytest.approx(START_SECONDS + (240 + 19 * images) * BEYOND_NETWORK)
     assert three.disk > estimate(base).disk
+
+
+def test_tiles_and_thin_planes_are_shown_more_pixels_than_they_have() -> None:
+    """Four tiles of 512 overlap by 112 along each side; the planes of a thin slab are many and small."""
+    whole, tiled = (pixels_to_show((1, 896, 896), (0,), tile_size=side) for side in (0, 512))
+    assert whole == 896**2 + PIXELS_MORE_PER_IMAGE
+    assert tiled == pytest.approx(4 * (512**2 + PIXELS_MORE_PER_IMAGE), rel=0.02)
+    assert pixels_to_show((8, 128, 128), (0,)) < pixels_to_show((8, 128, 128), (1,)) / 5
 
 
 def test_the_estimated_memory_is_near_what_was_measured() -> None:

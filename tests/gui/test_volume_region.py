@@ -30,7 +30,7 @@ def test_a_box_from_two_views_is_segmented_alone(person: Person, crop: Path, wei
     person.click(person.button("Volume", within=person.workspace.form))
     panel = person.workspace.form.volume
     panel.weights.set_value(str(weights_file))
-    panel.show_time(1, 1e-3)
+    panel.show_time(panel.form.values(), 1e-3)
     whole = estimate(panel.plan())
 
     # Too thin for the network: said before the start, with a way out.
@@ -54,7 +54,7 @@ def test_a_box_from_two_views_is_segmented_alone(person: Person, crop: Path, wei
     assert part.disk < whole.disk / 2
     assert part.seconds is not None
     assert whole.seconds is not None
-    assert part.seconds < whole.seconds / 2
+    assert part.seconds < whole.seconds * 0.6, "14 of 24 planes, and smaller ones"
 
     person.click(panel.start_button)
     job = person.job()

@@ -1,7 +1,7 @@
 """The form "Segment volume": parameters with advice beside them, what it will take, and the start."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ MORE_TIP = (
     "result beside the first one's."
 )
 SEEN_FIELDS = ("ortho_plane", "inference_plane", "image_downsampling")
+TIMED_FIELDS = ("weights", "image_downsampling", "use_gpu", "threads", "backend", "use_quantised")
 SPARE, TILES = 1.1, 1024
 
 
@@ -61,7 +62,7 @@ class VolumePanel(TaskPanel):
         self.region: Box | None = None
         self._shape: Triple = (1, 1, 1)
         self._spacing = Spacing()
-        self._timed: dict[int, float] = {}
+        self._timed: dict[tuple[object, ...], float] = {}
         self._computer: Computer | None = None
         self.preflight = Preflight()
         self.start_button = push_button("Segment volume", self.start_asked.emit, "magic-wand", "primary")
@@ -144,9 +145,10 @@ class VolumePanel(TaskPanel):
         self.weights.show_library(computer.weights)
         self.check()
 
-    def show_time(self, downsampling: int, seconds_per_pixel: float) -> None:
-        """Take note of how long the network took for a plane, by its pixels; the quickest run counts."""
-        self._timed[downsampling] = min(seconds_per_pixel, self._timed.get(downsampling, seconds_per_pixel))
+    def show_time(self, values: Mapping[str, Any], seconds_per_pixel: float) -> None:
+        """Take note of how long the network took with these values, by `pixels_to_show`; the quickest run counts."""
+        what = _what_is_timed(values)
+        self._timed[what] = min(seconds_per_pixel, self._timed.get(what, seconds_per_pixel))
         self.check()
 
     def show_smallest(self, found: SmallestObject) -> None:
@@ -231,7 +233,7 @@ class VolumePanel(TaskPanel):
             chunk=_chunk(values["chunk_size"]),
             tile_size=int(values["tile_size"]),
             network_bytes=self.situation.network_bytes,
-            seconds_per_pixel=self._timed.get(factor),
+            seconds_per_pixel=self._timed.get(_what_is_timed(values)),
             n_confidences=int(bool(values["keep_confidence"])),
         )
 
@@ -361,6 +363,11 @@ def is_unfinished(out: Path) -> bool:
 def _region_words(region: Box) -> str:
     spans = ", ".join(f"{name} {first} to {stop - 1}" for name, (first, stop) in zip("zyx", region.spans, strict=True))
     return f"{spans}: {' × '.join(map(str, region.shape))} voxels."
+
+
+def _what_is_timed(values: Mapping[str, Any]) -> tuple[object, ...]:
+    """What else than the pixels makes the network quick or slow."""
+    return tuple(values[name] for name in TIMED_FIELDS)
 
 
 def _source(spacing: Spacing) -> str:
