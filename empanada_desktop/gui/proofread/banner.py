@@ -103,7 +103,7 @@ class Banner(QWidget):
             self._show_hint()
 
     def _show_hint(self) -> None:
-        self.hint.setVisible(not self._is_narrow or not self.state.objects)
+        self.hint.setVisible(not self._is_narrow or not (self.state.objects or self.state.words))
 
     def _show_objects(self, state: BannerState) -> None:
         empty(self._objects)
