@@ -182,8 +182,13 @@ class EditableSource(FlatSource):
 
     def use_folder(self, folder: Path) -> None:
         """Let blocks that find no room in memory lie in a folder; OSError where it cannot be written to."""
-        if self.blocks.pack is None:
+        pack = self.blocks.pack
+        if pack is None or pack.path.parent != folder:
             self.blocks.pack = new_pack(folder)
+
+    def use_own_folder(self) -> None:
+        """Let blocks that find no room lie in a temporary folder until the labels belong to a session."""
+        self.use_folder(self._own_folder())
 
     def ref(self) -> VolumeRef:
         """Write what was changed, and return the address of the labels as they are now, for other processes.

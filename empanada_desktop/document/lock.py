@@ -38,6 +38,7 @@ class SessionLock:
     def release(self) -> None:
         """Let go of the session."""
         if self._file is not None:
+            _let_go(self._file)
             self._file.close()
             self._file = None
 
@@ -55,7 +56,10 @@ class SessionLock:
             return False
         try:
             with path.open("a+", encoding="utf-8") as file:
-                return not _take(file)
+                is_free = _take(file)
+                if is_free:
+                    _let_go(file)
+                return not is_free
         except OSError:
             return True
 
@@ -81,3 +85,13 @@ def _take(file: IO[str]) -> bool:
     except OSError:
         return False
     return True
+
+
+def _let_go(file: IO[str]) -> None:
+    """Unlock an open file; Windows itself does it only some time after it is closed."""
+    if os.name == "nt":
+        import msvcrt
+
+        with contextlib.suppress(OSError, ValueError):
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]

@@ -157,7 +157,8 @@ def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) ->
     values = plain["source"]
     if values["kind"] == "own":
         source = read_voxels(folder / str(values["store"]))
-        written[str(plain["id"])] = (source.version, str(values["store"]))
+        if isinstance(source, ArraySource):
+            written[str(plain["id"])] = (source.version, str(values["store"]))
         return source
     if values["kind"] == "overlay":
         editable = EditableSource.opened(folder / str(values["store"]))
@@ -209,15 +210,23 @@ def _remove(folder: Path) -> None:
             return
 
 
-def read_voxels(path: Path) -> ArraySource:
-    """Read what write_voxels wrote into memory; VolumeError where it is gone, damaged or too large for the memory."""
+def read_voxels(path: Path) -> ArraySource | EditableSource:
+    """Read what write_voxels wrote into memory, or what is large into blocks; VolumeError where it is gone or damaged.
+
+    Nothing is ever written into the store: a state that is on the disk stays what it is.
+    """
     import zarr
 
     try:
         array = zarr.open_array(str(path), mode="r")
-        if array.nbytes > IN_MEMORY_BYTES:
-            return ArraySource(zarr.open_array(str(path), mode="r+"))
-        return ArraySource(np.asarray(array[:]))
+        if array.nbytes <= IN_MEMORY_BYTES:
+            return ArraySource(np.asarray(array[:]))
+        z, y, x = array.shape
+        source = EditableSource(shape=(z, y, x), dtype=array.dtype)
+        source.use_folder(path.parent / path.name.partition("-")[0])
+        for box in box_blocks(whole_box(source.shape), (CHUNK, 8 * CHUNK, 8 * CHUNK)):
+            source[box.slices] = array[box.slices]
+        return source
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise VolumeError("its voxels are missing or damaged.", "Open the file that they were saved to.") from error
 

@@ -1,5 +1,6 @@
 """From a task's result on the disk to layers of the document, as one deed that undoes."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,19 +10,26 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.core.edits import RegionEdit
-from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.edits import LayerEdit
 from empanada_desktop.document.layers import DEFAULT_DIVISOR, LabelsLayer, Layer
 from empanada_desktop.document.partial import PartialSource
 from empanada_desktop.document.placed import PlacedSource
-from empanada_desktop.document.sources import PlaneLabels, VolumeSource, open_source, plane_box
+from empanada_desktop.document.sources import (
+    ArraySource,
+    PlaneLabels,
+    PlaneSource,
+    VolumeSource,
+    open_source,
+    plane_box,
+)
 from empanada_desktop.errors import VolumeError
-from empanada_desktop.io.edit_files import read_edits
 from empanada_desktop.io.volumes import VolumeRef, list_datasets
 
 TIFF_SUFFIXES = (".tif", ".tiff")
+IN_MEMORY_BYTES = 256 << 20
 
 
 class WrittenResult(Protocol):
@@ -83,11 +91,6 @@ def add_layers(document: Document, layers: list[LabelsLayer], title: str, replac
         document.active = layers[0]
 
 
-def apply_edit_file(document: Document, layer: LabelsLayer, title: str, path: str | Path) -> None:
-    """Make the edits that a job wrote into a file (io.edit_files) as one deed; VolumeError where it is damaged."""
-    document.edit_voxels(layer, title, *read_edits(path))
-
-
 def partial_layer(partial: Partial, title: str, like: LabelsLayer | None = None) -> LabelsLayer:
     """Return a preview layer of what a running job has found; feed it with advance_partial."""
     layer = LabelsLayer(title=title, source=PartialSource(partial), is_preview=True)
@@ -110,38 +113,32 @@ def drop_previews(document: Document) -> None:
         document.replace_layers(tuple(layer for layer in document.layers if not layer.is_preview))
 
 
-def keep_plane(
-    document: Document,
+def plane_edit(
+    source: PlaneSource, labels: NDArray[np.uint32], axis: Axis, index: int, origin: tuple[int, int]
+) -> RegionEdit:
+    """Return the edit that writes a plane's labels; what stands there is read, so use a thread where it is a file."""
+    box = plane_box(axis, index, origin, labels.shape)
+    return RegionEdit.between(box, source[box.slices], np.expand_dims(labels, axis.normal))
+
+
+def plane_layer(
+    shape: tuple[int, int, int],
     labels: NDArray[np.uint32],
     axis: Axis,
     index: int,
-    origin: tuple[int, int] = (0, 0),
-    into: LabelsLayer | None = None,
-    title: str = "labels",
-    divisor: int = DEFAULT_DIVISOR,
-    class_names: dict[int, str] | None = None,
+    origin: tuple[int, int],
+    spacing: Spacing,
 ) -> LabelsLayer:
-    """Write a plane's labels into an editable layer, or into a new one of the document's shape; one deed either way.
-
-    SettingsError where `into` is locked.
-    """
+    """Return labels of a volume that are empty but for a plane; what is large lies in blocks and takes a moment."""
     box = plane_box(axis, index, origin, labels.shape)
-    voxels = np.expand_dims(labels, axis.normal)
-    if into is not None:
-        source = document.writable(into.id)
-        document.edit_voxels(into, f"{axis} plane {index}", RegionEdit.between(box, source[box.slices], voxels))
-        return into
-    new = EditableSource(shape=document.shape, spacing=document.spacing)
-    new[box.slices] = voxels
-    layer = LabelsLayer(
-        title=title,
-        source=new,
-        spacing=document.spacing,
-        label_divisor=divisor,
-        class_names=class_names or {},
-    )
-    document.add_layer(layer, title=f"Keep {axis} plane {index}")
-    return layer
+    source: ArraySource | EditableSource
+    if 4 * math.prod(shape) <= IN_MEMORY_BYTES:
+        source = ArraySource(np.zeros(shape, np.uint32))
+    else:
+        source = EditableSource(shape=shape, spacing=spacing)
+        source.use_own_folder()
+    source[box.slices] = np.expand_dims(labels, axis.normal)
+    return LabelsLayer(title="labels", source=source, spacing=spacing)
 
 
 def plane_preview(document: Document, axis: Axis, index: int, title: str) -> LabelsLayer:

@@ -124,7 +124,7 @@ class Session:
         self._written: dict[str, tuple[int, str]] = {}
         self._used: set[str] = set()
         self._file: JournalFile | None = None
-        self._kept: Snapshot | None = None
+        self._kept: Reachable | None = None
         self.journal: Journal | None = None
 
     @classmethod
@@ -199,7 +199,7 @@ class Session:
             write_json(self.folder / SESSION_FILE, values, is_waited_for=True)
             sync_folder(self.folder)
             self._drop_unused([*layers, *closed])
-        self._kept = snapshot
+        self._kept = snapshot.reachable
         self._tidy(snapshot)
 
     def _tidy(self, snapshot: Snapshot) -> None:
@@ -260,9 +260,8 @@ class Session:
         is_clean = False
         if self.journal is not None:
             self.journal.detach()
-            reachable = self._kept.reachable if self._kept is not None else None
-            self.journal.close(reachable)
-            is_clean = reachable is not None and reachable.position == self.journal.position
+            self.journal.close(self._kept)
+            is_clean = self._kept is not None and self._kept.position == self.journal.position
         if is_clean:
             sweep(self.folder / LABELS, self._used)
         if self._file is not None:

@@ -1,18 +1,21 @@
 """The live plane: runs the network on the plane of the active view, and shows what the sliders make of it."""
 
+import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from empanada_desktop.core.confine import PlaneMask, inside_of, window_of
+from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Axis, Box, Spacing
-from empanada_desktop.core.preflight import pixels_to_show
 from empanada_desktop.document import LabelsLayer, PlaneLabels
-from empanada_desktop.document.results import keep_plane
+from empanada_desktop.document.at_hand import is_at_hand
+from empanada_desktop.document.results import IN_MEMORY_BYTES, plane_edit, plane_layer
+from empanada_desktop.document.sources import plane_box
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.finders import PlaneFinder, ScaleFinder
 from empanada_desktop.gui.live_confidence import ConfidenceDesk
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from empanada_desktop.jobs.live import Wish
 
 FOLLOW_MS = 400
+Found = TypeVar("Found")
 
 
 class LivePlaneDesk(QObject):
@@ -251,9 +255,8 @@ class LivePlaneDesk(QObject):
     def _predicted(self, wish: "Wish", prediction: Prediction) -> None:
         plane = prediction.plane
         if prediction.ran and plane.region is None:
-            rows, columns = prediction.confidence.shape
-            pixels = pixels_to_show((1, rows, columns), (0,), prediction.downsampling, wish.params.tile_size)
-            self._workspace.form.volume.show_time(wish.params.model_dump(), prediction.seconds / pixels)
+            pixels = prediction.confidence.size
+            self._workspace.form.volume.show_time(prediction.downsampling, prediction.seconds / pixels)
         if wish.name == "live" and self._is_awaited:
             self.confidence.show(prediction)
         self._for_finders(wish.name, prediction=prediction)
@@ -354,17 +357,50 @@ class LivePlaneDesk(QObject):
         )
 
     def _keep(self, grouping: Grouping, into: LabelsLayer | None) -> None:
-        document, plane = self._workspace.document, grouping.plane
-        title = f"{next(iter(grouping.objects), 'objects')}, {plane.axis} {plane.index}"
-        names = dict(enumerate(grouping.objects, 1))
-        labels = grouping.labels if into is None else kept_outside(grouping, into)
+        """What is written, and what stood there, is found in a thread where it lies in a file, or is large."""
         self.stop()
-        kept = keep_plane(
-            document, labels, plane.axis, plane.index, grouping.origin, into, title, grouping.divisor, names
-        )
-        kept.note = f"{sum(grouping.objects.values())} objects" if into is None else kept.note
+        if into is None:
+            self._keep_new(grouping)
+            return
+        document, plane = self._workspace.document, grouping.plane
+        document.check_unlocked(into)
+        source = document.writable(into.id)
+
+        def find() -> RegionEdit:
+            return plane_edit(source, kept_outside(grouping, into), plane.axis, plane.index, grouping.origin)
+
+        def put(part: RegionEdit) -> None:
+            title = f"{plane.axis} plane {plane.index}"
+            self._workspace.edits.edit_voxels(into, title, part, then=lambda edit: edit and self._say_kept(into))
+
+        box = plane_box(plane.axis, plane.index, grouping.origin, grouping.labels.shape)
+        self._soon(is_at_hand(source, box), find, put)
+
+    def _keep_new(self, grouping: Grouping) -> None:
+        document, plane = self._workspace.document, grouping.plane
+        shape, spacing = document.shape, document.spacing
+
+        def make() -> LabelsLayer:
+            return plane_layer(shape, grouping.labels, plane.axis, plane.index, grouping.origin, spacing)
+
+        def add(layer: LabelsLayer) -> None:
+            layer.title = f"{next(iter(grouping.objects), 'objects')}, {plane.axis} {plane.index}"
+            layer.label_divisor, layer.class_names = grouping.divisor, dict(enumerate(grouping.objects, 1))
+            layer.note = f"{sum(grouping.objects.values())} objects"
+            document.add_layer(layer, title=f"Keep {plane.axis} plane {plane.index}")
+            self._say_kept(layer)
+
+        self._soon(4 * math.prod(shape) <= IN_MEMORY_BYTES, make, add)
+
+    def _soon(self, is_quick: bool, find: Callable[[], Found], then: Callable[[Found], object]) -> None:
+        if is_quick:
+            then(find())
+        else:
+            self._workspace.window.background.run(find, then)
+
+    def _say_kept(self, layer: LabelsLayer) -> None:
         self._workspace.layers.list.refresh()
-        self._workspace.window.toast.say(f"Kept in {kept.title}.", "Undo", document.undo)
+        self._workspace.window.toast.say(f"Kept in {layer.title}.", "Undo", self._workspace.edits.undo)
 
     def batch(self) -> None:
         """Segment every plane of the orientation as a job."""

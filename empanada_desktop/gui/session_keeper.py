@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage
 from empanada_desktop.document.journal import Journal
 from empanada_desktop.document.kept import PICTURE_FILE, latest
 from empanada_desktop.document.layer_book import LayerBook
+from empanada_desktop.document.layers import Layer
 from empanada_desktop.document.session import Opened, Session, Snapshot, own_work
 from empanada_desktop.errors import AppError, SettingsError
 
@@ -44,6 +45,7 @@ class SessionKeeper(QObject):
         self._journal_said.connect(self._tell_of_journal, Qt.ConnectionType.QueuedConnection)
         workspace.document.layer_added.connect(self._give_room)
         workspace.document.layer_changed.connect(self._give_room)
+        workspace.document.layer_removed.connect(self._keep_soon)
         self._is_open, self._is_leaving = True, False
         self._waiting: list[Callable[[], object]] = []
         self._timer = QTimer(self)
@@ -73,6 +75,11 @@ class SessionKeeper(QObject):
     def _give_room(self, *_: object) -> None:
         if self._session is not None:
             self._session.give_room(self._workspace.document)
+
+    def _keep_soon(self, layer: Layer) -> None:
+        """A deleted layer leaves the memory once it is on the disk."""
+        if not layer.is_preview and self._session is not None and self._timer.isActive():
+            self._first.start()
 
     def _tell_of_journal(self, problem: AppError | None) -> None:
         """The journal finds no room on the disk, or does again."""

@@ -189,7 +189,7 @@ class Blocks:
             own = grid.box(place)
             common = shared(box, own)
             self._write_into((0, *place), own, inside(common, own), values[inside(common, box)], base)
-        self._make_room()
+            self._make_room()
 
     def _write_into(
         self, key: Key, own: Box, there: tuple[slice, slice, slice], part: Array, base: Callable[[Box], Array]

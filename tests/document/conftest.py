@@ -7,8 +7,9 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import ArraySource, Document, ImageLayer, LabelsLayer, open_source
+from empanada_desktop.document.results import plane_edit, plane_layer
 from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.io.volumes import VolumeRef
 from empanada_desktop.settings import HOME_VARIABLE
@@ -86,3 +87,24 @@ def result_path(tmp_path: Path) -> str:
         store.label_array(group, class_id, title, 1000)[:] = np.where(ids, ids + 1000 * class_id, 0)
     store.finish()
     return str(tmp_path / "result.zarr")
+
+
+def keep_plane(
+    document: Document,
+    labels: NDArray[np.uint32],
+    axis: Axis,
+    index: int,
+    origin: tuple[int, int] = (0, 0),
+    into: LabelsLayer | None = None,
+    title: str = "labels",
+    class_names: dict[int, str] | None = None,
+) -> LabelsLayer:
+    """Write a plane's labels into a layer, or into a new one, as the window does."""
+    if into is not None:
+        part = plane_edit(document.writable(into.id), labels, axis, index, origin)
+        document.edit_voxels(into, f"{axis} plane {index}", part)
+        return into
+    layer = plane_layer(document.shape, labels, axis, index, origin, document.spacing)
+    layer.title, layer.class_names = title, class_names or {}
+    document.add_layer(layer, title=f"Keep {axis} plane {index}")
+    return layer

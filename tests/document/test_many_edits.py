@@ -19,10 +19,11 @@ from empanada_desktop.document import (
     ShapesLayer,
     open_source,
 )
-from empanada_desktop.document.results import keep_plane
 from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.io.volumes import VolumeRef
+
+from .conftest import keep_plane
 
 SHAPE = (12, 40, 44)
 

@@ -14,7 +14,6 @@ from empanada_desktop.document.results import (
     add_layers,
     advance_partial,
     drop_previews,
-    keep_plane,
     open_labels,
     partial_layer,
     plane_preview,
@@ -24,7 +23,7 @@ from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.io.tiff import write_label_tiff
 
-from .conftest import SHAPE, Ear
+from .conftest import SHAPE, Ear, keep_plane
 
 
 def test_a_result_becomes_one_layer_per_class_in_one_deed(document: Document, result_path: str) -> None:

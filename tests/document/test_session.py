@@ -23,10 +23,12 @@ from empanada_desktop.document import (
 )
 from empanada_desktop.document import session as sessions
 from empanada_desktop.document.kept import KEPT_SESSIONS, SESSION_FILE, earlier_work, kept_sessions, latest, work_on
-from empanada_desktop.document.results import add_layers, keep_plane, open_labels, plane_preview, result_layers
+from empanada_desktop.document.results import add_layers, open_labels, plane_preview, result_layers
 from empanada_desktop.document.session import Session, Snapshot
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.settings import HOME_VARIABLE
+
+from .conftest import keep_plane
 
 
 def fill(document: Document, result_path: str) -> LabelsLayer:
@@ -160,8 +162,8 @@ def test_what_is_gone_is_named_and_the_rest_opens(document: Document, image_path
     session = Session.create()
     session.save(document)
     Path(image_path).unlink()
-    (state,) = (session.folder / "labels").glob("*/*.overlay")
-    state.write_text("{")
+    (store,) = (session.folder / "labels").iterdir()
+    (store / "zarr.json").write_text("{")
     other = Document()
     opened = session.load(other)
     assert len(opened.faults) == 2

@@ -13,8 +13,20 @@ import numpy as np
 import pytest
 
 from empanada_desktop.core.geometry import Box
-from empanada_desktop.document import Document, EditableSource, LabelsLayer, editable, journal_file, leftovers
+from empanada_desktop.document import (
+    ArraySource,
+    Document,
+    EditableSource,
+    LabelsLayer,
+    editable,
+    journal_file,
+    leftovers,
+    plain,
+)
+from empanada_desktop.document.at_hand import is_at_hand
 from empanada_desktop.document.session import Session
+from empanada_desktop.document.sources import whole_box
+from empanada_desktop.errors import SettingsError
 from empanada_desktop.io.volumes import open_volume
 
 SHAPE = (16, 64, 64)
@@ -191,3 +203,65 @@ def test_what_was_lent_to_a_job_stays_for_a_day(tmp_path: Path) -> None:
         session.go_on(session.load(document), document)
         session.save(document)
     assert not Path(ref.path).exists()
+
+
+def test_a_deleted_layer_leaves_the_memory_and_comes_back(tmp_path: Path) -> None:
+    work = Work(tmp_path / "session")
+    work.paint()
+    source, voxels = work.layer.source, np.array(work.layer.source[:, :, :])
+    assert isinstance(source, EditableSource)
+    work.session.save(work.document)
+    assert source.n_bytes > 0
+    work.document.remove_layer(work.layer)
+    work.session.save(work.document)
+    assert source.n_bytes == 0
+    work.document.undo()
+    np.testing.assert_array_equal(source[:, :, :], voxels)
+    work.paint()
+    work.document.undo()
+    np.testing.assert_array_equal(source[:, :, :], voxels)
+    work.document.redo()
+    work.session.save(work.document)
+    work.session.close()
+    assert len(opened(work.session.folder)[0]) == 3
+
+
+def test_large_labels_of_a_session_are_never_written_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document, voxels = Document(), np.random.default_rng(0).integers(0, 9, SHAPE).astype(np.uint32)
+    document.add_layer(LabelsLayer(title="large", source=ArraySource(voxels.copy())))
+    with Session(tmp_path / "session") as session:
+        session.save(document)
+    monkeypatch.setattr(plain, "IN_MEMORY_BYTES", 1000)
+    with Session(tmp_path / "session") as session:
+        again = Document()
+        session.load(again)
+        assert is_at_hand(again.of_kind(LabelsLayer)[0].source, whole_box(SHAPE))  # painting waits for no file
+        session.save(again)
+        session.go_on(session.load(again), again)
+        layer = again.of_kind(LabelsLayer)[0]
+        stroke = again.begin_stroke(layer, "Brush")
+        stroke.write(Box((0, 0, 0), (2, 9, 9)), np.full((2, 9, 9), 5))
+        stroke.commit()
+        painted = np.array(layer.source[:, :, :])
+        copy = shutil.copytree(session.folder, tmp_path / "copy", ignore=shutil.ignore_patterns("*.journal"))
+        session.save(again)
+    with Session(copy) as session:
+        session.load(again)
+        np.testing.assert_array_equal(again.of_kind(LabelsLayer)[0].source[:, :, :], voxels)
+    with Session(tmp_path / "session") as session:
+        session.load(again)
+        np.testing.assert_array_equal(again.of_kind(LabelsLayer)[0].source[:, :, :], painted)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_while_writing_makes_nobody_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = Work(tmp_path / "session")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(journal_file.JournalFile, "append", broken)
+    work.paint()
+    with pytest.raises(SettingsError):
+        work.session.save(work.document)
+    work.session.close()
