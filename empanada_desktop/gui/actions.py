@@ -338,6 +338,7 @@ class Actions(QObject):
         super().__init__(window)
         self.preset = "napari"
         self.custom: dict[str, Keys] = {}
+        self._room = ""
         self._by_id = {row.id: self._make(row, window) for row in ROWS}
         self.use_keys(self.preset, self.custom)
 
@@ -352,12 +353,19 @@ class Actions(QObject):
     def use_keys(self, preset: str, custom: Mapping[str, Keys]) -> None:
         """Take the keys of a preset, changed where the user chose others."""
         self.preset, self.custom = preset, dict(custom)
+        self._give_keys()
         for row in ROWS:
             keys = self.keys_of(row.id)
-            self._by_id[row.id].setShortcuts([QKeySequence(key) for key in keys])
             name = row.title.rstrip("…")
             shown = QKeySequence(keys[0]).toString(QKeySequence.SequenceFormat.NativeText) if keys else ""
             self._by_id[row.id].setToolTip(f"{name} ({shown})\n{row.tip}" if shown else f"{name}\n{row.tip}")
+
+    def _give_keys(self) -> None:
+        """In a room its own rows have their keys; whoever shares one with them has it in the other rooms."""
+        taken = {key for row in ROWS if self._room in row.only_in for key in self.keys_of(row.id)}
+        for row in ROWS:
+            keys = [key for key in self.keys_of(row.id) if row.only_in or key not in taken]
+            self._by_id[row.id].setShortcuts([QKeySequence(key) for key in keys])
 
     def keys_of(self, name: str) -> Keys:
         """The keys of a row as they are now."""
@@ -365,6 +373,9 @@ class Actions(QObject):
 
     def enable(self, there: Mapping[str, bool], room: str = "") -> None:
         """Enable what can work now; `there` says of each need whether it is met, `room` which room is shown."""
+        if room != self._room:
+            self._room = room
+            self._give_keys()
         for row in ROWS:
             if row.needs or row.only_in:
                 is_met = not row.needs or there.get(row.needs, False)
@@ -417,6 +428,6 @@ def conflicts(keys: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 
 
 def meet(one: str, other: str) -> bool:
-    """Whether there is a room in which both rows have their keys."""
+    """Whether there is a room in which both rows have their keys: in a room its own rows go first."""
     rooms, others = ROW_BY_ID[one].only_in, ROW_BY_ID[other].only_in
-    return not rooms or not others or bool(set(rooms) & set(others))
+    return bool(set(rooms) & set(others)) if rooms and others else not rooms and not others

@@ -376,7 +376,7 @@ PROOFREAD_ROWS = (
         "Proofread",
         "Take the tool that the item's question asks for.",
         "paint-brush",
-        ("Shift+E",),
+        ("E", "Shift+E"),
         needs="labels",
         room="proofread",
         only_in=("proofread",),

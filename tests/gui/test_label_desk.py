@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Box
-from empanada_desktop.document import LabelsLayer
+from empanada_desktop.document import ArraySource, LabelsLayer
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.main_window import MainWindow
@@ -56,6 +56,28 @@ def test_new_labels_count_within_their_class(desk: LabelDesk, person: Person) ->
     assert desk.new_layer().title == "labels 2"
 
 
+def test_a_new_id_that_a_split_has_taken_is_not_painted_with(desk: LabelDesk, person: Person) -> None:
+    layer = desk.new_layer()
+    counted(desk, person)
+    write(desk, layer, 1001, 0)
+    desk.new_label()
+    person.until(lambda: layer.active_id == 1002)
+    write(desk, layer, 1002, 10)  # as a deed of Proofread does
+    person.until(lambda: layer.active_id == 1003)
+    person.workspace.document.change_layer(layer, painted_id=1003)  # as a stroke does
+    write(desk, layer, 1003, 20)
+    counted(desk, person)
+    assert layer.active_id == 1003, "painted with, it stays"
+
+
+def test_the_first_stroke_in_labels_without_classes_of_ours_adds_to_no_object(desk: LabelDesk, person: Person) -> None:
+    ids = np.zeros((24, 64, 72), np.uint32)
+    ids[2:9, 5:20, 5:20], ids[2:9, 30:50, 5:20] = 1, 2
+    layer = LabelsLayer(title="truth", source=ArraySource(ids), class_names={0: "object"})
+    person.workspace.document.add_layer(layer)
+    person.until(lambda: layer.active_id == 3)
+
+
 def test_ids_never_leave_their_class(desk: LabelDesk, person: Person) -> None:
     layer = desk.new_layer()
     counted(desk, person)
@@ -71,7 +93,7 @@ def test_ids_never_leave_their_class(desk: LabelDesk, person: Person) -> None:
     for number in range(9):
         write(desk, layer, 21 + number, 3 * number)
     counted(desk, person)
-    with pytest.raises(SettingsError, match="No id of class 2 is free"):
+    with pytest.raises(SettingsError, match="Class 2 is full"):
         desk.new_label()
     assert layer.active_id == 29
     with pytest.raises(SettingsError, match="has objects already"):

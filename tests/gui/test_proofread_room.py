@@ -340,6 +340,7 @@ def test_the_queue_goes_on_after_a_merge(proofreader: Proofreader, true_labels: 
         QueueItem(ids, question, "contact", "Because.", score, tuple(map(float, hand.inside(ids[0], true_labels))))
         for ids, question, score in (
             ((10013, 10016), "Join?", 0.9),
+            ((10013,), "Real?", 0.7),
             ((10008,), "Split?", 0.5),
             ((10005,), "Real?", 0.1),
         )
@@ -354,14 +355,20 @@ def test_the_queue_goes_on_after_a_merge(proofreader: Proofreader, true_labels: 
     assert hand.room.dock.selection.lines[0] == ("Contact area", "0.0077 µm²")
     hand.enter()
     assert queue.current is not None
-    assert queue.current.item == items[1]
+    assert queue.current.item == items[2], "what was asked of an object that is merged needs no answer"
     assert hand.desk.picks.ids == (10008,)
+    place = hand.inside(10005, true_labels)
+    hand.look_at(place)
+    hand.click(Axis.XY, place)
+    assert hand.desk.picks.ids == (10005,), "nobody has clicked the object that the queue shows"
+    queue.choose(items[2].key)
+    hand.settle()
     hand.canvas(Axis.XY).setFocus()
-    hand.person.key(Qt.Key.Key_E, Qt.KeyboardModifier.ShiftModifier)
+    hand.person.key(Qt.Key.Key_E)
     assert hand.workspace.tool == "split"
     hand.person.key(Qt.Key.Key_A)
     assert hand.layer.review[10008] == "accepted"
-    assert queue.current.item == items[2]
+    assert queue.current.item == items[3]
     hand.settle()
 
 

@@ -1,5 +1,6 @@
 """Which label is painted with: its layer, class and id; ids are counted within the class and never leave it."""
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -35,6 +36,8 @@ class LabelDesk(QObject):
         self._workspace, self._document = workspace, workspace.document
         self._objects = ObjectsDesk.of(workspace)
         self._swapped: dict[str, int] = {}
+        self._given: dict[str, int] = {}
+        self._begun: set[str] = set()
         self._since: list[Box] = []
         document = self._document
         for signal in (document.layer_added, document.layer_removed, document.active_changed):
@@ -200,6 +203,7 @@ class LabelDesk(QObject):
         free = next_free_id(sorted(used), class_id, layer.label_divisor, low)
         if free > high:
             raise SettingsError(f"The ids {low} to {high} are used up.", "Reserve more of them.")
+        self._given[layer.id] = free
         self.set_active(free)
 
     def _with_used(self, deed: Callable[[set[int]], object]) -> None:
@@ -253,17 +257,20 @@ class LabelDesk(QObject):
     def _begin(self) -> None:
         """In labels with classes that nothing was painted in yet, begin with a new object of the first class."""
         layer = self.layer
-        if layer is not None and layer.active_id == UNCHOSEN and class_of(layer, UNCHOSEN) not in layer.class_names:
-            first = first_class(layer)
+        if layer is None or layer.active_id != UNCHOSEN or not layer.class_names or layer.id in self._begun:
+            return
+        first = first_class(layer)
+        self._begun.add(layer.id)
 
-            def take(used: set[int]) -> None:
-                if layer.active_id == UNCHOSEN:
-                    self._take_new(first, used)
+        def take(used: set[int]) -> None:
+            if layer.active_id == UNCHOSEN and (first or UNCHOSEN in used):
+                self._take_new(first, used)
 
-            if first:
-                self._with_used(take)
+        self._with_used(take)
 
     def _layer_changed(self, layer: Layer, names: frozenset[str]) -> None:
+        if isinstance(layer, LabelsLayer) and "painted_id" in names and layer.painted_id:
+            self._given.pop(layer.id, None)
         if names & NAMES:
             self.changed.emit()
 
@@ -274,6 +281,17 @@ class LabelDesk(QObject):
     def _counted(self) -> None:
         if self._objects.is_current:
             self._since.clear()
+            self._give_another()
+
+    def _give_another(self) -> None:
+        """An id that was given as new and that a split, say, has taken before it was painted with is new no more."""
+        layer = self.layer
+        if layer is None or self._objects.layer is not layer or layer.active_id != self._given.get(layer.id):
+            return
+        used = self._used(layer)
+        if layer.active_id in used:
+            with contextlib.suppress(SettingsError):  # the class is full: that is said when a new label is asked for
+                self._take_new(class_of(layer, layer.active_id), used)
 
 
 def class_of(layer: LabelsLayer, label_id: int) -> int:

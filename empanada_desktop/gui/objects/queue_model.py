@@ -1,6 +1,6 @@
 """The review queue as a list: which items are shown, in which order, and what became of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,11 +66,14 @@ class QueueModel(QAbstractListModel):
         keys = [entry.item.key for entry in self.entries]
         return keys.index(self.current_key) if self.current_key in keys else -1
 
-    def next_key(self) -> str:
-        """The key of the open item after the current one; that of the first one after the last, "" if there is none."""
-        row = self.row
+    def next_key(self, but: Iterable[int] = ()) -> str:
+        """The key of the open item after the current one; that of the first one after the last, "" if there is none.
+
+        but: objects that were just changed, before they are counted anew: what is asked of them is answered.
+        """
+        row, changed = self.row, set(but)
         order = [*self.entries[row + 1 :], *self.entries[: max(row, 0)]]
-        return next((entry.item.key for entry in order if entry.is_open), "")
+        return next((entry.item.key for entry in order if entry.is_open and not changed & set(entry.item.ids)), "")
 
     # What changes
 

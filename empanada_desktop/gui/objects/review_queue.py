@@ -1,6 +1,6 @@
 """The dock of the review queue: how far it is, the items, and the answers; the next one comes by itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QSize, Qt, Signal
@@ -117,9 +117,9 @@ class ReviewQueue(QWidget):
         self.model.choose(key)
         self._look()
 
-    def advance(self) -> None:
-        """Go on to the next open item."""
-        key = self.model.next_key()
+    def advance(self, but: Iterable[int] = ()) -> None:
+        """Go on to the next open item that asks about none of the objects that were just changed."""
+        key = self.model.next_key(but)
         if key:
             self.choose(key)
 

@@ -134,7 +134,7 @@ class ProofreadRoom(QObject):
         entry, plan = self.queue.current, outcome.plan
         asked = entry is not None and bool(set(entry.item.ids) & set(plan.picked.ids))
         if plan.values.mode is Mode.MERGE and not plan.deletes and plan.values.goes_on and asked:
-            self.queue.advance()
+            self.queue.advance(plan.picked.ids)
 
     def _entered(self) -> None:
         if self.desk.is_here and self.workspace.tool == "cursor":

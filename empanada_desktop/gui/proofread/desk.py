@@ -199,10 +199,17 @@ class ProofreadDesk(QObject):
         if self.values.pick_by == "points":
             self._click_point(label_id, voxel)
         elif self.values.mode is Mode.MERGE or modifiers & ADDING:
-            if label_id:
+            if label_id and self._is_only_looked_at:
+                self.picks.choose(label_id, voxel)
+            elif label_id:
                 self.picks.toggle(label_id, voxel)
         else:
             self.picks.choose(label_id, voxel)
+
+    @property
+    def _is_only_looked_at(self) -> bool:
+        """Whether what is picked is the one object that the queue shows: nobody has clicked it to be merged."""
+        return len(self.picks.ids) == 1 and set(self.picks.ids) == self.objects.looked_at and not self.picks.places
 
     def _click_point(self, label_id: int, voxel: Triple) -> None:
         if not label_id:
