@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -111,31 +112,65 @@ def lint(interpreter: Path) -> list[str]:
 
 
 def test(interpreter: Path, rest: Sequence[str], long: bool) -> int:
-    """Lint, then pytest, whose closing line comes last; with `long` the full counts too, noted with their date."""
-    failed = lint(interpreter)
-    if failed:
-        print(f"\nFAILED: {', '.join(failed)} (see above). The tests follow; this run counts as failed.\n", flush=True)
+    """Lint, and pytest beside it, whose closing line comes last; `long`: the full counts too, noted with their date."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         selection = ["-m", "long or not long", f"--junitxml={report}"] if long else ["-m", "not long"]
-        code = _step("pytest", [interpreter, "-m", "pytest", "-n", "2", *selection, *rest], TEST_SETTINGS)
+        command: list[str | Path] = [interpreter, "-m", "pytest", "-n", "2", "--dist", "worksteal", *selection, *rest]
+        tests = Beside(command, Path(folder) / "output.txt")
+        failed = lint(interpreter)
+        if failed:
+            print(
+                f"\nFAILED: {', '.join(failed)} (see above). The tests follow; this run counts as failed.\n", flush=True
+            )
+        print("-- pytest, begun with the first step", flush=True)
+        code = tests.show()
         if long and report.exists():
             _call([interpreter, "-m", "bench", "--record-long-tests", report])
     return code or (1 if failed else 0)
 
 
-def _step(name: str, command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> int:
+class Beside:
+    """Tests that run beside other steps; what they say is kept in a file until it is asked for."""
+
+    def __init__(self, command: Sequence[str | Path], output: Path) -> None:
+        self._command, self._output, self._code = command, output, 1
+        output.touch()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        environment = {**os.environ, **TEST_SETTINGS}
+        with self._output.open("wb") as output:
+            command = [str(part) for part in self._command]
+            self._code = subprocess.call(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+    def show(self) -> int:
+        """Show what was said and is said until the end; returns the exit code."""
+        try:
+            with self._output.open(encoding="utf-8", errors="replace") as said:
+                is_over = False
+                while not is_over:
+                    is_over = not self._thread.is_alive()
+                    print(said.read(), end="", flush=True)
+                    self._thread.join(0.1)
+        except KeyboardInterrupt:  # the tests were interrupted, too
+            self._thread.join()
+            return 130
+        return self._code
+
+
+def _step(name: str, command: Sequence[str | Path]) -> int:
     print(f"-- {name}", flush=True)
     started = time.monotonic()
-    code = _call(command, settings)
-    if name != "pytest":
-        print(f"   {'ok' if code == 0 else 'FAILED'}, {time.monotonic() - started:.1f} s", flush=True)
+    code = _call(command)
+    print(f"   {'ok' if code == 0 else 'FAILED'}, {time.monotonic() - started:.1f} s", flush=True)
     return code
 
 
-def _call(command: Sequence[str | Path], settings: Mapping[str, str] | None = None) -> int:
+def _call(command: Sequence[str | Path]) -> int:
     try:
-        return subprocess.call([str(part) for part in command], cwd=ROOT, env={**os.environ, **(settings or {})})
+        return subprocess.call([str(part) for part in command], cwd=ROOT)
     except KeyboardInterrupt:
         return 130
 

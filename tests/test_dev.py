@@ -256,11 +256,23 @@ def test_lint_failures_fail_the_test_run(dev: ModuleType, machine: Machine, caps
     machine.failing = ["-m mypy"]
     assert dev.test(dev.VENV / "bin" / "python", [], long=False) == 1
     assert "FAILED: mypy" in capsys.readouterr().out
-    assert "-m not long" in machine.commands[-1]
+    assert machine.made("-m not long") == 1
     machine.failing = []
     assert dev.test(dev.VENV / "bin" / "python", ["-k", "tiff"], long=True) == 0
-    assert "-m long or not long" in machine.commands[-1]
-    assert machine.commands[-1].endswith("-k tiff")
+    assert [line.endswith("-k tiff") for line in machine.commands if "-m long or not long" in line] == [True]
+
+
+def test_tests_run_beside_the_other_steps_and_say_everything_after_them(
+    dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun = tmp_path / "begun"
+    tests = f"import pathlib, sys; pathlib.Path({str(begun)!r}).touch(); print('dots'); print('1 failed'); sys.exit(3)"
+    waiting = f"import pathlib, time\nwhile not pathlib.Path({str(begun)!r}).exists():\n  time.sleep(0.01)"
+    beside = dev.Beside([sys.executable, "-c", tests], tmp_path / "output.txt")
+    subprocess.run([sys.executable, "-c", waiting], timeout=60, check=True)
+    print("ok")  # noqa: T201 - what a step says
+    assert beside.show() == 3
+    assert capsys.readouterr().out.split() == ["ok", "dots", "1", "failed"]
 
 
 def test_continuous_integration_runs_the_same_command() -> None:

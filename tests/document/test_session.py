@@ -1,6 +1,7 @@
 """Sessions: what was open comes back, whatever happened to the files in between."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -195,17 +196,25 @@ def test_planes_that_were_segmented_alone_come_back(document: Document, tmp_path
     session.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_a_mangled_session_never_stops_the_window(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("session")
+@pytest.fixture
+def kept_folder(tmp_path: Path) -> Path:
+    """The folder of a session that was kept."""
     document = Document()
     document.add_layer(PointsLayer(title="p", points=np.ones((1, 3))))
     document.add_layer(LabelsLayer(title="l", source=ArraySource(np.ones((2, 3, 4), np.uint32))))
-    with Session(folder) as session:
+    with Session(tmp_path / "kept") as session:
         session.save(document)
+    return tmp_path / "kept"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_mangled_session_never_stops_the_window(
+    data: st.DataObject, kept_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("session") / "mangled"
+    shutil.copytree(kept_folder, folder)
+    with Session(folder) as session:
         values = json.loads((folder / SESSION_FILE).read_text())
         for _ in range(data.draw(st.integers(1, 3))):
             mangle(values, data)

@@ -1,5 +1,6 @@
 """Which back end runs: wishes, the measurement, what is remembered, and folders that fail."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -16,15 +17,24 @@ Make = Callable[..., PanopticNetwork]
 SHA = "a" * 64
 
 
+@pytest.fixture(scope="module")
+def graphs() -> dict[str, object]:
+    """Networks of the same values as graphs: turning one into it takes a second."""
+    return {}
+
+
 @pytest.fixture
-def conversions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Count how often a network is turned into a graph."""
+def conversions(graphs: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Count how often a network is to be turned into a graph; each is really turned once."""
     made: list[str] = []
     real = openvino_runtime.to_graph
 
     def counted(network: PanopticNetwork) -> object:
         made.append(network.config.architecture)
-        return real(network)
+        values = hashlib.sha256(b"".join(one.numpy().tobytes() for one in network.state_dict().values())).hexdigest()
+        if values not in graphs:
+            graphs[values] = real(network)
+        return graphs[values]
 
     monkeypatch.setattr(openvino_runtime, "to_graph", counted)
     return made
