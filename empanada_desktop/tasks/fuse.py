@@ -133,7 +133,7 @@ def run(inputs: Inputs, params: TaskParams, context: JobContext) -> Segmentation
             write_zarr(store, layers, context)
             store.finish(recipe, context)
     counts = layers.labels.counts()
-    notes = tuple(layers.labels.notes(values))
+    notes = (*layers.labels.notes(values), *layers.labels.why_empty(values))
     return SegmentationResult(inputs.out, counts, time.perf_counter() - started, recipe, notes)
 
 

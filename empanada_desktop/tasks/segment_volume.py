@@ -197,6 +197,7 @@ class _VolumeWork:
             self.notes += [f"It holds the region alone, from {_zyx(start)} on."] if self.region else []
         else:
             write_zarr(store, layers, context)
+        self.notes += layers.labels.why_empty(self.params)
         return layers.labels.counts()
 
     def _segment(self, store: "ResultStore", axis: Axis, context: JobContext) -> SegmentedStack:
@@ -219,6 +220,9 @@ class _VolumeWork:
         from empanada_desktop.engine.stack import StackSettings, places_beside, segment_stack
         from empanada_desktop.io.volumes.faults import writing
 
+        n_stacks = len(self.axes)
+        words = f"{axis} planes" if n_stacks == 1 else f"Stack {self.axes.index(axis) + 1} of {n_stacks}, {axis} planes"
+
         def read_plane(index: int) -> NDArray[np.float32]:
             return self.grey.scale(self.volume.read_plane(axis, index))
 
@@ -228,7 +232,7 @@ class _VolumeWork:
                 planes.count(record) if isinstance(context, Spreads) else planes.append(components, record)
             place, whole = self.region, self.whole.shape
             offer_partial(context, Partial(str(store.path), planes.array.path, axis, index + 1, place, whole))
-            context.report(index + 1, len(planes), f"{axis} planes")
+            context.report(index + 1, len(planes), words)
 
         if isinstance(context, Spreads):
             self._spread(store, axis, planes, take_plane, context)

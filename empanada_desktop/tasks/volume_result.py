@@ -87,6 +87,10 @@ class Objects(Protocol):
     def table(self) -> ObjectTable:
         """What there is to know of them."""
 
+    @property
+    def found(self) -> tuple[int, ...]:
+        """How many objects each stack had, before any was dropped."""
+
     def reader(self, ids: NDArray[np.uint32]) -> ReadBox:
         """Return what gives `ids[number]` for each voxel of a box, z y x; ids[0] is the background's."""
 
@@ -96,6 +100,7 @@ class StackObjects:
 
     def __init__(self, stack: SegmentedStack) -> None:
         self.table = stack.tracks.objects
+        self.found: tuple[int, ...] = (len(self.table),)
         self._stack = stack
 
     def reader(self, ids: NDArray[np.uint32]) -> ReadBox:
@@ -115,6 +120,7 @@ class ConsensusObjects:
         shape: Triple,
         context: JobContext,
     ) -> None:
+        self.found = tuple(len(stack.tracks.objects) for stack in stacks)
         kept = [keep_objects(stack.tracks.objects, params.min_size, params.min_extent, shape) for stack in stacks]
         self._reads = [StackObjects(stack).reader(_numbers_of(keep)) for stack, keep in zip(stacks, kept, strict=True)]
         xy, xz, yz = (stack.tracks.objects.classes[keep] for stack, keep in zip(stacks, kept, strict=True))
@@ -154,6 +160,7 @@ class VolumeIds:
         self.ids = np.concatenate([np.zeros(1, np.uint32), ids])
         self.classes = classes
         self.shape = shape
+        self._found, self._n_kept = objects.found, int(np.count_nonzero(keep))
         self._read = objects.reader(self.ids)
         self._erode, self._dilate = params.erode_labels, params.dilate_labels
         self._seen: set[int] = set()
@@ -181,6 +188,20 @@ class VolumeIds:
         if self.divisor == params.max_objects_per_class:
             return []
         return [f"There are more objects than the label divisor holds: it became {self.divisor}."]
+
+    def why_empty(self, params: StackParams) -> list[str]:
+        """Say why there is nothing in the result, once all boxes were read; nothing where there is something."""
+        if any(self.counts().values()):
+            return []
+        if not any(self._found):
+            return ["The network found nothing. Other weights, another image downsampling or a lower confidence may."]
+        if self._n_kept:
+            return [f"Erosion by {params.erode_labels} voxels left nothing; objects before it: {self._n_kept}."]
+        sizes = f"min size ({params.min_size} voxels) or min extent ({params.min_extent} voxels)"
+        if len(self._found) == 1:
+            return [f"All that was found is below {sizes}; objects found: {self._found[0]}."]
+        found = ", ".join(f"{count} in {axis}" for axis, count in zip(Axis, self._found, strict=True))
+        return [f"All that was found is below {sizes}, or no two stacks agree on it; objects found: {found}."]
 
     def counts(self) -> dict[str, int]:
         """Return how many objects of each class there are, once all boxes were read: erosion may remove some."""

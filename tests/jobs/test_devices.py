@@ -82,7 +82,9 @@ def test_two_devices_give_the_same_bytes_as_one(segment: Segment, pool: Devices)
     one = segment("one.zarr", Watcher(), **params)
     assert content(several) == content(one)
     assert len(pool.pids) == 2
-    assert [done for done, _, words in watcher.told if words == "xy planes"] == list(range(1, N_PLANES + 1))
+    assert [done for done, _, words in watcher.told if words == "Stack 1 of 3, xy planes"] == list(
+        range(1, N_PLANES + 1)
+    )
     assert [partial.done for partial in watcher.partials][:N_PLANES] == list(range(1, N_PLANES + 1))
     assert read_recipe(several)["facts"] == read_recipe(one)["facts"]
 

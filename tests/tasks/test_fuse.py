@@ -82,6 +82,15 @@ def test_three_stacks_agree_on_mitochondria(ortho: Path) -> None:
     assert not np.array_equal(stacks[Axis.XY] > 0, stacks[Axis.XZ] > 0)
 
 
+def test_an_empty_result_says_why(ortho: Path, tmp_path: Path) -> None:
+    """Nothing was said, and it looked as if the network had failed."""
+    too_small = fused(ortho, tmp_path / "small.zarr", min_size=1_000_000)
+    assert too_small.lines()[0].startswith("All that was found is below min size (1000000 voxels)")
+    assert ", or no two stacks agree on it; objects found: 1 in xy" in too_small.lines()[0]
+    eroded = fused(ortho, tmp_path / "eroded.zarr", erode_labels=50)
+    assert eroded.lines()[:2] == ["Erosion by 50 voxels left nothing; objects before it: 1.", "Objects: 0 mito."]
+
+
 def test_the_result_reopens_everywhere(ortho: Path) -> None:
     groups = ["labels/mito", *(f"stacks/{axis}/mito" for axis in Axis)]
     assert [info.name for info in list_datasets(ortho)] == groups
