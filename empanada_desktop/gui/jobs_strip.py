@@ -161,7 +161,7 @@ class _StripItem(QWidget):
         self._left.setText(job.left if runs else "")
         self._percent.setVisible(runs)
         self._left.setVisible(runs)
-        self._pause.setVisible(runs)
+        self._pause.setVisible(runs and job.spec is not None)  # what the window does itself cannot wait
         self._pause.setToolTip("Go on" if job.state == "paused" else "Pause after this plane")
         show_icon(self._pause, "play" if job.state == "paused" else "pause", "second")
         self._cancel.setVisible(runs or job.state == "queued")

@@ -161,7 +161,26 @@ def test_ids_can_be_reserved_where_people_share_a_volume(painting: Person) -> No
     assert found.label.first.text() == "all"
 
 
+KEYS = {
+    "eraser": (KEY.Key_1, KEY.Key_E),
+    "brush": (KEY.Key_2, KEY.Key_P),
+    "polygon": (KEY.Key_3,),
+    "fill": (KEY.Key_4, KEY.Key_F),
+    "pick": (KEY.Key_5, KEY.Key_L),
+    "cursor": (KEY.Key_6,),
+    "smart": (KEY.Key_7,),
+    "points": (KEY.Key_8,),
+    "shapes": (KEY.Key_9,),
+}
+
+
 def test_size_by_slider_keys_and_wheel_and_the_ball(painting: Person) -> None:
+    for tool, keys in KEYS.items():
+        for key in keys:
+            painting.key(KEY.Key_6 if tool != "cursor" else KEY.Key_2)
+            painting.key(key)
+            assert painting.workspace.tool == tool
+    painting.key(KEY.Key_2)
     found = dock(painting)
     settings = lambda: found.tools.brush._painter.settings  # noqa: E731
     size = settings().size
@@ -222,6 +241,8 @@ def test_a_fill_that_takes_long_is_cancelled_in_the_strip(painting: Person, monk
     painting.key(KEY.Key_4)
     painting.click(painting.workspace.grid.canvas(Axis.XY), spot(painting, Axis.XY, 20, 30))
     painting.until(lambda: painting.window.strip.text() == "1 running")
+    tips = [one.toolTip() for one in painting.window.strip.findChildren(QToolButton) if one.isVisible()]
+    assert [tip for tip in tips if "ause" in tip] == []  # it cannot wait
     painting.click(painting.button("Cancel this job"))
     painting.until(lambda: painting.window.strip.text() == "nothing running")
     assert not painting.workspace.rooms["annotate"].tools["fill"].cancel()  # nothing runs any more
