@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.document.history import Deed, History
+from empanada_desktop.errors import AppError
 
 
 class EditedIds:
@@ -18,7 +19,7 @@ class EditedIds:
         self._ids: dict[str, NDArray[np.int64]] = {}
 
     def of(self, layer_id: str) -> NDArray[np.int64]:
-        """Return the objects of a layer, ascending, that edits which stand have changed. AppError as Deed.edit."""
+        """Return the objects of a layer, ascending, that edits which stand have changed."""
         self._follow()
         if layer_id not in self._ids:
             counts = self._counts.get(layer_id, Counter())
@@ -40,7 +41,11 @@ class EditedIds:
             self._counted.append(deed)
 
     def _count(self, deed: Deed, by: int) -> None:
-        for layer_id, ids in deed.changed_ids().items():
+        try:
+            changed = deed.changed_ids()
+        except AppError:  # it can be read no more; that is said when it is to be undone
+            changed = deed.ids = {}
+        for layer_id, ids in changed.items():
             counts = self._counts.setdefault(layer_id, Counter())
             for label_id in ids.tolist():
                 counts[label_id] += by

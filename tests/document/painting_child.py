@@ -4,6 +4,7 @@ Before and after each deed a line goes to its own log: what it is, when, and a c
 """
 
 import sys
+import threading
 import time
 import zlib
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from empanada_desktop.core.edits import RegionEdit, relabel
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document import Document, EditableSource, LabelsLayer, open_source
+from empanada_desktop.document.edits import VoxelEdit
 from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.errors import SettingsError
@@ -54,7 +56,16 @@ class Painter:
 
     def step(self) -> None:
         """Do something."""
-        deeds = (self.paint, self.paint, self.paint_long, self.merge, self.filter, self.add_and_delete, self.undo)
+        deeds = (
+            self.paint,
+            self.paint,
+            self.paint_long,
+            self.merge,
+            self.filter,
+            self.large,
+            self.add_and_delete,
+            self.undo,
+        )
         deed = deeds[int(self.rng.integers(0, len(deeds)))]
         deed()
         self.tell(deed.__name__)
@@ -98,6 +109,21 @@ class Painter:
             part = RegionEdit.of_changes(box, before, after)
             parts += [] if part is None else [part]
         self.document.edit_voxels(layer, "Filter", *parts)
+
+    def large(self) -> None:
+        """A large edit, made, undone or redone in a thread; sometimes given up."""
+        layer, added = self.layer(), int(self.rng.integers(1, 5))
+        before = np.array(layer.source[:, :, :])
+        part = RegionEdit.between(whole_box(SHAPE), before, (before + added) % 9)
+        what = ("undo", "redo", VoxelEdit("Large", layer.id, (part,)))[int(self.rng.integers(0, 3))]
+        long = self.document.begin_long(what)
+        if long is not None:
+            thread = threading.Thread(target=long.work)
+            thread.start()
+            if self.rng.random() < 0.3:
+                long.give_up()
+            thread.join()
+            long.finish()
 
     def add_and_delete(self) -> None:
         """A copy of a layer, or one layer less."""

@@ -19,6 +19,7 @@ from empanada_desktop.document import (
     ShapesLayer,
     open_source,
 )
+from empanada_desktop.document.edits import VoxelEdit
 from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.io.volumes import VolumeRef
@@ -35,7 +36,7 @@ class Hand:
         self.document, self.rng = document, np.random.default_rng(seed)
         self.deeds = (
             *[self.stroke] * 4, *[self.merge] * 2, self.rename, self.filter, self.fill, self.points, self.shapes,
-            self.review, self.title, self.plane, self.duplicate, self.delete, self.move, self.cancelled,
+            self.review, self.title, self.plane, self.duplicate, self.delete, self.move, self.cancelled, self.large,
         )  # fmt: skip
 
     def labels(self) -> LabelsLayer:
@@ -97,6 +98,16 @@ class Hand:
             parts.append(RegionEdit.between(box, array[box.slices].copy(), after))
             array[box.slices] = after
         self.document.edit_voxels(layer, "Fill", *parts)
+
+    def large(self) -> None:
+        layer = self.labels()
+        before = np.array(layer.source[:, :, :])
+        part = RegionEdit.between(whole_box(SHAPE), before, self.rng.permutation(7)[before % 7])
+        long = self.document.begin_long(VoxelEdit("Large", layer.id, (part,)))
+        assert long is not None
+        if self.rng.random() < 0.3:
+            long.give_up()
+        long.finish()
 
     def plane(self) -> None:
         axis = list(Axis)[int(self.rng.integers(0, 3))]

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.gui.main_window import MainWindow
+from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.settings import HOME_VARIABLE
 
 BOX = Box((3, 10, 20), (5, 30, 40))
@@ -56,7 +57,10 @@ def test_a_killed_window_gives_everything_back(
     np.testing.assert_array_equal(mine.source[:, :, :], labels.source[:, :, :])
     assert [deed.title for deed in other.history.edits] == ["Add mine", "Brush", "Brush", "Brush"]
     assert other.history.position == 3
+    desk = ObjectsDesk.of(again.workspace)
+    assert desk.edited_ids().tolist() == [5, 6]  # the table knows it after a restart, too
     other.redo()
+    assert desk.edited_ids().tolist() == [5, 6, 7]
     assert (mine.source[BOX.moved((7, 0, 0)).slices] == 7).all()
     while other.undo() is not None:
         pass

@@ -11,7 +11,7 @@ from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.document.edits import Edit, Edits, PropertyEdit, VoxelEdit
-from empanada_desktop.document.reviewing import DELETED, EDITED, QueueItem
+from empanada_desktop.document.reviewing import DELETED, QueueItem
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.objects.desk import ObjectsDesk, ids_in_words
@@ -162,21 +162,35 @@ class ObjectDeeds(QObject):
             if (layer.source, layer.source.version) != (source, version):
                 self.desk.when_current(lambda: self._find(layer, title, work, then, decided))
                 return
-            self._apply(layer, title, parts, decided)
-            then()
+            self._apply(layer, title, parts, decided, then)
 
         self.desk.run(lambda: work(source, index), finish)
 
     def _apply(
-        self, layer: LabelsLayer, title: str, parts: tuple[ArrayEdit, ...], decided: Mapping[str, str] | None
+        self,
+        layer: LabelsLayer,
+        title: str,
+        parts: tuple[ArrayEdit, ...],
+        decided: Mapping[str, str] | None,
+        then: Callable[[], object],
     ) -> None:
         if not parts:
+            then()
             return
         edits: list[Edit] = [VoxelEdit(title, layer.id, parts)]
         if decided:
             edits.append(_property_edit(layer, title, decisions={**layer.decisions, **decided}))
-        self.document.apply(Edits(title, tuple(edits)) if len(edits) > 1 else edits[0])
-        self.desk.workspace.window.toast.say(f"{title}.", "Undo", self.document.undo)
+        workspace = self.desk.workspace
+
+        def made(edit: Edit | None) -> None:
+            if edit is not None:
+                workspace.window.toast.say(f"{title}.", "Undo", workspace.edits.undo)
+                then()
+
+        try:
+            workspace.edits.apply(Edits(title, tuple(edits)) if len(edits) > 1 else edits[0], made)
+        except SettingsError as problem:  # the layer is being changed just now
+            workspace.window.failed(problem)
 
     # Reviewing
 
@@ -201,11 +215,8 @@ class ObjectDeeds(QObject):
             self.document.edit_properties(layer, title, review=self._reviewed(layer, chosen, state))
 
     def _reviewed(self, layer: LabelsLayer, ids: Iterable[int], state: str) -> dict[int, str]:
-        """The words of all objects, those that were edited so far among them."""
-        review = dict(layer.review)
-        for label_id in self.desk.edited_ids().tolist():
-            review.setdefault(label_id, EDITED)
-        review |= dict.fromkeys(ids, state)
+        """The words of all objects, with the new ones."""
+        review = {**layer.review, **dict.fromkeys(ids, state)}
         return {label_id: said for label_id, said in review.items() if said}
 
 

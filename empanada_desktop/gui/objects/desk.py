@@ -54,14 +54,12 @@ class Counting(QuietContext):
 class Counted:
     """What is known of a layer. `source` and `pending`: what the index was made of, and where voxels changed since.
 
-    edited: ids that are not as they were at first. is_refused: the user has cancelled counting.
+    is_refused: the user has cancelled counting.
     """
 
     source: PlaneSource
     index: ObjectIndex | None = None
-    first: ObjectIndex | None = None
     pending: list[Box] = field(default_factory=list)
-    edited: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     measured: Measured | None = None
     is_refused: bool = False
 
@@ -207,9 +205,8 @@ class ObjectsDesk(QObject):
         self.refresh()
 
     def edited_ids(self) -> NDArray[np.int64]:
-        """Objects that are not what they were when the layer was first counted."""
-        counted = self.counted
-        return np.zeros(0, np.int64) if counted is None else counted.edited
+        """Objects that edits which stand have changed, in this sitting or an earlier one."""
+        return np.zeros(0, np.int64) if self.layer is None else self.document.edited_ids(self.layer)
 
     # What the document says
 
@@ -265,7 +262,8 @@ class ObjectsDesk(QObject):
         if known.index is not None and not known.pending:
             self._done_waiting()
             return
-        if known.index is not None and self.workspace.document.open_strokes:  # counted when the hand rests
+        is_changing = self.document.open_strokes or self.document.long_deed is not None
+        if known.index is not None and is_changing:  # counted when the hand rests
             self._update_timer.start()
             return
         boxes, known.pending = known.pending, []
@@ -288,8 +286,6 @@ class ObjectsDesk(QObject):
             self._rest()
         if known is not None and not context.is_given_up:
             known.index = index
-            known.first = known.first or index
-            known.edited = changed_ids(known.first, index)
             if known.measured is not None:
                 known.measured.note_changes(index)
         if layer is self.layer:
@@ -369,19 +365,6 @@ class ObjectsDesk(QObject):
             self.model.show_objects(objects, columns_for(self.layer, measured, self.terms))
             self._selection_changed(self.layer)
         self.changed.emit()
-
-
-def changed_ids(first: ObjectIndex, now: ObjectIndex) -> NDArray[np.int64]:
-    """Return ids that are new, or have other voxels, boxes or centroids than at first."""
-    if not len(first) or not len(now):
-        return now.ids
-    places = np.minimum(np.searchsorted(first.ids, now.ids), len(first.ids) - 1)
-    same = first.ids[places] == now.ids
-    for before, after in ((first.voxels, now.voxels), (first.starts, now.starts), (first.stops, now.stops)):
-        rows = (before[places] == after).reshape(len(now.ids), -1).all(axis=1)
-        same &= rows
-    same &= (first.centroids[places] == now.centroids).all(axis=1)
-    return np.asarray(now.ids[~same])
 
 
 def _unit_of(word: str) -> Unit:
