@@ -52,6 +52,11 @@ class JobLine:
         """How much is done."""
         return round(100 * self.done / self.total) if self.total else 0
 
+    @property
+    def can_resume(self) -> bool:
+        """Whether it was broken off with something done, and not gone on with yet."""
+        return bool(self.kept) and self.state in ("failed", "cancelled") and not self.was_repeated
+
 
 @dataclass(frozen=True)
 class JobDeeds:
@@ -67,9 +72,11 @@ class JobsStrip(QWidget):
 
     toggled = Signal()
 
-    def __init__(self, cancel: Callable[[str], object], pause: Callable[[str], object]) -> None:
+    def __init__(
+        self, cancel: Callable[[str], object], pause: Callable[[str], object], resume: Callable[[str], object]
+    ) -> None:
         super().__init__()
-        self._cancel, self._pause = cancel, pause
+        self._cancel, self._pause, self._resume = cancel, pause, resume
         self._jobs: list[JobLine] = []
         self._items: list[_StripItem] = []
         self._row = Row(spacing=0)
@@ -96,7 +103,7 @@ class JobsStrip(QWidget):
         shown = [job for job in self._jobs if _stays(job)]
         shown.sort(key=lambda job: list(ICONS).index(job.state) if job.state != "running" else -1)
         while len(self._items) < min(SHOWN, len(shown)):
-            item = _StripItem(self._cancel, self._pause)
+            item = _StripItem(self._cancel, self._pause, self._resume)
             self._items.append(item)
             self._row.addWidget(item)
         for number, item in enumerate(self._items):
@@ -111,8 +118,8 @@ class JobsStrip(QWidget):
 
 
 def _stays(job: JobLine) -> bool:
-    """Done and cancelled jobs leave the strip after a while, failed ones never."""
-    if job.state not in ("done", "cancelled"):
+    """Done and cancelled jobs leave the strip after a while; those that failed or can be gone on with never."""
+    if job.state not in ("done", "cancelled") or job.can_resume:
         return True
     return job.ended is not None and time.time() - job.ended < LEAVES_AFTER
 
@@ -126,7 +133,9 @@ def _count_words(jobs: Sequence[JobLine]) -> str:
 class _StripItem(QWidget):
     """One job in the strip."""
 
-    def __init__(self, cancel: Callable[[str], object], pause: Callable[[str], object]) -> None:
+    def __init__(
+        self, cancel: Callable[[str], object], pause: Callable[[str], object], resume: Callable[[str], object]
+    ) -> None:
         super().__init__()
         self._id = ""
         self._icon = IconLabel("circle-half", "accent")
@@ -140,8 +149,9 @@ class _StripItem(QWidget):
         self._pause = IconButton("pause", "Pause or go on", lambda: pause(self._id), 14)
         self._cancel = IconButton("x", "Cancel this job", lambda: cancel(self._id), 14)
         line = Row(self._icon, self._title, self._words, self._bar, self._percent, self._left, spacing=8)
-        line.addWidget(self._pause)
-        line.addWidget(self._cancel)
+        self.resume = push_button("Resume", lambda: resume(self._id), role="link")
+        for button in (self._pause, self._cancel, self.resume):
+            line.addWidget(button)
         line.setContentsMargins(0, 0, 16, 0)
         self.setLayout(line)
 
@@ -165,6 +175,7 @@ class _StripItem(QWidget):
         self._pause.setToolTip("Go on" if job.state == "paused" else "Pause after this plane")
         show_icon(self._pause, "play" if job.state == "paused" else "pause", "second")
         self._cancel.setVisible(runs or job.state == "queued")
+        self.resume.setVisible(job.can_resume)
 
 
 class JobsList(QFrame):

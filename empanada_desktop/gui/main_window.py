@@ -89,7 +89,7 @@ class MainWindow(QMainWindow):
         self.bar = MessageBar("error")
         self.stack = QStackedWidget()
         self.stack.addWidget(self.start)
-        self.strip = JobsStrip(self._job_deed("cancel"), self._job_deed("pause"))
+        self.strip = JobsStrip(self._job_deed("cancel"), self._job_deed("pause"), self._job_deed("run_again"))
         self.jobs_list = JobsList(
             JobDeeds(self._job_deed("cancel"), self._job_deed("show_result"), self._job_deed("run_again"))
         )

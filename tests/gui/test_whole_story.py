@@ -75,7 +75,7 @@ def segment_a_plane(person: Person, weights: Path) -> None:
 
 
 def segment_the_volume(person: Person, out: Path) -> LabelsLayer:
-    """The volume: started, cancelled from the strip, run again from the list."""
+    """The volume: started, cancelled and gone on with from the strip."""
     person.menu("Segment", "Segment a volume")
     panel = person.workspace.form.volume
     with person.choosing(panel_weights(person)):
@@ -93,8 +93,7 @@ def segment_the_volume(person: Person, out: Path) -> LabelsLayer:
     assert first.state is JobState.CANCELLED
     assert not is_complete(out)
     timed = panel.plan().seconds_per_pixel
-    person.click(person.button("Show the list of jobs"))
-    person.click(person.button("Run again", "Resume"))
+    person.click(person.button("Resume", within=person.window.strip))
     second = person.job()
     assert second is not first
     person.until_ended(second)
