@@ -20,6 +20,7 @@ COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 EQUALITIES = ("=", "==", "!=", "<>", "≠")
 JOINERS = ("and", "or", "not")
 YES, NO = ("yes", "true", "on", "1"), ("no", "false", "off", "0")
+MOST_DIGITS = 18  # no id has more, and no integer of 64 bits holds more
 EXAMPLE = "Write it as in: volume > 0.01 and status = queued."
 
 
@@ -139,7 +140,8 @@ class _Reader:
         lists = [words, *(value.split() for value in self._rest_of_list())]
         flat = [word for part in lists for word in part]
         if all(word.isdigit() for word in flat):
-            return np.isin(self._fields["id"].values, np.array([int(word) for word in flat], np.int64))
+            ids = [int(word) for word in flat if len(word) <= MOST_DIGITS]
+            return np.isin(self._fields["id"].values, np.array(ids, np.int64))
         text = " ".join(flat)
         field = self._fields.get(text.lower())
         if field is not None and field.values.dtype == np.bool_:
