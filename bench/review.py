@@ -1,4 +1,4 @@
-"""How well suspicions find faults that were planted into a real segmentation of the sample, in area under the curve."""
+"""How well suspicions find faults that were planted into real segmentations, in area under the curve."""
 
 from pathlib import Path
 from typing import Any
@@ -16,36 +16,44 @@ from empanada_desktop.core.review import Suspicion, suspicions
 TITLE = "Review: planted faults"
 ROOT = Path(__file__).resolve().parents[1]
 SPACING = Spacing(10.0, 10.0, 10.0, "the file")
-SEEDS = 6
-LARGE = 4000
+THICK = Spacing(40.0, 5.9, 5.9, "the data's authors")
+OTHER = ROOT.parent / "shared" / "data" / "cdeep3m_sbem"
+SEEDS, SEEDS_OF_OTHER = 6, 4
+LARGE, SMALLEST = 4000, 500
 
 Labels = NDArray[Any]
 Scores = NDArray[np.float64]
 
 
 def run() -> list[Row]:
-    """Plant six faults into the program's own labels of the sample, several times, and rank the objects."""
-    labels, grey = sample()
+    """Plant faults into the program's own labels of the sample and into one that people drew; rank the objects."""
+    rows = _rows("sample", *sample(), SPACING, SEEDS)
+    if OTHER.is_dir():
+        rows += _rows("mouse brain, serial block-face", *annotated(), THICK, SEEDS_OF_OTHER)
+    return rows
+
+
+def _rows(name: str, labels: Labels, grey: Labels, spacing: Spacing, seeds: int) -> list[Row]:
     planted: dict[str, list[float]] = {}
     untouched: list[float] = []
     above = []
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         planter = Planter(labels.copy(), seed)
         planter.plant_all()
-        found, others = scores_of(planter, grey, SPACING)
+        found, others = scores_of(planter, grey, spacing)
         untouched += others.tolist()
         above += (found > np.median(others)).tolist()
         for kind, score in zip(planter.kinds, found.tolist(), strict=True):
             planted.setdefault(kind, []).append(score)
     rest = np.array(untouched)
     every = np.array([score for scores in planted.values() for score in scores])
-    note = f"{len(every)} faults in {SEEDS} copies, {len(rest)} untouched objects"
-    rows = [Row("all faults", area_under_curve(every, rest), "AUC", note)]
+    note = f"{len(every)} faults in {seeds} copies, {len(rest)} untouched objects"
+    rows = [Row(f"{name}: all faults", area_under_curve(every, rest), "AUC", note)]
     rows += [
-        Row(kind, area_under_curve(np.array(scores), rest), "AUC", f"{len(scores)} faults")
+        Row(f"{name}: {kind}", area_under_curve(np.array(scores), rest), "AUC", f"{len(scores)} faults")
         for kind, scores in planted.items()
     ]
-    return [*rows, Row("faults above the median untouched object", 100 * float(np.mean(above)), "%", "")]
+    return [*rows, Row(f"{name}: faults above the median untouched object", 100 * float(np.mean(above)), "%", "")]
 
 
 def sample() -> tuple[Labels, Labels]:
@@ -53,6 +61,17 @@ def sample() -> tuple[Labels, Labels]:
     with np.load(ROOT / "tests" / "data" / "proofread" / "medulla_labels.npz") as file:
         labels = np.where(file["labels"] > 0, file["labels"].astype(np.uint32) + 10_000, 0)
     return labels, tifffile.imread(ROOT / "resources" / "sample" / "medulla.tif")
+
+
+def annotated() -> tuple[Labels, Labels]:
+    """Return mitochondria that people drew in 20 thick sections, as objects that hang together, and the image."""
+    mask = tifffile.imread(OTHER / "training_mito_semantic.tif") > 0
+    parts, count = ndimage.label(mask)
+    large = np.bincount(parts.ravel()) >= SMALLEST
+    large[0] = False
+    ids = np.zeros(count + 1, np.uint32)
+    ids[large] = 10_001 + np.arange(np.count_nonzero(large))
+    return ids[parts], tifffile.imread(OTHER / "training_raw.tif")
 
 
 def area_under_curve(planted: Scores, untouched: Scores) -> float:

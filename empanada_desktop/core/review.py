@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,15 @@ from empanada_desktop.core.measure import Measurements, measure
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
 from empanada_desktop.core.proofread_change import Sampling, relative_sizes, widened
 from empanada_desktop.core.proofread_split import ObjectMask, read_mask
+from empanada_desktop.core.review_confidence import Confidence
 from empanada_desktop.core.review_contacts import Contact, Touching, contact_of, section_of, touching_pairs
 from empanada_desktop.core.review_necks import find_neck
+from empanada_desktop.core.review_odd import doubtful, odd_ones, threads
 from empanada_desktop.core.review_profiles import bluntness, largest_step
+from empanada_desktop.core.suspicion import AXES, Place, Question, Suspicion
 
-Question = Literal["Join?", "Split?", "Real?", "Edge"]
-Place = tuple[float, float, float]
+__all__ = ["Place", "Question", "Suspicion", "contact_score", "suspicions"]
 
-AXES = "zyx"
 MASK_VOXELS = 2**22
 # Voxels beyond an end in which the shape may go on.
 BEYOND = 3
@@ -30,29 +31,16 @@ CONTACT_MARGIN = 8
 CONTACT_VOXELS = 2**24
 # A contact of fewer faces, by the section of the smaller object, scores nothing worth a look.
 LEAST_SHARE = 0.09
+# A change of area of so many usual ones is one; an object that only passes by an end is that much less its rest.
+LEAST_STEP = 1.5
+PASSING = 0.4
+# A neck is looked at so far around; beyond so many deviations its grey value is another one than the object's.
+NEAR_NECK = 3
+OTHER_GREY = 0.7
 FEW_VOXELS = 40
 END_MARGIN = 12
-# From how many robust deviations an object is odd among those of its class, and how many there have to be.
-ODD = 2.5
-FEW = 8
 SEEN = 0.5
 SECOND_PART = 0.2
-
-
-@dataclass(frozen=True)
-class Suspicion:
-    """Why one object, or two that may be one, should be looked at.
-
-    ids: one object, or two for "Join?". kind: which rule says so (contact, neck, step, end, stacks, odd, border).
-    reason: in words. score: 0 to 1, the higher the more suspicious. place: z y x in voxels, where to look.
-    """
-
-    ids: tuple[int, ...]
-    question: Question
-    kind: str
-    reason: str
-    score: float
-    place: Place
 
 
 def suspicions(
@@ -62,13 +50,15 @@ def suspicions(
     *,
     objects: ObjectIndex | None = None,
     stacks: Mapping[str, LabelArray] | None = None,
+    confidence: Confidence | None = None,
     ids: Iterable[int] | None = None,
     label_divisor: int = 10_000,
     context: JobContext | None = None,
 ) -> list[Suspicion]:
     """Return what is suspicious about objects (None: all), most suspicious first.
 
-    stacks: labels of the single stacks ("xy", "xz", "yz") of the result, where it kept them. Memory: an object's box
+    stacks: labels of the single stacks ("xy", "xz", "yz") of the result, where it kept them. confidence: the network's
+    in each object, likewise. Memory: an object's box
     (a copy smaller by a whole factor where it is large), and the table of measures.
     """
     context = context or QuietContext()
@@ -76,13 +66,14 @@ def suspicions(
     wanted = objects.ids.tolist() if ids is None else sorted({int(each) for each in ids} & set(objects.ids.tolist()))
     table = measure(labels, grey, spacing, objects=objects, label_divisor=label_divisor, context=context)
     pairs = touching_pairs(labels, context)
-    look = _Look(labels, grey, spacing, objects, stacks or {}, pairs)
+    look = _Look(labels, grey, spacing, objects, stacks or {}, pairs, table)
     found: list[Suspicion] = []
     for done, label_id in enumerate(wanted, 1):
         context.check_cancelled()
         found += look.at(label_id)
         context.report(done, len(wanted), "Looking for suspicious objects")
     found += odd_ones(table, set(wanted), label_divisor)
+    found += [*doubtful(table, confidence, set(wanted)), *threads(table, set(wanted))]
     return sorted(_of_pairs_once(found), key=lambda each: (-each.score, each.ids))
 
 
@@ -91,8 +82,9 @@ class _Look:
 
     def __init__(
         self, labels: LabelArray, grey: LabelArray | None, spacing: Spacing, objects: ObjectIndex,
-        stacks: Mapping[str, LabelArray], pairs: Mapping[tuple[int, int], Touching],
+        stacks: Mapping[str, LabelArray], pairs: Mapping[tuple[int, int], Touching], table: Measurements,
     ) -> None:  # fmt: skip
+        self._table = table
         self._labels, self._grey, self._objects, self._stacks = labels, grey, objects, stacks
         self._sampling: Sampling = relative_sizes(spacing)
         self._unit = 1.0 if not spacing.is_known else min(size for size in spacing.zyx if size is not None) / 1000
@@ -116,8 +108,8 @@ class _Look:
         found = []
         for axis in range(3):
             first = self._inner_planes(thing, axis)
-            step = largest_step(_areas(thing.mask, axis)[first])
-            if step is not None and step.size > 2:
+            step = largest_step(_areas(thing.mask, axis)[first], *self._across(thing, axis))
+            if step is not None and step.size > LEAST_STEP:
                 step = replace(step, index=step.index + first.start)
                 index = thing.box.start[axis] + (step.index + 1) * thing.factor
                 verb, square = "falls" if step.after < step.before else "grows", thing.factor**2
@@ -125,8 +117,13 @@ class _Look:
                     f"Area {verb} from {step.before * square} to {step.after * square} pixels at {AXES[axis]} {index}"
                 )
                 place = _middle_of_plane(thing, axis, step.index + (step.after > step.before))
-                found.append(Suspicion((thing.label_id,), "Split?", "step", reason, 1 - 2 / step.size, place))
+                found.append(Suspicion((thing.label_id,), "Split?", "step", reason, 1 - LEAST_STEP / step.size, place))
         yield from sorted(found, key=lambda each: -each.score)[:1]
+
+    def _across(self, thing: ObjectMask, axis: int) -> tuple[float, float]:
+        """Return the distance of planes across an axis, and the area of a pixel in them."""
+        sizes = thing.sampling(self._sampling)
+        return sizes[axis], math.prod(sizes) / sizes[axis]
 
     def _inner_planes(self, thing: ObjectMask, axis: int) -> slice:
         """Return the planes that are not next to the volume's faces: there the network sees half of what it needs."""
@@ -137,7 +134,7 @@ class _Look:
 
     def _ends(self, thing: ObjectMask) -> Iterator[Suspicion]:
         for axis in range(3):
-            blunt = bluntness(_areas(thing.mask, axis))
+            blunt = bluntness(_areas(thing.mask, axis), *self._across(thing, axis))
             for side, value in enumerate(blunt):
                 at_face = (thing.box.start, thing.box.stop)[side][axis] == (0, self._labels.shape[axis])[side]
                 if value > 0.3 and not at_face:
@@ -163,7 +160,7 @@ class _Look:
         """Return the object whose section beyond an end is most like the end's: id, plane and IoU."""
         best: tuple[int, int, float] | None = None
         edge = thing.box.stop[axis] if side else thing.box.start[axis] - 1
-        for step in range(BEYOND):
+        for step in range(min(BEYOND, max(2, round(BEYOND / self._sampling[axis])))):
             index = edge + step if side else edge - step
             if not 0 <= index < self._labels.shape[axis]:
                 break
@@ -174,9 +171,18 @@ class _Look:
             within = [at for at in range(3) if at != axis]
             corner = [thing.box.start[at] - wide.start[at] for at in within]
             for other, overlap in _similar(plane, shape, corner, thing):
+                overlap *= 1 if self._begins_at(other, axis, side, index) else PASSING
                 if best is None or overlap > best[2]:
                     best = other, index, overlap
         return best if best is not None and best[2] > 0.3 else None
+
+    def _begins_at(self, label_id: int, axis: int, side: int, index: int) -> bool:
+        """Whether an object has its own end near a plane, and so does not only pass by."""
+        row = self._objects.find(label_id)
+        if row is None:
+            return False
+        end = int((self._objects.starts if side else self._objects.stops)[row, axis]) - (0 if side else 1)
+        return abs(end - index) <= BEYOND
 
     def _neck(self, thing: ObjectMask) -> Iterator[Suspicion]:
         neck = find_neck(thing.mask, thing.sampling(self._sampling))
@@ -185,7 +191,23 @@ class _Look:
             score = neck.tightness * min(1.0, (4 * neck.part) ** 0.5)
             place = _in_volume(thing, neck.place)
             reason = f"Two bodies joined by a neck of {voxels} voxels"
+            apart = self._grey_apart(thing.label_id, place)
+            if apart > OTHER_GREY:
+                score, reason = 1 - (1 - score) * math.exp(-(apart - OTHER_GREY)), f"{reason}, of another grey"
             yield Suspicion((thing.label_id,), "Split?", "neck", reason, score, place)
+
+    def _grey_apart(self, label_id: int, place: Place) -> float:
+        """Return how far the grey value of an object around a place is from its own, in its deviations."""
+        if self._grey is None:
+            return 0.0
+        row = int(np.searchsorted(self._table.ids, label_id))
+        mean, spread = (float(self._table.values[key][row]) for key in ("grey_mean", "grey_sd"))
+        middle = [round(at) for at in place]
+        reach = [max(1, round(NEAR_NECK / size)) for size in self._sampling]
+        limits = zip(middle, reach, self._labels.shape, strict=True)
+        around = tuple(slice(max(0, at - far), min(most, at + far + 1)) for at, far, most in limits)
+        own = np.asarray(self._grey[around])[np.asarray(self._labels[around]) == label_id]
+        return abs(float(own.mean()) - mean) / max(spread, 1e-9) if len(own) else 0.0
 
     def _contacts(self, label_id: int) -> Iterator[Suspicion]:
         for other, touching in self._pairs.get(label_id, ()):
@@ -200,13 +222,17 @@ class _Look:
         rows = [self._objects.find(each) for each in (one, other)]
         smaller = min(int(self._objects.voxels[row]) for row in rows if row is not None)
         box, _ = widened(touching.box, (CONTACT_MARGIN,) * 3, self._labels.shape)
-        if touching.faces < LEAST_SHARE * section_of(smaller) or math.prod(box.shape) > CONTACT_VOXELS:
+        widest = touching.faces * max(math.prod(self._sampling) / size for size in self._sampling)
+        if (
+            widest < LEAST_SHARE * section_of(smaller * math.prod(self._sampling))
+            or math.prod(box.shape) > CONTACT_VOXELS
+        ):
             return None
         grey = None if self._grey is None else np.asarray(self._grey[box.slices])
-        return contact_of(np.asarray(self._labels[box.slices]), grey, one, other, smaller, box)
+        return contact_of(np.asarray(self._labels[box.slices]), grey, one, other, smaller, box, self._sampling)
 
     def _contact_words(self, contact: Contact) -> str:
-        width = 2 * math.sqrt(contact.voxels / math.pi) * self._unit
+        width = 2 * math.sqrt(contact.area / math.pi) * self._unit
         flat = "Flat contact" if contact.roughness < 1 else "Contact"
         wide = f"{width:.2g} {self._unit_name} wide"
         if math.isnan(contact.line):
@@ -259,48 +285,6 @@ def contact_score(contact: Contact) -> float:
     if math.isnan(contact.line):
         return 0.6 * wide * flat
     return wide * (0.5 + 0.5 * flat) * math.exp(-(contact.line**2 + contact.step**2) / 2)
-
-
-ODD_RULES: tuple[tuple[str, Question, bool, str, str], ...] = (
-    ("voxels", "Real?", True, "Smaller than the rest", "Larger than the rest"),
-    ("sphericity", "Split?", False, "Long and thin or ragged: sphericity {value:.2f}", ""),
-    ("grey_mean", "Real?", False, "Darker than the rest", "Lighter than the rest"),
-    ("grey_sd", "Real?", False, "Smoother inside than the rest", "Rougher inside than the rest"),
-)
-
-
-def odd_ones(table: Measurements, wanted: set[int], label_divisor: int) -> Iterator[Suspicion]:
-    """Yield what is odd about objects among those of their class: size, shape, grey value, in robust deviations."""
-    classes = table.ids // label_divisor
-    for class_id in np.unique(classes):
-        rows = np.flatnonzero(classes == class_id)
-        if len(rows) >= FEW:
-            for rule in ODD_RULES:
-                if rule[0] in table.values:
-                    yield from _odd_by(table, rows, rule, wanted)
-
-
-def _odd_by(
-    table: Measurements, rows: NDArray[np.int64], rule: tuple[str, Question, bool, str, str], wanted: set[int]
-) -> Iterator[Suspicion]:
-    key, question, as_log, low, high = rule
-    values = np.asarray(table.values[key][rows], np.float64)
-    deviations = robust_deviations(np.log(np.maximum(values, 1)) if as_log else values)
-    for row, value, deviation in zip(rows.tolist(), values, deviations, strict=True):
-        words = high if deviation > 0 else low
-        if abs(deviation) > ODD and words and int(table.ids[row]) in wanted:
-            told = words.format(value=value) if "{" in words else f"{words}, {abs(deviation):.1f} deviations"
-            asked = "Split?" if words.startswith("Larger") else question
-            z, y, x = (float(table.values[axis][row]) for axis in AXES)
-            score = 0.9 * (1 - ODD / float(abs(deviation))) + 0.1
-            yield Suspicion((int(table.ids[row]),), asked, "odd", told, score, (z, y, x))
-
-
-def robust_deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (value - median) / (1.4826 · median absolute deviation): standard deviations where values are normal."""
-    from_median = values - np.median(values)
-    spread = 1.4826 * np.median(np.abs(from_median))
-    return from_median / spread if spread > 0 else np.zeros_like(values)
 
 
 def _of_pairs_once(found: Iterable[Suspicion]) -> Iterator[Suspicion]:

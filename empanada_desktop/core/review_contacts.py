@@ -1,5 +1,6 @@
 """Contacts between objects, and what speaks for the two being one: a flat, wide contact without a darker line."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,25 +14,28 @@ from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.core.objects import LabelArray
 from empanada_desktop.core.overlap import EMPTY, find_slot
-from empanada_desktop.core.proofread_change import around, as_uint32
+from empanada_desktop.core.proofread_change import Sampling, around, as_uint32
 
 Mask = NDArray[np.bool_]
 FACES = ndimage.generate_binary_structure(3, 1)
 # Grey values of a body are taken this many voxels from the contact at most, those of the contact itself nearer than 2.
 NEAR = 6
+CUBE: Sampling = (1.0, 1.0, 1.0)
 READ = (128, 256, 256)
 
 
 @dataclass(frozen=True)
 class Contact:
-    """Where two objects touch. voxels: of the first that touch the second by a face.
+    """Where two objects touch. voxels: of the first that touch the second by a face. area: of the contact as if flat.
 
-    share: voxels by the section that the smaller object would have as a ball. roughness: root mean square distance
-    of the contact to its plane, in voxels. line: how far the contact's grey value is from the bodies', in standard
+    share: area by the section that the smaller object would have as a ball. roughness: root mean square distance of
+    the contact to its plane. Both in shortest sides of a voxel.
+    line: how far the contact's grey value is from the bodies', in standard
     deviations; step: how far the bodies' are from each other; NaN without an image.
     """
 
     voxels: int
+    area: float
     share: float
     roughness: float
     line: float
@@ -114,26 +118,40 @@ def _doubled(keys: NDArray[np.uint64], facts: NDArray[np.int64]) -> tuple[NDArra
 
 
 def contact_of(
-    ids: NDArray[Any], grey: NDArray[Any] | None, one: int, other: int, smaller: int, box: Box
+    ids: NDArray[Any], grey: NDArray[Any] | None, one: int, other: int, smaller: int, box: Box, sizes: Sampling = CUBE
 ) -> Contact | None:
-    """Look at the contact of two objects within a box of labels (z y x); smaller: voxels of the smaller one."""
+    """Look at the contact of two objects within a box of labels (z y x); smaller: voxels of the smaller one.
+
+    sizes: of a voxel, by its shortest side.
+    """
     first, second = ids == one, ids == other
     beside = first & ndimage.binary_dilation(second, FACES)
     places = np.argwhere(beside)
     if not len(places):
         return None
-    section = section_of(smaller)
+    area = _flat_area(first, second, sizes)
+    share = area / section_of(smaller * math.prod(sizes))
     line, step = _greys(grey, first, second, beside) if grey is not None else (np.nan, np.nan)
     z, y, x = (places.mean(axis=0) + box.start).tolist()
-    return Contact(len(places), len(places) / section, _roughness(places), line, step, (z, y, x))
+    return Contact(len(places), area, share, _roughness(places * np.array(sizes)), line, step, (z, y, x))
 
 
-def section_of(voxels: int) -> float:
-    """Return the voxels of the largest section of a ball of so many voxels."""
-    return float(np.pi * (3 * voxels / (4 * np.pi)) ** (2 / 3))
+def section_of(volume: float) -> float:
+    """Return the largest section of a ball of a volume."""
+    return float(np.pi * (3 * volume / (4 * np.pi)) ** (2 / 3))
 
 
-def _roughness(places: NDArray[np.int64]) -> float:
+def _flat_area(first: Mask, second: Mask, sizes: Sampling) -> float:
+    """Return the area of a contact: of its faces across the three axes, as those of one flat face add up."""
+    along = []
+    for axis, size in enumerate(sizes):
+        low, high = (slice(None),) * axis + (slice(None, -1),), (slice(None),) * axis + (slice(1, None),)
+        faces = np.count_nonzero(first[low] & second[high]) + np.count_nonzero(second[low] & first[high])
+        along.append(faces * math.prod(sizes) / size)
+    return math.hypot(*along)
+
+
+def _roughness(places: NDArray[np.float64]) -> float:
     if len(places) < 4:
         return 0.0
     return float(np.sqrt(max(0.0, np.linalg.eigvalsh(np.cov(places.T, bias=True))[0])))

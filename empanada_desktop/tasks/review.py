@@ -53,8 +53,9 @@ class ReviewResult:
 
 
 def run(inputs: Inputs, params: Params, context: JobContext) -> ReviewResult:
-    """Look at all objects, or at those that are named; the single stacks of a result are looked at as well."""
+    """Look at all objects, or at those that are named; stacks and confidence that a result has kept count as well."""
     from empanada_desktop.io.volumes import open_volume
+    from empanada_desktop.tasks.review_confidence import kept_confidence
 
     out = None if inputs.out is None else check_table_name(inputs.out, inputs.overwrite)
     with ExitStack() as stack:
@@ -62,8 +63,11 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> ReviewResult:
         grey = None if inputs.image is None else stack.enter_context(open_volume(inputs.image, inputs.image_dataset))
         check_same_shape(labels.shape, grey)
         stacks = {name: stack.enter_context(volume) for name, volume in open_stacks(inputs.labels, inputs.dataset)}
+        confidence = kept_confidence(
+            _below(inputs.labels, inputs.dataset)[0], labels, params.max_objects_per_class, context
+        )  # fmt: skip
         found = suspicions(
-            labels, grey, labels.spacing, stacks=stacks, ids=params.ids or None,
+            labels, grey, labels.spacing, stacks=stacks, confidence=confidence, ids=params.ids or None,
             label_divisor=params.max_objects_per_class, context=context,
         )  # fmt: skip
     if out is not None:
