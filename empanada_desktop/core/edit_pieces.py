@@ -1,8 +1,9 @@
 """Large changes of voxels piece by piece, so that nobody waits long for one; and which objects a change concerns."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from empanada_desktop.core.edits import (
     unpack_voxels,
 )
 from empanada_desktop.core.geometry import Box
+from empanada_desktop.errors import AppError
 
 PIECE = (64, 128, 128)
 
@@ -52,6 +54,27 @@ def count_pieces(part: ArrayEdit) -> int:
     if isinstance(part, MergeEdit):
         return sum(1 if block.codes else count_blocks_within(block.box, PIECE) for block in part.blocks)
     return count_blocks_within(part.box, PIECE) if isinstance(part, RegionEdit | RelabelEdit) else 1
+
+
+def write_all(array: Writable, parts: Sequence[ArrayEdit], forwards: bool, told: Callable[[Box], object]) -> None:
+    """Make changes, or take them back in reverse order: all, or none where a file fails in between (AppError).
+
+    told: called with the box of each piece that was written.
+    """
+    made: list[tuple[ArrayEdit, int]] = []
+    try:
+        for part in parts if forwards else reversed(parts):
+            made.append((part, 0))
+            for count, piece in enumerate(pieces(part, forwards), 1):
+                piece.write(array)
+                made[-1] = (part, count)
+                told(piece.box)
+    except AppError:
+        for part, count in reversed(made):
+            for piece in islice(pieces(part, not forwards), count):
+                piece.write(array)
+                told(piece.box)
+        raise
 
 
 def _region_pieces(part: RegionEdit, forwards: bool) -> Iterator[Piece]:

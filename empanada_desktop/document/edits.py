@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from empanada_desktop.core.edit_pieces import write_all
 from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document.layers import Layer
@@ -178,18 +179,16 @@ class VoxelEdit(Stamp):
         return planes_in_words(self.boxes)
 
     def apply(self, document: "Document") -> None:
-        """Write the new voxels."""
-        source = document.writable(self.layer_id)
-        for part in self.parts:
-            part.apply(source)
-            document.tell_voxels_changed(self.layer_id, part.box)
+        """Write the new voxels; all of them or, where a file fails, none."""
+        self._write(document, forwards=True)
 
     def revert(self, document: "Document") -> None:
-        """Write the old voxels."""
+        """Write the old voxels; all of them or none."""
+        self._write(document, forwards=False)
+
+    def _write(self, document: "Document", forwards: bool) -> None:
         source = document.writable(self.layer_id)
-        for part in reversed(self.parts):
-            part.revert(source)
-            document.tell_voxels_changed(self.layer_id, part.box)
+        write_all(source, self.parts, forwards, lambda box: document.tell_voxels_changed(self.layer_id, box))
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,18 @@ def test_what_is_given_up_or_fails_is_taken_back(halting: tuple[Document, Labels
         begun(document, edit).finish()
     assert not voxels(layer).any()
     assert document.history.position == 1
+    source.count = 0
+    with pytest.raises(VolumeError, match="gone"):
+        document.apply(edit)  # at once, too, it is all or nothing
+    assert not voxels(layer).any()
+    source.problem = None
+    source.go_on.set()
+    document.apply(edit)
+    source.count, source.problem = 0, VolumeError("The disk is gone.")
+    with pytest.raises(VolumeError, match="gone"):
+        document.undo()
+    assert (voxels(layer) == 2).all()
+    assert document.history.position == 2
 
 
 def test_killed_while_it_is_made_it_stands_given_up_it_does_not(
