@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Triple = tuple[int, int, int]
 SIDE, STEP = 64, 16
 TELL_SECONDS = 0.4
+# To compress a block takes a third of a millisecond: not all of a long stroke's are left for its end.
+MOST_KEPT = 24
 
 
 @dataclass
@@ -34,7 +36,8 @@ class _Kept:
 class Stroke:
     """Writes into a label layer bit by bit; made by Document.begin_stroke, ended by commit or cancel.
 
-    What a long stroke has changed is told every TELL_SECONDS, so that the journal has it before the stroke ends.
+    What a long stroke has changed is told every TELL_SECONDS, or every MOST_KEPT blocks, so that the journal has it
+    before the stroke ends.
     """
 
     def __init__(self, document: "Document", layer: "LabelsLayer", title: str) -> None:
@@ -59,7 +62,7 @@ class Stroke:
             self._keep(part)
         self._source[box.slices] = after
         self._document.tell_voxels_changed(self._layer.id, box)
-        if time.monotonic() - self._told_at > TELL_SECONDS:
+        if time.monotonic() - self._told_at > TELL_SECONDS or len(self._before) > MOST_KEPT:
             self.tell()
 
     def read(self, box: Box) -> NDArray[Any]:
