@@ -19,6 +19,7 @@ ROWS = 512
 # Neighbours that are equal, background aside: at most .19 in micrographs, at least .87 in labels of the same data.
 LEAST_EQUAL = 0.5
 OBJECTS = {0: "object"}
+DIVISORS, MOST_CLASSES = (100_000, 10_000, 1_000), 20
 
 
 def looks_like_labels(volume: Volume) -> bool:
@@ -85,8 +86,17 @@ def _numbering(source: VolumeSource) -> tuple[int, dict[int, str]]:
             return divisor, {int(number): str(name) for number, name in names.items()} if names else {}
     except (AppError, AttributeError, TypeError, ValueError, OSError):
         pass
-    largest = max(int(plane.max()) for plane in sampled(source.volume))
+    return numbering(np.unique(np.concatenate([plane.ravel() for plane in sampled(source.volume)])))
+
+
+def numbering(values: NDArray[Any]) -> tuple[int, dict[int, str]]:
+    """Ids per class and the classes' names as ids tell them: 1001, 1002, 2001 … are two classes of 1000."""
+    ids = values[values > 0].astype(np.int64)
+    for divisor in DIVISORS if ids.size else ():
+        classes, places = np.unique(ids // divisor), ids % divisor
+        if classes[0] > 0 and places.min() > 0 and places.max() <= divisor // 4 and len(classes) <= MOST_CLASSES:
+            return divisor, {number: f"class {number}" for number in classes.tolist()}
     divisor = DEFAULT_DIVISOR
-    while divisor <= 10 * largest and divisor < 10**9:
+    while divisor <= 10 * int(ids.max(initial=0)) and divisor < 10**9:
         divisor *= 10
     return divisor, dict(OBJECTS)

@@ -9,7 +9,7 @@ import tifffile
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, open_source
-from empanada_desktop.document.foreign_labels import image_of, labels_of, looks_like_labels, swap
+from empanada_desktop.document.foreign_labels import image_of, labels_of, looks_like_labels, numbering, swap
 from empanada_desktop.document.session import Session
 from empanada_desktop.errors import SettingsError, VolumeError
 from empanada_desktop.io.volumes import VolumeRef, open_volume
@@ -42,6 +42,15 @@ def test_whole_numbers_of_any_type_are_ids(ids: np.ndarray, tmp_path: Path, dtyp
     assert layer.source.dtype == np.uint32
     np.testing.assert_array_equal(layer.source[0:6, 0:40, 0:50], ids)
     assert (layer.label_divisor, layer.class_names) == (10_000, {0: "object"})
+
+
+def test_ids_tell_their_classes() -> None:
+    two = {1: "class 1", 2: "class 2"}
+    assert numbering(np.array([0, 1001, 1024, 2003])) == (1_000, two)
+    assert numbering(np.array([10_001, 10_024])) == (10_000, {1: "class 1"})
+    assert numbering(np.array([0, 1, 16_384])) == (1_000_000, {0: "object"})
+    assert numbering(np.array([0, 8_817, 123_456, 4_000_000_000])) == (10**9, {0: "object"})
+    assert numbering(np.zeros(3, np.uint8)) == (10_000, {0: "object"})
 
 
 def test_micrographs_blank_images_and_fractions_are_none(ids: np.ndarray, tmp_path: Path) -> None:

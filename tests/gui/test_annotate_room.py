@@ -10,7 +10,7 @@ from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QToolButton
 
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import LabelsLayer, PointsLayer, ShapesLayer
 from empanada_desktop.gui.annotate.dock import AnnotateDock
 from empanada_desktop.gui.main_window import MainWindow
@@ -200,6 +200,9 @@ def test_size_by_slider_keys_and_wheel_and_the_ball(painting: Person) -> None:
     painting.click(canvas, spot(painting, Axis.XY, 30, 30))
     painting.until(lambda: bool(voxels(painting).any()))
     assert np.ptp(np.flatnonzero(voxels(painting).any(axis=(1, 2)))) + 1 >= wide - 1
+    for layer in painting.workspace.document.layers:
+        painting.workspace.document.edit_properties(layer, "Voxel size", spacing=Spacing(40, 20, 20, "typed"))
+    assert found.tools.brush.real_size.text() == f"{settings().size * 20:.3g} nm across"
 
 
 def test_protect_pick_erase_and_fill(painting: Person) -> None:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PySide6.QtWidgets import QCheckBox, QWidget
 
 from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.document import Layer
 from empanada_desktop.document.paint_settings import GUIDED
 from empanada_desktop.document.painting import Painter
 from empanada_desktop.gui.annotate.parts import field_row
@@ -70,7 +71,14 @@ class BrushPage(QWidget):
         self.shape.chosen.connect(lambda is_ball: painter.change(is_ball=is_ball))
         self.round_in.chosen.connect(lambda in_voxels: painter.change(is_round_in_voxels=in_voxels))
         self.pressure.clicked.connect(lambda is_on: painter.change(uses_pressure=is_on))
+        for signal in (painter.document.layer_added, painter.document.layer_removed, painter.document.layer_changed):
+            signal.connect(self._layers_changed)
         painter.settings_changed.connect(self.refresh)
+
+    def _layers_changed(self, _layer: Layer, changed: object = None) -> None:
+        """The voxel size may be another one."""
+        if not isinstance(changed, frozenset) or "spacing" in changed:
+            self.refresh()
 
     def refresh(self, *_: object) -> None:
         """Show the brush as it is."""
