@@ -213,9 +213,9 @@ class Document:
         """Put a large edit that was made in the history, or note that it was undone or redone; for LongDeed only."""
         self.long_deed = None
         if long.stands and long.edit is not None:
-            for part in parts_of(long.edit):
-                if isinstance(part, PropertyEdit):
-                    part.revert(self) if long.what == "undo" else part.apply(self)
+            parts = [part for part in parts_of(long.edit) if not isinstance(part, VoxelEdit)]
+            for part in reversed(parts) if long.what == "undo" else parts:
+                part.revert(self) if long.what == "undo" else part.apply(self)
         if long.what == "do":
             self.stroke_ended.emit(long.id, long.stands)
         if long.stands and long.edit is not None:

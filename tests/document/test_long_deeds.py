@@ -195,6 +195,14 @@ def test_what_is_given_up_or_fails_is_taken_back(halting: tuple[Document, Labels
     assert document.history.position == 2
 
 
+def test_layers_that_come_and_go_are_undone_all_the_same(opened: Document, layer: LabelsLayer) -> None:
+    opened.remove_layer(layer)
+    begun(opened, "undo").finish()
+    assert (opened.layers, opened.history.position) == ((layer,), 0)
+    begun(opened, "redo").finish()
+    assert (opened.layers, opened.history.position) == ((), 1)
+
+
 def test_killed_while_it_is_made_it_stands_given_up_it_does_not(
     opened: Document, layer: LabelsLayer, tmp_path: Path
 ) -> None:
