@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.document import Document, EditableSource, LabelsLayer, open_source
+from empanada_desktop.document import Document, EditableSource, LabelsLayer, open_source, strokes
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes import VolumeRef
@@ -68,8 +68,17 @@ def test_a_file_becomes_editable_without_a_deed(document: Document, result_path:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(*[st.integers(0, 90) for _ in range(3)], st.integers(1, 80)), max_size=12), st.booleans())
-def test_a_stroke_is_taken_back_exactly(dabs: list[tuple[int, int, int, int]], cancels: bool) -> None:
+@given(
+    st.lists(st.tuples(*[st.integers(0, 90) for _ in range(3)], st.integers(1, 80)), max_size=12), *[st.booleans()] * 2
+)
+def test_a_stroke_is_taken_back_exactly(dabs: list[tuple[int, int, int, int]], cancels: bool, is_long: bool) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strokes, "MOST_KEPT", 2 if is_long else 1000)
+        check_stroke(dabs, cancels)
+
+
+def check_stroke(dabs: list[tuple[int, int, int, int]], cancels: bool) -> None:
+    """Write, and take it back by cancelling or by undo."""
     document = Document()
     rng = np.random.default_rng(1)
     layer = document.new_labels("mine", LabelsLayer(title="like", source=EditableSource(shape=(90, 100, 110))))
