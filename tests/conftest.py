@@ -1,5 +1,6 @@
 """What holds for all tests, and what several rooms need: tiny weights and a tiny volume."""
 
+import ctypes
 import gc
 import os
 import sys
@@ -15,17 +16,34 @@ os.environ["EMPANADA_DESKTOP_BACKEND"] = "torch"
 # Processes that compute make way for the window. On a busy machine they would hardly get anything done beside others.
 os.environ["EMPANADA_DESKTOP_NICENESS"] = "0"
 
-MANY_MODULES = 60
-_modules_kept = 0
+MANY_MODULES, MUCH_MEMORY = 60, 200 * 2**20
+_modules_kept, _memory_kept = 0, 0
 
 
 def pytest_runtest_setup() -> None:
     """Keep modules, which never go, out of what is collected and looked through after each test: that is most."""
-    global _modules_kept
+    global _modules_kept, _memory_kept
     if len(sys.modules) > _modules_kept + MANY_MODULES:
         gc.collect()
         gc.freeze()
         _modules_kept = len(sys.modules)
+    if resident_bytes() > _memory_kept + MUCH_MEMORY:
+        gc.collect()
+        give_back_memory()
+        _memory_kept = resident_bytes()
+
+
+def resident_bytes() -> int:
+    """Memory that this process holds; 0 where the system does not tell."""
+    told = Path("/proc/self/statm")
+    return int(told.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if told.exists() else 0
+
+
+def give_back_memory() -> None:
+    """Have the C library return what is free: left to itself it keeps gigabytes of what tests have freed."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 @pytest.fixture(scope="session")

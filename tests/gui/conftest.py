@@ -38,16 +38,19 @@ def qapp() -> object:
     return application
 
 
+PATIENCE_MS = 240_000
+
+
 class PatientBot(QtBot):
     """Waits as long as a slow and busy machine may take; a quick one is never kept waiting by that."""
 
-    def waitUntil(self, callback: Callable[[], object], *, timeout: int = 240_000) -> None:
-        super().waitUntil(callback, timeout=timeout)
+    def waitUntil(self, callback: Callable[[], object], *, timeout: int = PATIENCE_MS) -> None:
+        super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
 
-    def waitSignal(self, signal: Any, *, timeout: int = 240_000, **options: Any) -> Any:
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, **options: Any) -> Any:
         return super().waitSignal(signal, timeout=timeout, **options)
 
-    def waitExposed(self, widget: QtWidgets.QWidget, *, timeout: int = 240_000) -> Any:
+    def waitExposed(self, widget: QtWidgets.QWidget, *, timeout: int = PATIENCE_MS) -> Any:
         return super().waitExposed(widget, timeout=timeout)
 
 

@@ -199,8 +199,10 @@ def test_the_confidence_map_goes_along_with_the_plane(person: Person, crop: Path
     assert after.sum() > before.sum()
     person.until(lambda: not np.array_equal(pixels_of(map_desk.view.canvas), pixels))
     # The map's mouse is that of the view beside it.
+    person.until_rest()
+    person.let_it_settle()
     person.click(map_desk.view.canvas, place_of(map_desk.view.canvas, 20, 30))
-    assert person.workspace.document.view.crosshair == (12, 20, 30)
+    person.until(lambda: person.workspace.document.view.crosshair == (12, 20, 30))
     person.click(person.button("Close the confidence map"))
     assert not map_desk.is_shown
     assert not panel.map.isChecked()

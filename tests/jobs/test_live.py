@@ -23,7 +23,7 @@ from empanada_desktop.tasks import segment_plane
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.live_plane import Grouping, LivePlane
 
-WAIT = 60.0
+WAIT = 240.0
 
 
 class Listener:

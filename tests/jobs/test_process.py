@@ -211,7 +211,7 @@ def test_a_parent_that_forgets_to_close_still_ends(tmp_path: Path) -> None:
         "    child = Child()\n"
         "    child.carry_out(job_deeds.Echo(), QuietContext())\n"
     )
-    outcome = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=False)
+    outcome = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=240, check=False)
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stderr == ""
 

@@ -23,7 +23,7 @@ from empanada_desktop.jobs.queue import JobQueue
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.tasks.registry import TaskResult
 
-WAIT = 60.0
+WAIT = 240.0
 Ending = Callable[[JobContext], TaskResult]
 
 
