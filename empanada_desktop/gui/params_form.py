@@ -267,7 +267,22 @@ def _in_words(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-class ParamsForm(QWidget):
+class FormBody(QWidget):
+    """What a form's area shows: it gives way where the dock is narrow."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """As narrow as the dock: what it holds gives way."""
+        return QSize(NARROWEST, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """In a narrow dock names take less room, in two lines if need be."""
+        super().resizeEvent(event)
+        width = NARROW_LABEL if event.size().width() < NARROW else LABEL_WIDTH
+        for label in self.findChildren(QLabel, LABEL_NAME):
+            label.setFixedWidth(width)
+
+
+class ParamsForm(FormBody):
     """The form of one Params class; `changed` carries the name of the field."""
 
     changed = Signal(str)
@@ -306,17 +321,6 @@ class ParamsForm(QWidget):
         if not self._quiet:
             self._mark()
             self.changed.emit(name)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As narrow as the dock: what it holds gives way."""
-        return QSize(NARROWEST, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """In a narrow dock names take less room, in two lines if need be."""
-        super().resizeEvent(event)
-        width = NARROW_LABEL if event.size().width() < NARROW else LABEL_WIDTH
-        for label in self.findChildren(QLabel, LABEL_NAME):
-            label.setFixedWidth(width)
 
     def add_row(self, group: str, row: QWidget, at: int | None = None) -> None:
         """Put a row into a section, which is made when it is the first of its group."""

@@ -19,6 +19,7 @@ from empanada_desktop.gui.objects.definitions import DefinitionsPage
 from empanada_desktop.gui.objects.room import MeasureDock
 from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.objects.terms import Terms
+from empanada_desktop.gui.params_form import FormBody
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.tasks.demo import sample_path
 
@@ -168,6 +169,17 @@ def the_plane_that_is_looked_at_is_measured(measuring: Measuring, folder: Path) 
     person.click(form.works_in.button(False))
 
 
+def a_narrow_window_cuts_nothing(measuring: Measuring) -> None:
+    form, window = measuring.form, measuring.window
+    window.resize(840, 700)
+    body = next(iter(form.findChildren(FormBody)))
+    measuring.person.until(lambda: body.width() < 345)
+    measuring.person.let_it_settle()
+    for control in (form.works_in, form.which, form.image, form.units.unit, form.units.size_button, form.histogram):
+        assert control.mapTo(body, control.rect().bottomRight()).x() < body.width()
+    window.resize(1500, 900)
+
+
 def what_the_figures_mean_can_be_read(measuring: Measuring) -> None:
     person = measuring.person
     with person.answering(lambda page: _reads(person, page)):
@@ -204,6 +216,7 @@ def test_measuring(measuring: Measuring, tmp_path: Path) -> None:
     units_are_chosen(measuring)
     the_plane_that_is_looked_at_is_measured(measuring, tmp_path)
     what_the_figures_mean_can_be_read(measuring)
+    a_narrow_window_cuts_nothing(measuring)
 
 
 def test_terms_of_partly_known_voxels() -> None:

@@ -68,10 +68,13 @@ class ObjectDeeds(QObject):
         self.look_at((z, y, x), zoom)
 
     def _zoom_for(self, box: Box) -> float:
-        """The zoom at which a box fills SHARE_OF_VIEW of the xy view, in pixels per shortest side of a voxel."""
-        view = self.desk.workspace.grid.planes
-        height, width = min((plane.canvas.height(), plane.canvas.width()) for plane in view.values())
-        wanted = SHARE_OF_VIEW * min(height, width) / max(1, *box.shape)
+        """The zoom at which a box fills SHARE_OF_VIEW of the smallest view, in pixels per shortest side of a voxel."""
+        canvases = [plane.canvas for plane in self.desk.workspace.grid.planes.values()]
+        shown = [canvas for canvas in canvases if canvas.isVisible()] or canvases  # a hidden one has any size
+        side = min(min(canvas.height(), canvas.width()) for canvas in shown)
+        sizes = [size or 1.0 for size in self.document.spacing.zyx]
+        longest = max(length * size for length, size in zip(box.shape, sizes, strict=True)) / min(sizes)
+        wanted = SHARE_OF_VIEW * side / max(1.0, longest)
         return float(np.clip(wanted, 0.25, LARGEST_ZOOM))
 
     def isolate(self, is_on: bool) -> None:

@@ -20,7 +20,7 @@ from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.objects.terms import UNITS, Terms
 from empanada_desktop.gui.objects.units_part import UnitsPart
 from empanada_desktop.gui.panel_area import PanelArea
-from empanada_desktop.gui.params_form import narrow_combo, plain_row
+from empanada_desktop.gui.params_form import FormBody, narrow_combo, plain_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ class MeasureForm(QWidget):
         for section in self.sections.values():
             inside.addWidget(section)
         inside.addStretch(1)
-        area = PanelArea(_holder(inside))
+        area = PanelArea(_holder(inside, FormBody()))
         footer = Row(self.start_button, self.export_button)
         footer.setStretch(0, 1)
         footer.setContentsMargins(12, 8, 12, 12)
@@ -277,8 +277,8 @@ class MeasureForm(QWidget):
             self.histogram.show_values(values, column.unit, model.selected[model.rows])
 
 
-def _holder(layout: QVBoxLayout) -> QWidget:
-    holder = QWidget()
+def _holder(layout: QVBoxLayout, holder: QWidget | None = None) -> QWidget:
+    holder = holder or QWidget()
     holder.setProperty("role", "panel")
     holder.setLayout(layout)
     return holder

@@ -34,7 +34,7 @@ class UnitsPart(QWidget):
         super().__init__()
         self._desk = desk
         self.unit = Segmented([(unit, unit) for unit in UNITS], TIPS)
-        self.voxel_size = text_label()
+        self.voxel_size = text_label(wraps=True)
         self.source = text_label(role="hint", wraps=True)
         self.size_button = push_button("Set it", self._ask_size, role="link")
         self.size_field = QLineEdit()
