@@ -18,6 +18,7 @@ from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer, Poi
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.reviewing import items_from_plain
 from empanada_desktop.document.sources import ArraySource, PlaneSource, VolumeSource, open_source, whole_box
+from empanada_desktop.document.stamps import stamp_below
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes import VolumeRef
 
@@ -139,7 +140,9 @@ def _source_to_plain(
             write_voxels(source, folder / store)
         # What was changed meanwhile is newer than this and is written the next time.
         written[layer.id] = (present, store)
-    return {"kind": "overlay" if isinstance(source, FrozenLabels) else "own", "store": store}
+    if isinstance(source, FrozenLabels):
+        return {"kind": "overlay", "store": store, "below": stamp_below(source)}
+    return {"kind": "own", "store": store}
 
 
 def _base_to_plain(source: FrozenLabels) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from empanada_desktop.document.leftovers import sweep
 from empanada_desktop.document.lock import SessionLock, no_room
 from empanada_desktop.document.plain import LABELS, frozen, is_own, layer_from_plain, layer_to_plain
 from empanada_desktop.document.recovery import Recovered, recover
+from empanada_desktop.document.stamps import warnings_of
 from empanada_desktop.document.view import ViewState
 from empanada_desktop.errors import AppError
 from empanada_desktop.io.journal import sync_folder
@@ -288,7 +289,10 @@ class Session:
 
     def _layer(self, plain: Any, opened: Opened) -> Layer | None:  # noqa: ANN401 - whatever the file holds
         try:
-            return layer_from_plain(plain, self.folder, self._written)
+            layer = layer_from_plain(plain, self.folder, self._written)
+            if isinstance(source := getattr(layer, "source", None), EditableSource):
+                opened.faults += warnings_of(layer.title, plain["source"].get("below"), source)
+            return layer
         except AppError as error:
             title = plain.get("title", "a layer") if isinstance(plain, dict) else "a layer"
             opened.faults.append(f"{title} could not be opened: {error.message}")

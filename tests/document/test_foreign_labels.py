@@ -81,11 +81,16 @@ def test_they_are_changed_over_the_file_with_any_id_kept_and_used_as_an_image_ag
         session.save(document)
         folder = session.folder
     with Session(folder) as session:
-        session.load(other := Document())
+        other = Document()
+        assert session.load(other).faults == []
         (again,) = other.layers
         assert isinstance(again, LabelsLayer)
         assert again.source[0:1, 0:1, 0:1].item() == 70_001
         np.testing.assert_array_equal(again.source[1:6, 0:40, 0:50], ids[1:6])
+    tifffile.imwrite(path, (ids + (ids > 0)).astype(np.uint8))  # another program writes the file
+    with Session(folder) as session:
+        (fault,) = session.load(Document()).faults
+        assert fault.startswith("The file below ids was changed since.")
     with pytest.raises(SettingsError, match="no file as it is"):
         image_of(labels)
     document.undo()
