@@ -10,6 +10,8 @@ from PySide6.QtCore import Qt
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.document.titles import told_apart
+from empanada_desktop.gui.objects.deeds import LARGEST_ZOOM, ObjectDeeds
+from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.status_bar import world_text
 from empanada_desktop.io.ome_zarr import ResultStore
 
@@ -68,6 +70,20 @@ def test_a_file_of_ids_becomes_labels_and_an_image_again(person: Person, crop: P
     assert isinstance(person.workspace.document.layers[0], ImageLayer)
     person.key(Qt.Key.Key_Z, CONTROL)
     person.until(lambda: person.layers == ["crop", "truth", "truth, volume 2"])
+
+
+def test_an_object_of_a_single_image_is_looked_at_closely(person: Person, tmp_path: Path) -> None:
+    """Views that are hidden behind the one that shows the image have no say in the zoom."""
+    ids = np.zeros((40, 60), np.uint8)
+    ids[5:15, 10:20] = 1
+    tifffile.imwrite(tmp_path / "truth.tif", ids)
+    person.drop(tmp_path / "truth.tif")
+    person.until(lambda: person.layers == ["truth"])
+    person.click(person.button("Use as labels"))
+    desk = ObjectsDesk.of(person.workspace)
+    person.until(lambda: desk.is_current and desk.index is not None and 1 in desk.index)
+    ObjectDeeds.of(desk).look_closer((0, 10, 15), [1])
+    assert person.workspace.document.view.zoom == LARGEST_ZOOM
 
 
 def test_titles_that_are_free_stay() -> None:
