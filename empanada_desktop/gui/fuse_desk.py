@@ -27,9 +27,24 @@ class FuseDesk(QObject):
         self.panel = workspace.form.fuse
         self._layer_id = ""
         self._kept: Path | None = None
+        self._under: dict[str, list[LabelsLayer]] = {}  # what a fused layer, by its id, was made from
         self.panel.start_asked.connect(self.start)
         workspace.form.mode_changed.connect(lambda _mode: self.look())
         workspace.document.active_changed.connect(lambda _layer: self.look())
+        workspace.document.layer_added.connect(lambda layer, _place: self._show_under(layer, False))
+        workspace.document.layer_removed.connect(lambda layer: self._show_under(layer, True))
+
+    def will_cover(self, fused: LabelsLayer, result: str) -> None:
+        """While a fused layer is there, hide what was seen of the result it comes from: both at once are a blur."""
+        hidden = {layer.id for layers in self._under.values() for layer in layers}
+        labels = self._workspace.document.of_kind(LabelsLayer)
+        same = [layer for layer in labels if path_of(layer.source) == result]
+        self._under[fused.id] = [layer for layer in same if layer.visible or layer.id in hidden]
+
+    def _show_under(self, fused: object, visible: bool) -> None:
+        for layer in self._under.get(getattr(fused, "id", ""), ()):
+            if layer in self._workspace.document.layers:
+                self._workspace.document.change_layer(layer, visible=visible)
 
     def look(self) -> None:
         """Show the result that the labels are of, if the form can be seen."""

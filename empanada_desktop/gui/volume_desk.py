@@ -300,12 +300,22 @@ class VolumeDesk(QObject):
             if job.spec.task == "fuse":
                 for layer in fitting:
                     layer.title += ", fused anew"
+                self._workspace.fuse.will_cover(fitting[0], str(getattr(job.spec.inputs, "result", "")))
             before = self._fused_before(job)
             tell_apart(fitting, [layer for layer in document.layers if layer not in before])
             add_layers(document, fitting, f"Result of {job.title.lower()}", before)
             self._workspace.window.toast.say(f"{job.title}: {words}.")
+            self._tell_notes(job)
         else:
             self._workspace.window.toast.say(f"{job.title} is done: {words}. It belongs to another volume.")
+
+    def _tell_notes(self, job: Job) -> None:
+        """Say what had to be decided on the way, and why there is nothing; not what was said at opening."""
+        image = self._workspace.image()
+        said = "" if image is None else image.note
+        notes = [note for note in getattr(job.result, "notes", ()) if note not in said]
+        if notes:
+            self._workspace.window.bar.say(" ".join(notes), "warning")
 
     def _fused_before(self, job: Job) -> list[Layer]:
         """What was fused of the same result before: the newer one takes its place, until that is undone."""

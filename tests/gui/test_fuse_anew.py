@@ -61,20 +61,29 @@ def test_a_result_is_fused_anew_and_that_is_undone(person: Person, crop: Path, w
     loose = person.workspace.document.active
     assert isinstance(loose, LabelsLayer)
     assert voxels_of(loose) > voxels_of(first)
+    assert (first.visible, loose.visible) == (False, True), "both at once are a blur"
 
     # The new layer can be fused anew itself: it leads to what was kept. Its layer takes the place of the one before.
     person.until(lambda: panel.form.values()["voxel_votes"] == 1)
     assert panel.result.text() == "crop_labels.zarr"
     person.click(panel.form.rows["voxel_votes"].control.widget.button(3))  # type: ignore[attr-defined]
+    person.type_into(panel.form.rows["min_size"].control.widget, "100000")
     person.click(panel.start_button)
     run(person, 3)
+    person.until(lambda: "All that was found is below min size (100000 voxels)" in person.window.bar.text())
     assert loose not in person.workspace.document.layers
     thinner = person.workspace.document.active
     assert isinstance(thinner, LabelsLayer)
     person.until(lambda: person.job().state is JobState.DONE)
-    assert voxels_of(thinner) < voxels_of(loose)
+    assert voxels_of(thinner) == 0
     person.menu("Edit", "Undo")
     assert person.workspace.document.layers[1:] == (first, loose)
+    assert not first.visible
+    person.menu("Edit", "Undo")
+    assert person.workspace.document.layers[1:] == (first,)
+    assert first.visible
+    person.menu("Edit", "Redo")
+    assert (first.visible, loose.visible) == (False, True)
 
     # Labels without a result have nothing to fuse, and it is said.
     person.menu("Layer", "Duplicate layer")

@@ -163,6 +163,8 @@ def test_what_stands_in_the_way_carries_its_remedy(
     free = 0.5
     person.type_into(panel.out, str(crop))
     assert [check.name for check in panel.preflight.checks if check.state == "error"] == ["Memory", "Result"]
+    person.type_into(panel.out, str(crop.with_name("new.png")))
+    assert panel.preflight.checks[-1].words == "A name ends in .zarr or .tif."
     assert not panel.start_button.isEnabled()
     assert panel.reason.text() == "Available when this is mended: memory."
     with person.choosing(tmp_path / "elsewhere.zarr"):

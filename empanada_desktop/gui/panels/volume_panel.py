@@ -20,6 +20,7 @@ from empanada_desktop.gui.controls import ElidedLabel, IconButton, Row, push_but
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.panels.preflight import Check, Preflight
 from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
+from empanada_desktop.jobs.batch import RESULT_SUFFIXES
 from empanada_desktop.jobs.progress import in_words
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.recipe import MAY_DIFFER
@@ -270,6 +271,8 @@ class VolumePanel(TaskPanel):
             if is_unfinished(out):
                 return self._going_on_check(out)
             return Check("error", "Result", f"{out.name} exists already.", "Choose another", self._choose_out)
+        if out.suffix.lower() not in RESULT_SUFFIXES:
+            return Check("error", "Result", "A name ends in .zarr or .tif.", "Choose another", self._choose_out)
         return Check("good", "Result", out.name, tip=str(out))
 
     def _going_on_check(self, out: Path) -> Check:
