@@ -122,7 +122,9 @@ def _run_batch(specs: Sequence[JobSpec], executor: Executor, context: "TerminalC
         lines = [f"{out} is there already."] if result is None else result.lines()
         print("\n".join([f"-- {volume}", *lines]), flush=True)
     for spec, error in batch.failed:
-        print(f"Error: {getattr(spec.inputs, 'volume', '')}: {error.message}", file=sys.stderr)
+        volume = str(getattr(spec.inputs, "volume", ""))
+        whose = "" if error.message.startswith(volume) else f"{volume}: "
+        print(f"Error: {whose}{error.message}", file=sys.stderr)
         print(f"Hint: {error.hint}", file=sys.stderr)
     return EXIT_USER_ERROR if batch.failed else 0
 

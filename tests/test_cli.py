@@ -148,6 +148,11 @@ def test_a_result_is_not_replaced_by_what_is_made_from_it(volume: Path, tmp_path
         (["segment-volume", "VOLUME", "--out", "nowhere/x.tif"], "nowhere"),
         (["segment-volume", "VOLUME", "--out", "x.zarr", "--voxel-size", "0,1,1"], "voxel size"),
         (["segment-volume", "VOLUME", "--out", "x.zarr", "--voxel-size", "8"], "“voxel-size” has too few values"),
+        (
+            ["segment-volume", "VOLUME", "--out", "x.zarr", "--voxel-size", "8,8,8,8"],
+            "“voxel-size” has too many values",
+        ),
+        (["segment-volume", "VOLUME", "--out", "x.zarr", "--centre-confidence", "0,5"], "a number such as 0.5 (given"),
         (["segment-volume", "VOLUME", "--out", "x" * 300 + ".tif"], "cannot be written"),
         (["segment-volume", "VOLUME", "--out", "x" * 300 + ".zarr"], "cannot be written"),
         (["segment-plane", "VOLUME", "--out", "x" * 300 + ".tif"], "cannot be written"),

@@ -19,7 +19,7 @@ class TaskModel(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            faults = [_in_words(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors()]
+            faults = [_in_words(fault["loc"], _plainly(fault), fault.get("input")) for fault in error.errors()]
             raise SettingsError(
                 "; ".join(dict.fromkeys(faults)), "See --help for each parameter's range and meaning."
             ) from error
@@ -37,6 +37,20 @@ class TaskInputs(TaskModel):
     """What a task reads and writes: paths and the like, which change from run to run."""
 
 
+def _plainly(fault: Mapping[str, Any]) -> str:
+    """Say what a value should be without the words of programmers."""
+    kind, limits = fault["type"], fault.get("ctx", {})
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"should be {limits['ge']:g} or more" if "ge" in limits else f"should be {limits['le']:g} or less"
+    plain = {
+        "int_parsing": "should be a whole number",
+        "int_from_float": "should be a whole number",
+        "float_parsing": "should be a number such as 0.5",
+        "too_long": "has too many values",
+    }
+    return plain.get(kind, str(fault["msg"]))
+
+
 def _in_words(location: tuple[int | str, ...], message: str, value: object) -> str:
     name = str(location[0]).replace("_", "-") if location else "settings"
     if message == "Extra inputs are not permitted":
@@ -44,6 +58,8 @@ def _in_words(location: tuple[int | str, ...], message: str, value: object) -> s
     if message == "Field required" and len(location) > 1:
         return f"“{name}” has too few values"
     plain = message.removeprefix("Value error, ").replace("Input should be", "should be")
+    if plain == "has too many values":
+        return f"“{name}” {plain}"
     return f"“{name}” {plain} (given: {value!r})" if plain.startswith("should be") else f"“{name}”: {plain}"
 
 

@@ -147,8 +147,8 @@ def test_points_and_lines_are_typed(stored: Path, tmp_path: Path, capsys: pytest
         (["delete-labels"], "No object is named"),
         (["split-labels", "--by", "points"], "Nothing was split"),
         (["split-labels", "--by", "line", "--line", "1,1"], "two points or more"),
-        (["split-labels", "--min-distance", "101"], "less than or equal to 100"),
-        (["morph-labels", "--radius", "8"], "less than or equal to 7"),
+        (["split-labels", "--min-distance", "101"], "should be 100 or less"),
+        (["morph-labels", "--radius", "8"], "should be 7 or less"),
         (["split-labels", "--by", "points", "--points", "1,2;3"], "points"),
     ],
 )

@@ -231,9 +231,9 @@ def test_smaller_copies_hold_the_region(tmp_path: Path) -> None:
         ("0:40,0:72,0:81", "0:40,0:72,0:81 reaches beyond the volume"),
         ("5:5,0:72,0:80", "nothing lies between z 5 and 5"),
         ("0:40,30:20,0:80", "nothing lies between y 30 and 20"),
-        ("-3:40,0:72,0:80", "greater than or equal to 0"),
+        ("-3:40,0:72,0:80", "should be 0 or more"),
         ("0:40,0:72", "too few values"),
-        ("0:40,0:72,a:b", "valid integer"),
+        ("0:40,0:72,a:b", "whole number"),
         ("0:40,0:15,0:80", "too thin along y for planes in xy"),
     ],
 )
