@@ -29,6 +29,7 @@ from empanada_desktop.core.tracking import PlaneRecord
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.journal import append_record, cut_journal, read_journal, sync_file
 from empanada_desktop.io.kept_maps import MapsFolder
+from empanada_desktop.io.plane_files import write_plane_file
 
 PREDICTIONS = "predictions"
 JOURNAL = "planes.journal"
@@ -86,6 +87,10 @@ class StackPlanes:
         """Write the next plane; it counts when this returns."""
         write_plane(self.array, self._folder, self.n_done, components)
         self.count(record)
+
+    def put_aside(self, index: int, components: NDArray[np.uint32]) -> None:
+        """Write a plane for this run only: it never counts, and nobody waits for the disk."""
+        write_plane(self.array, self._folder, index, components, lasting=False)
 
     def count(self, record: PlaneRecord) -> None:
         """Count the next plane, which is written already."""
@@ -173,11 +178,14 @@ def count_ahead(folder: Path) -> int:
     return sum(path.suffix != ".partial" for path in folder.glob("table.*"))
 
 
-def write_plane(array: "zarr.Array[Any]", folder: Path, index: int, components: NDArray[np.uint32]) -> None:
-    """Write a plane's components, and wait until they are on the disk."""
-    array[index] = components
-    if (path := file_of(folder, index)).exists():
-        sync_file(path)
+def write_plane(
+    array: "zarr.Array[Any]", folder: Path, index: int, components: NDArray[np.uint32], lasting: bool = True
+) -> None:
+    """Write a plane's components; lasting: wait until they are on the disk."""
+    if components.shape != array.shape[1:]:
+        raise ValueError(f"a plane of {components.shape} for an array of {array.shape}")
+    rows, columns = array.chunks[1:]
+    write_plane_file(file_of(folder, index), components, (rows, columns), lasting)
 
 
 def _arrives(path: Path) -> bool:

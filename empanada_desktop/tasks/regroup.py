@@ -47,14 +47,14 @@ def regroup(
     from empanada_desktop.io.volumes.faults import reading, writing
 
     settings = settings_for(params, things)
-    tracker, into = StackTracker(axis), store.stack_planes(axis).array
+    tracker, into = StackTracker(axis), store.stack_planes(axis)
     for index in range(len(kept)):
         context.check_cancelled()
         with reading(store.path):
             maps = kept.maps.get(index)
         components, table = split_components(panoptic_of_maps(maps, settings), things, PLANE_DIVISOR)
         with writing(store.path):
-            into[index] = components  # no journal, no waiting for the disk: what is broken off is begun anew
+            into.put_aside(index, components)  # what is broken off is begun anew
         tracker.add_plane(components, table)
         context.report(index + 1, len(kept), f"{axis} planes")
-    return SegmentedStack(axis, into, tracker.finish())
+    return SegmentedStack(axis, into.array, tracker.finish())

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,7 @@ from empanada_desktop.core.tracking import PlaneRecord, StackTracker
 from empanada_desktop.io import predictions
 from empanada_desktop.io.journal import append_record, cut_journal, read_journal
 from empanada_desktop.io.ome_zarr import ResultStore, finished_planes
-from empanada_desktop.io.predictions import PlanesAhead, pack_record, unpack_record
+from empanada_desktop.io.predictions import PlanesAhead, file_of, pack_record, unpack_record, write_plane
 
 RECORDS = [b"", b"one", bytes(1000), b"REC1" * 9]
 
@@ -34,7 +35,7 @@ def write_journal(path: Path) -> None:
         append_record(path, number, record)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_journal_cut_or_damaged_anywhere_keeps_the_records_before(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -132,3 +133,22 @@ def test_a_plane_that_a_stopped_process_ends_while_the_job_begins_anew(
         monkeypatch.setattr(predictions, "sync_file", take_up_meanwhile)
         late.put(1, components, record.table)
         np.testing.assert_array_equal(planes.ahead.get(1)[0], components)
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (400, 300), (30, 700), (5, 7)])
+def test_the_file_of_a_plane_is_what_zarr_reads_and_writes(shape: tuple[int, int], tmp_path: Path) -> None:
+    """As long as Zarr's own, chunks that are empty left out; planes without components have no file."""
+    store = ResultStore.create(tmp_path / "X.zarr", (2, *shape), Spacing(), 64, {})
+    array, folder = store.stack_planes(Axis.XY).array, tmp_path / "X.zarr" / "predictions" / "xy" / "components"
+    random = np.random.default_rng(0)
+    plane = np.where(random.random(shape) < 0.01, random.integers(1, 1 << 32, shape), 0).astype(np.uint32)
+    plane[: shape[0] // 2, : shape[1] // 2] = 0
+    plane[-1, -1] = 7
+    write_plane(array, folder, 0, plane)
+    array[1] = plane
+    np.testing.assert_array_equal(zarr.open_array(str(folder), mode="r")[0], plane)
+    assert file_of(folder, 0).stat().st_size == file_of(folder, 1).stat().st_size
+    write_plane(array, folder, 1, np.zeros(shape, np.uint32), lasting=False)
+    assert sorted(path.name for path in folder.iterdir()) == ["c.0.0.0", "zarr.json"]
+    with pytest.raises(ValueError, match="a plane of"):
+        write_plane(array, folder, 0, plane[1:])
