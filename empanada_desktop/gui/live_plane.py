@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from empanada_desktop.core.confine import PlaneMask, inside_of, window_of
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.core.preflight import pixels_to_show
 from empanada_desktop.document import LabelsLayer, PlaneLabels
 from empanada_desktop.document.at_hand import is_at_hand
 from empanada_desktop.document.results import IN_MEMORY_BYTES, plane_edit, plane_layer
@@ -255,8 +256,9 @@ class LivePlaneDesk(QObject):
     def _predicted(self, wish: "Wish", prediction: Prediction) -> None:
         plane = prediction.plane
         if prediction.ran and plane.region is None:
-            pixels = prediction.confidence.size
-            self._workspace.form.volume.show_time(prediction.downsampling, prediction.seconds / pixels)
+            rows, columns = prediction.confidence.shape
+            pixels = pixels_to_show((1, rows, columns), (0,), prediction.downsampling, wish.params.tile_size)
+            self._workspace.form.volume.show_time(wish.params.model_dump(), prediction.seconds / pixels)
         if wish.name == "live" and self._is_awaited:
             self.confidence.show(prediction)
         self._for_finders(wish.name, prediction=prediction)

@@ -69,7 +69,8 @@ def test_from_the_first_plane_to_continue(story: Story, weights_file: Path, tmp_
     story.segment_plane(weights_file)
     preview = workspace.live.preview
     assert preview is not None
-    # One plane tells how long a volume takes.
+    # One plane tells how long a volume takes with the same weights.
+    workspace.form.volume.weights.set_value(str(weights_file))
     checks = {check.name: check.words for check in workspace.form.volume.preflight.checks}
     assert checks["Time"].startswith("about ")
     shown = preview.source.version
