@@ -72,8 +72,11 @@ def estimate(plan: Plan) -> Estimate:
 
 def pixels_to_show(shape: Triple, normals: Sequence[int], downsampling: int = 1, tile_size: int = 0) -> float:
     """Count the pixels that a network is shown of a volume's planes, what each image costs beside them included."""
-    sides = {normal: tuple(length for n, length in enumerate(shape) if n != normal) for normal in normals}
-    return sum(shape[normal] * _pixels_of_plane(*sides[normal], downsampling, tile_size) for normal in normals)
+    total = 0.0
+    for normal in normals:
+        rows, columns = (length for each, length in enumerate(shape) if each != normal)
+        total += shape[normal] * _pixels_of_plane(rows, columns, downsampling, tile_size)
+    return total
 
 
 def _pixels_of_plane(rows: int, columns: int, downsampling: int, tile_size: int) -> float:

@@ -15,6 +15,7 @@ from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.preflight import pixels_to_show
 from empanada_desktop.document import LabelsLayer, PlaneLabels
 from empanada_desktop.document.at_hand import is_at_hand
+from empanada_desktop.document.edits import Edit
 from empanada_desktop.document.results import IN_MEMORY_BYTES, plane_edit, plane_layer
 from empanada_desktop.document.sources import plane_box
 from empanada_desktop.errors import AppError, SettingsError
@@ -373,7 +374,11 @@ class LivePlaneDesk(QObject):
 
         def put(part: RegionEdit) -> None:
             title = f"{plane.axis} plane {plane.index}"
-            self._workspace.edits.edit_voxels(into, title, part, then=lambda edit: edit and self._say_kept(into))
+            self._workspace.edits.edit_voxels(into, title, part, then=told)
+
+        def told(edit: Edit | None) -> None:
+            if edit is not None:
+                self._say_kept(into)
 
         box = plane_box(plane.axis, plane.index, grouping.origin, grouping.labels.shape)
         self._soon(is_at_hand(source, box), find, put)
