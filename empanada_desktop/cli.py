@@ -44,6 +44,10 @@ class TerminalContext:
         self.cancelled = True
         self._write("Stopping after this plane …", ends=True)
 
+    def stage(self, number: int, count: int) -> None:
+        """Count the time left to the end of all stages."""
+        self._time_left.stage(number, count)
+
     def report(self, done: int, total: int, message: str = "") -> None:
         """Show the phase, the steps done and the time left."""
         seconds = self._time_left.seconds(done, total, message)

@@ -60,6 +60,20 @@ def offer_partial(context: JobContext, partial: Partial) -> None:
 
 
 @runtime_checkable
+class KnowsStages(Protocol):
+    """A context that knows of stages: parts of a job each of which takes about as long as the others."""
+
+    def stage(self, number: int, count: int) -> None:
+        """Take note that stage `number`, from 0, of `count` begins."""
+
+
+def tell_stage(context: JobContext, number: int, count: int) -> None:
+    """Tell a context that a stage begins, so that time left and share are those of all of them; (0, 1) ends that."""
+    if isinstance(context, KnowsStages):
+        context.stage(number, count)
+
+
+@runtime_checkable
 class Spreads(Protocol):
     """A context whose map works in several places at once, in other processes."""
 

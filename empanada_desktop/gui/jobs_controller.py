@@ -119,13 +119,14 @@ def _successor(job: Job, jobs: Sequence[Job]) -> Job | None:
 
 def line_of(job: Job, successor: Job | None = None) -> JobLine:
     """What the strip and the list say of a job; `successor` is a later job that went on with it or repeats it."""
-    left = f"{in_words(job.seconds_left)} left" if job.seconds_left is not None and job.done < job.total else ""
+    left = f"{in_words(job.seconds_left)} left" if job.seconds_left is not None and job.fraction < 1 else ""
     return JobLine(
         id=job.id,
         title=job.title,
         state=job.state.value,
         done=job.done,
         total=job.total,
+        fraction=job.fraction,
         words=_words(job, successor),
         left=left,
         hint=_hint(job),

@@ -31,7 +31,7 @@ ENDED = ("done", "failed", "cancelled")
 
 @dataclass(frozen=True)
 class JobLine:
-    """What is shown of a job."""
+    """What is shown of a job; fraction: how much of all of it is done, of which done and total are a stage."""
 
     id: str
     title: str
@@ -46,11 +46,19 @@ class JobLine:
     kept: int = 0
     spec: "JobSpec | None" = None
     was_repeated: bool = False
+    fraction: float | None = None
 
     @property
     def percent(self) -> int:
         """How much is done."""
-        return round(100 * self.done / self.total) if self.total else 0
+        return self.thousandths // 10
+
+    @property
+    def thousandths(self) -> int:
+        """How much is done, for a bar."""
+        if self.fraction is not None:
+            return int(1000 * self.fraction)
+        return 1000 * self.done // self.total if self.total else 0
 
     @property
     def can_resume(self) -> bool:
@@ -165,8 +173,8 @@ class _StripItem(QWidget):
         self._words.setText(metrics.elidedText(job.words, Qt.TextElideMode.ElideRight, WORDS_WIDTH))
         self._words.setToolTip(job.words)
         self._bar.setVisible(runs)
-        self._bar.setRange(0, job.total)
-        self._bar.setValue(job.done)
+        self._bar.setRange(0, 1000 if job.total else 0)
+        self._bar.setValue(job.thousandths)
         self._percent.setText(f"{job.percent} %" if runs and job.total else "")
         self._left.setText(job.left if runs else "")
         self._percent.setVisible(runs)
@@ -255,8 +263,8 @@ class JobCard(QWidget):
         self._title.setText(job.title)
         self._words.set_text(f"{job.words}  {job.left}".strip())
         self._bar.setVisible(job.state == "running")
-        self._bar.setRange(0, job.total)
-        self._bar.setValue(job.done)
+        self._bar.setRange(0, 1000 if job.total else 0)
+        self._bar.setValue(job.thousandths)
         self._hint.setText(job.hint)
         self._hint.setVisible(bool(job.hint))
         self.cancel.setVisible(job.state not in ENDED)

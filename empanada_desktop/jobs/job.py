@@ -33,7 +33,8 @@ class JobState(StrEnum):
 class Job:
     """One entry of the queue. Read it anywhere; only the queue changes it.
 
-    done, total, message: the progress of the present phase. seconds_left: None while nobody knows. partial: what can be
+    done, total, message: the progress of the present phase. fraction: of it, or of all stages of which it is one, 0 to
+    1. seconds_left: the same, None while nobody knows. partial: what can be
     shown already. error: what ended it; `error.hint` of an AppError says what to do. kept: planes that a job which was
     broken off has finished; running it again goes on from there.
     """
@@ -46,6 +47,7 @@ class Job:
     done: int = 0
     total: int = 0
     message: str = ""
+    fraction: float = 0.0
     seconds_left: float | None = None
     partial: Partial | None = None
     result: TaskResult | None = None
@@ -55,11 +57,6 @@ class Job:
     ended: datetime.datetime | None = None
     is_stopping: bool = False
     kept: int = 0
-
-    @property
-    def fraction(self) -> float:
-        """Progress of the present phase, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total else 0.0
 
     @property
     def seconds(self) -> float:

@@ -52,6 +52,15 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class StageNews:
+    """A stage of a deed begins: a part of it that takes about as long as each of the others."""
+
+    number: int
+    stage: int
+    count: int
+
+
+@dataclass(frozen=True)
 class PartialNews:
     """A part of a deed's result that can be shown already."""
 
@@ -93,4 +102,4 @@ class Faulted:
 
 Order = Request | Stop | Pause
 Ending = Done | Failed | Stopped | Faulted
-News = Progress | PartialNews | Ending
+News = Progress | StageNews | PartialNews | Ending

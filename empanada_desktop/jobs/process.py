@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from empanada_desktop.core.context import JobContext, offer_partial
+from empanada_desktop.core.context import JobContext, offer_partial, tell_stage
 from empanada_desktop.errors import JobCancelled
 from empanada_desktop.jobs.executor import InlineExecutor
 from empanada_desktop.jobs.faults import JobFault, died
@@ -28,6 +28,7 @@ from empanada_desktop.jobs.messages import (
     Progress,
     Request,
     Room,
+    StageNews,
     Stop,
     Stopped,
 )
@@ -141,7 +142,7 @@ class Child:
                 self._clear()
                 raise JobCancelled
             news = waiting.next_news()
-            if isinstance(news, Progress | PartialNews):
+            if isinstance(news, Progress | StageNews | PartialNews):
                 waiting.pass_on(news)
             elif news is not None and news.number == waiting.number:
                 return waiting.result(news)
@@ -216,10 +217,12 @@ class _Waiting:
             return False
         return self.is_hung_up or not self.connection.poll()
 
-    def pass_on(self, news: Progress | PartialNews) -> None:
+    def pass_on(self, news: Progress | StageNews | PartialNews) -> None:
         """Tell the context how far the deed is."""
         if isinstance(news, PartialNews):
             offer_partial(self.context, news.partial)
+        elif isinstance(news, StageNews):
+            tell_stage(self.context, news.stage, news.count)
         else:
             self.context.report(news.done, news.total, news.message)
 

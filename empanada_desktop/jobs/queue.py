@@ -220,10 +220,14 @@ class _QueueContext:
     def report(self, done: int, total: int, message: str = "") -> None:
         job, phase_is_new = self._job, message != self._job.message
         job.done, job.total, job.message = done, total, message
+        job.fraction = self._time_left.share(done, total)
         job.seconds_left = self._time_left.seconds(done, total, message)
         if phase_is_new or done >= total or self._clock() - self._told >= TELL_EVERY:
             self._told = self._clock()
             self._queue.job_changed.emit(job)
+
+    def stage(self, number: int, count: int) -> None:
+        self._time_left.stage(number, count)
 
     def partial(self, partial: Partial) -> None:
         self._job.partial = partial

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Protocol, TypeVar
 
-from empanada_desktop.core.context import Function, JobContext, Partial, offer_partial
+from empanada_desktop.core.context import Function, JobContext, Partial, offer_partial, tell_stage
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -40,6 +40,10 @@ class SpreadContext:
     def report(self, done: int, total: int, message: str = "") -> None:
         """Tell how far the job is."""
         self._context.report(done, total, message)
+
+    def stage(self, number: int, count: int) -> None:
+        """Tell that a stage of the job begins."""
+        tell_stage(self._context, number, count)
 
     def partial(self, partial: Partial) -> None:
         """Tell what can be shown already."""

@@ -29,6 +29,7 @@ from empanada_desktop.jobs.messages import (
     Progress,
     Request,
     Room,
+    StageNews,
     Stop,
     Stopped,
 )
@@ -64,6 +65,10 @@ class WorkerContext:
         if tenth != self._said:
             self._said = tenth
             log.info("%s: %d of %d", message or "progress", done, total)
+
+    def stage(self, number: int, count: int) -> None:
+        """Tell that a stage of the deed begins."""
+        self._send(StageNews(self.request.number, number, count))
 
     def partial(self, partial: Partial) -> None:
         """Tell what can be shown already."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from empanada_desktop.core.components import ComponentTable
-from empanada_desktop.core.context import JobContext, Partial, Spreads, offer_partial
+from empanada_desktop.core.context import JobContext, Partial, Spreads, offer_partial, tell_stage
 from empanada_desktop.core.footprint import in_gigabytes, room_needed
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.kept_maps import KeptMaps
@@ -187,6 +187,7 @@ class _VolumeWork:
 
     def _fill(self, store: "ResultStore", context: JobContext) -> dict[str, int]:
         stacks = [self._segment(store, axis, context) for axis in self.axes]
+        tell_stage(context, 0, 1)
         self.notes += self._predictor.notes if self._predictor else []
         layers = fuse_stacks(stacks, self.classes, self.params, self.volume.shape, context)
         self.notes += layers.labels.notes(self.params)
@@ -221,6 +222,7 @@ class _VolumeWork:
         from empanada_desktop.io.volumes.faults import writing
 
         n_stacks = len(self.axes)
+        tell_stage(context, self.axes.index(axis), n_stacks)
         words = f"{axis} planes" if n_stacks == 1 else f"Stack {self.axes.index(axis) + 1} of {n_stacks}, {axis} planes"
 
         def read_plane(index: int) -> NDArray[np.float32]:

@@ -31,6 +31,7 @@ class Watcher:
     def __init__(self, cancel_after: int | None = None) -> None:
         self.told: list[tuple[int, int, str]] = []
         self.partials: list[Partial] = []
+        self.stages: list[tuple[int, int]] = []
         self.cancelled = threading.Event()
         self._cancel_after = cancel_after
 
@@ -41,6 +42,9 @@ class Watcher:
 
     def partial(self, partial: Partial) -> None:
         self.partials.append(partial)
+
+    def stage(self, number: int, count: int) -> None:
+        self.stages.append((number, count))
 
     def check_cancelled(self) -> None:
         if self.cancelled.is_set():

@@ -85,6 +85,7 @@ def test_two_devices_give_the_same_bytes_as_one(segment: Segment, pool: Devices)
     assert [done for done, _, words in watcher.told if words == "Stack 1 of 3, xy planes"] == list(
         range(1, N_PLANES + 1)
     )
+    assert watcher.stages == [(0, 3), (1, 3), (2, 3), (0, 1)]
     assert [partial.done for partial in watcher.partials][:N_PLANES] == list(range(1, N_PLANES + 1))
     assert read_recipe(several)["facts"] == read_recipe(one)["facts"]
 

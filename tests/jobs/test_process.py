@@ -42,6 +42,7 @@ def test_progress_arrives_in_order(child: Child) -> None:
     watcher = Watcher()
     assert child.carry_out(deeds.Count(20, 0.0), watcher) == 20
     assert watcher.told == [(step, 20, "counting") for step in range(1, 21)]
+    assert watcher.stages == [(1, 2)]
 
 
 @posix

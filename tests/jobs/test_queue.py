@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from empanada_desktop.core.context import JobContext, Partial
+from empanada_desktop.core.context import JobContext, Partial, tell_stage
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.io.ome_zarr import is_complete
@@ -142,6 +142,25 @@ def test_progress_is_told_with_the_time_left_and_not_too_often(queues: Callable[
     assert len(told) < 60
     assert any(left is not None and left > 0 for _, left in told)
     assert (job.done, job.total, job.fraction) == (2000, 2000, 1.0)
+
+
+def test_the_share_that_is_done_is_that_of_all_stages(queues: Callable[..., JobQueue]) -> None:
+    shares: list[float] = []
+
+    def staged(context: JobContext) -> TaskResult:
+        for number in range(2):
+            tell_stage(context, number, 2)
+            context.report(1, 2, f"Stack {number + 1} of 2")
+            shares.append(queue.jobs[-1].fraction)
+        tell_stage(context, 0, 1)
+        context.report(1, 4, "Writing")
+        shares.append(queue.jobs[-1].fraction)
+        return Result()
+
+    queue = queues(Scripted(v=staged))
+    job = queue.submit(spec("v"))
+    assert queue.wait(job, WAIT)
+    assert shares == [0.25, 0.75, 0.25]
 
 
 def test_ended_jobs_stay_until_removed_and_run_again(queues: Callable[..., JobQueue], tmp_path: Path) -> None:

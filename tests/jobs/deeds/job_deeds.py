@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.context import JobContext, tell_stage
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.jobs.messages import Room
 
@@ -40,6 +40,7 @@ class Count:
     pause: float = 0.01
 
     def carry_out(self, room: Room, context: JobContext) -> int:
+        tell_stage(context, 1, 2)
         for step in range(self.steps):
             context.check_cancelled()
             context.report(step + 1, self.steps, "counting")
