@@ -18,6 +18,16 @@ from empanada_desktop.gui import calm
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.settings import user_folder
 
+from .leaks import nothing_survives
+
+
+@pytest.fixture(autouse=True)
+def _nothing_survives(qapp: object) -> Iterator[None]:
+    """As for every test of the window; what was frozen earlier is no news when it is thawed here."""
+    gc.unfreeze()
+    with nothing_survives():
+        yield
+
 
 @pytest.fixture(autouse=True)
 def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

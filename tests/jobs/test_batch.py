@@ -37,7 +37,8 @@ def test_each_volume_gets_its_result_and_faults_are_told_at_the_end(
     assert segment(volumes, out, tiny_weights) == 2
     said = capsys.readouterr()
     assert [line for line in said.out.splitlines() if line.startswith("--")] == [f"-- {volumes[0]}", f"-- {volumes[2]}"]
-    assert f"Error: {volumes[1]}: " in said.err
+    assert f"Error: {volumes[1]} " in said.err
+    assert said.err.count(volumes[1]) == 1
     assert sorted(path.name for path in out.iterdir()) == ["cells_labels.zarr", "cells_labels_3.zarr"]
 
     alone = tmp_path / "alone.zarr"

@@ -90,7 +90,7 @@ class CancelAt(QuietContext):
 
 
 @pytest.mark.parametrize("name", ["result.zarr", "result.tif"])
-@pytest.mark.parametrize("plane", [1, 4])
+@pytest.mark.parametrize("plane", [1, 3])  # up to six more are on their way from the network to the file then
 def test_a_cancelled_job_goes_on_to_the_same_bytes(name: str, plane: int, segment: Segment, tmp_path: Path) -> None:
     whole = segment(f"whole{Path(name).suffix}")
     first, second = CancelAt(plane), CancelAt(99)

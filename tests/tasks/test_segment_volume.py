@@ -262,7 +262,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_nothing(
     def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(zarr.Array, "__setitem__", no_room)
+    monkeypatch.setattr("empanada_desktop.io.predictions.write_plane_file", no_room)
     with pytest.raises(VolumeError, match="No space left") as error:
         segment(save(tmp_path, crop[:4]), tmp_path / "result.zarr")
     assert "room" in error.value.hint
