@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from PySide6.QtTest import QTest
+from PySide6.QtCore import QCoreApplication
 
 from empanada_desktop.gui.app import make_application, open_window
 
@@ -44,10 +44,11 @@ def say(words: str) -> None:
 def wait(condition: object) -> None:
     """Let the window live until something holds."""
     assert callable(condition)
-    until = time.monotonic() + 100
+    until = time.monotonic() + 240
     while not condition():
         assert time.monotonic() < until
-        QTest.qWait(10)
+        QCoreApplication.processEvents()
+        time.sleep(0.005)  # QTest.qWait would hold the interpreter's lock meanwhile, and every thread would wait for it
 
 
 if __name__ == "__main__":
