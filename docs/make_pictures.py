@@ -208,13 +208,28 @@ class Photographer:
         queue: Any = room.left.queue  # type: ignore[union-attr]
         queue.find_button.click()
         self.until(lambda: queue.model.every and queue.current is not None)
-        items = [entry.item.key for entry in queue.model.entries if len(entry.item.ids) == 2]
-        if items:
-            queue.choose(items[0])
-        self.settle()
+        self.pick_neighbours()
         self.wait(2)
         self.take("proofread")
+        QTest.keyClick(self.workspace.grid.canvas(Axis.XY), Qt.Key.Key_Escape)
         self.split()
+
+    def pick_neighbours(self) -> None:
+        """Click the two largest objects of the middle plane to merge them."""
+        workspace, labels = self.workspace, self.workspace.labels()
+        if labels is None:
+            return
+        plane = np.asarray(labels.source[100, :, :])
+        ids, counts = np.unique(plane[plane > 0], return_counts=True)
+        self.look_at((100, 120, 120), 1.9)
+        workspace.choose_tool("merge")
+        canvas = workspace.grid.canvas(Axis.XY)
+        for chosen in ids[np.argsort(counts)[-2:]]:
+            places = np.argwhere(plane == chosen)
+            row, column = places[np.argmin(((places - places.mean(axis=0)) ** 2).sum(axis=1))]
+            spot = canvas.camera().point_of(row + 0.5, column + 0.5)
+            QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(spot[0]), round(spot[1])))
+            self.settle()
 
     def split(self) -> None:
         """An object with a neck, the parts that two points in it would make, and two deeds in the history."""
