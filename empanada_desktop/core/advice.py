@@ -76,13 +76,23 @@ def region_of_boxes(boxes: Mapping[Axis, Box], shape: tuple[int, int, int]) -> B
     return Box.of_spans(spans)
 
 
-def median_planes(step_nm: float) -> tuple[int, str]:
+@dataclass(frozen=True)
+class MedianAdvice:
+    """How many planes to smooth over: any number from lowest to highest will do, `planes` is proposed."""
+
+    lowest: int
+    highest: int
+    planes: int
+    reason: str
+
+
+def median_planes(step_nm: float) -> MedianAdvice:
     """How many planes to smooth over for planes `step_nm` apart, and why."""
     if step_nm > COARSE_NM:
-        return 3, f"Planes {step_nm:g} nm apart change much: 3."
+        return MedianAdvice(3, 3, 3, f"Planes {step_nm:g} nm apart change much: 3.")
     if step_nm < FINE_NM:
-        return 7, f"Planes {step_nm:g} nm apart change little: 7 or 9."
-    return 5, f"Planes {step_nm:g} nm apart: between 3 and 7."
+        return MedianAdvice(7, 9, 7, f"Planes {step_nm:g} nm apart change little: 7 or 9.")
+    return MedianAdvice(3, 7, 5, f"Planes {step_nm:g} nm apart: between 3 and 7.")
 
 
 @dataclass(frozen=True)

@@ -109,10 +109,9 @@ def _median_hint(values: Mapping[str, Any], situation: Situation) -> Iterator[Hi
     steps = [situation.spacing.zyx[normal] for normal in normals]
     if None in steps:
         return
-    planes, reason = median_planes(max(step or 0.0 for step in steps))
-    chosen = int(values["median_filter_size"])
-    if planes != chosen and not (planes == 7 and chosen == 9):
-        yield Hint("median_filter_size", reason, planes, f"Take {planes}")
+    advice = median_planes(max(step or 0.0 for step in steps))
+    if not advice.lowest <= int(values["median_filter_size"]) <= advice.highest:
+        yield Hint("median_filter_size", advice.reason, advice.planes, f"Take {advice.planes}")
 
 
 def _confidence_hint(values: Mapping[str, Any], _situation: Situation) -> Iterator[Hint]:

@@ -14,6 +14,7 @@ from empanada_desktop.core.picture import outlined_plane
 from empanada_desktop.core.scales import ScaleLook, look_at_scales, suggested_scale, verdict
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.finder import Card, Finder
+from empanada_desktop.jobs.progress import computing_time
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.live_plane import Grouping, LivePlane, Prediction
 
@@ -114,7 +115,7 @@ class _Finders(QObject):
 
 
 def _network_time(prediction: Prediction) -> str:
-    return f"{prediction.seconds:.1f} s" if prediction.ran else "had run already"
+    return computing_time(prediction.seconds) if prediction.ran else "had run already"
 
 
 def _standing(axis: Axis, best: str) -> str:
@@ -217,8 +218,8 @@ class PlaneFinder(_Finders):
             )
             said = "Looks like the others" if alike else _standing(axis, best)
             good = alike or best in ("", axis.value)
-            seconds = self._predictions[f"plane {axis}"].seconds
-            card = Card(axis.value, f"{seconds:.1f} s", lines, said, good, in_use == axis.value, axis.value == best)
+            time = _network_time(self._predictions[f"plane {axis}"])
+            card = Card(axis.value, time, lines, said, good, in_use == axis.value, axis.value == best)
             self.strip.cards[place].show_card(card)
 
     def _take(self, place: int) -> None:

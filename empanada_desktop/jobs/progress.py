@@ -46,3 +46,8 @@ def in_words(seconds: float) -> str:
         return f"{whole} s"
     minutes = round(whole / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def computing_time(seconds: float) -> str:
+    """Say how long a computation took: 12 ms, 1.3 s."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -52,8 +52,9 @@ def test_two_boxes_give_all_sides() -> None:
 
 @pytest.mark.parametrize(("step", "planes"), [(40, 3), (20, 5), (10, 5), (8, 7)])
 def test_the_median_follows_the_distance_of_planes(step: float, planes: int) -> None:
-    assert median_planes(step)[0] == planes
-    assert f"{step:g} nm" in median_planes(step)[1]
+    advice = median_planes(step)
+    assert advice.planes == planes
+    assert f"{step:g} nm" in advice.reason
 
 
 def test_planes_that_look_alike_are_worth_all_three() -> None:

@@ -1,6 +1,6 @@
 """Time left."""
 
-from empanada_desktop.jobs.progress import TimeLeft, in_words
+from empanada_desktop.jobs.progress import TimeLeft, computing_time, in_words
 
 
 def test_time_left_follows_the_pace_of_the_phase() -> None:
@@ -37,3 +37,4 @@ def test_time_left_is_that_of_all_stages() -> None:
 
 def test_durations_in_words() -> None:
     assert [in_words(seconds) for seconds in (0.4, 38, 240, 7800)] == ["0 s", "38 s", "4 min", "2 h 10 min"]
+    assert [computing_time(seconds) for seconds in (0.0042, 0.34, 1.26)] == ["4 ms", "340 ms", "1.3 s"]

@@ -13,6 +13,7 @@ from empanada_desktop.gui.controls import Column, ElidedLabel, MessageBar, Row, 
 from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
+from empanada_desktop.jobs.progress import computing_time
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.live_plane import COUNTABLE
 
@@ -173,7 +174,7 @@ class PlanePanel(TaskPanel):
         area = f"{outcome.median_area:.3g} {outcome.unit}"
         was = f", was {before.median_area:.3g}" if before and before.median_area != outcome.median_area else ""
         self._lines["Median area"].setText(area + was)
-        self._lines["Time"].setText(_time_in_words(outcome.milliseconds))
+        self._lines["Time"].setText(computing_time(outcome.milliseconds / 1000))
         if outcome.objects == 0:
             cut = self.form.values()["segmentation_confidence"]
             self.bar.say(f"Nothing found at {cut:g}.", "warning", "Lower the confidence or try the scale finder.")
@@ -190,10 +191,6 @@ def _padded(widget: QWidget) -> QWidget:
     column.setContentsMargins(12, 2, 12, 4)
     holder.setLayout(column)
     return holder
-
-
-def _time_in_words(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def _change(now: int, before: int | None) -> str:
