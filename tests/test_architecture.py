@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 
 NAMES_FOR_ANYTHING = {"utils", "util", "helpers", "helper", "common", "misc"}
-MAY_PRINT = {"cli.py"}
+MAY_PRINT = {"command_line.py"}
 HEAVY = ("torch", "matplotlib", "PySide6", "pyqtgraph")
 
 

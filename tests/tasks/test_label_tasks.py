@@ -173,15 +173,15 @@ def test_nothing_is_overwritten(stored: Path, tmp_path: Path, name: str) -> None
 def test_counting_by_class_in_the_volume_and_in_planes(
     stored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    common = ["--max-objects-per-class", DIVISOR, "--class-names", "2=er"]
+    common = ["--max-objects-per-class", DIVISOR, "--class-names", "2=axon"]
     run("count-labels", stored, *common, "--out", tmp_path / "ids.csv")
-    assert "Volume: 3 mito, 1 er." in capsys.readouterr().out
+    assert "Volume: 3 mito, 1 axon." in capsys.readouterr().out
     with (tmp_path / "ids.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
     assert [row[2] for row in rows[1:]] == ["1001", "1002", "1003", "2001"]
     run("count-labels", stored, *common, "--scope", "planes", "--out", tmp_path / "ids.xlsx")
     said = capsys.readouterr().out.splitlines()
-    assert said[10] == "xy plane 10: 1 mito, 1 er."
+    assert said[10] == "xy plane 10: 1 mito, 1 axon."
     assert said[19] == "xy plane 19: no objects."
     run("count-labels", stored, *common, "--scope", "plane", "--plane", "xz", "--index", "33")
     assert capsys.readouterr().out.startswith("xz plane 33: 1 mito.")

@@ -227,10 +227,3 @@ def test_help_names_every_parameter_with_range_and_default(capsys: pytest.Captur
     for option in ("--median-filter-size", "--min-size", "--voxel-size", "--dataset", "--inference-plane", "--threads"):
         assert option in said
     assert "0.1 to 0.9. Default: 0.5." in said
-
-
-def test_without_a_verb_the_verbs_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    said = capsys.readouterr().out
-    for verb in ("segment-plane", "segment-volume", "train", "finetune", "score", "weights", "run"):
-        assert verb in said
