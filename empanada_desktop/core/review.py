@@ -12,16 +12,17 @@ from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.geometry import Box, Spacing
 from empanada_desktop.core.measure import Measurements, measure
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
-from empanada_desktop.core.proofread_change import Sampling, relative_sizes, widened
+from empanada_desktop.core.proofread_change import widened
 from empanada_desktop.core.proofread_split import ObjectMask, read_mask
 from empanada_desktop.core.review_confidence import Confidence
-from empanada_desktop.core.review_contacts import Contact, Touching, contact_of, section_of, touching_pairs
+from empanada_desktop.core.review_contacts import Contact, Touching, contact_of, contact_score, touching_pairs
 from empanada_desktop.core.review_necks import find_neck
 from empanada_desktop.core.review_odd import doubtful, odd_ones, threads
 from empanada_desktop.core.review_profiles import bluntness, largest_step
+from empanada_desktop.core.review_space import Space
 from empanada_desktop.core.suspicion import AXES, Place, Question, Suspicion
 
-__all__ = ["Place", "Question", "Suspicion", "contact_score", "suspicions"]
+__all__ = ["Place", "Question", "Suspicion", "suspicions"]
 
 MASK_VOXELS = 2**22
 # Voxels beyond an end in which the shape may go on.
@@ -37,7 +38,6 @@ PASSING = 0.4
 # A neck is looked at so far around; beyond so many deviations its grey value is another one than the object's.
 NEAR_NECK = 3
 OTHER_GREY = 0.7
-FEW_VOXELS = 40
 END_MARGIN = 12
 SEEN = 0.5
 SECOND_PART = 0.2
@@ -58,15 +58,18 @@ def suspicions(
     """Return what is suspicious about objects (None: all), most suspicious first.
 
     stacks: labels of the single stacks ("xy", "xz", "yz") of the result, where it kept them. confidence: the network's
-    in each object, likewise. Memory: an object's box
-    (a copy smaller by a whole factor where it is large), and the table of measures.
+    in each object, likewise. In labels of a single plane only rules that mean something there are asked: none that
+    goes from plane to plane. Memory: an object's box (a copy smaller by a whole factor where it is large), and the
+    table of measures.
     """
     context = context or QuietContext()
     objects = objects or ObjectIndex.of(labels, context)
     wanted = objects.ids.tolist() if ids is None else sorted({int(each) for each in ids} & set(objects.ids.tolist()))
-    table = measure(labels, grey, spacing, objects=objects, label_divisor=label_divisor, context=context)
-    pairs = touching_pairs(labels, context)
-    look = _Look(labels, grey, spacing, objects, stacks or {}, pairs, table)
+    space = Space.of(labels.shape, spacing)
+    table = measure(
+        labels, grey, spacing, axis=space.plane, objects=objects, label_divisor=label_divisor, context=context
+    )
+    look = _Look(labels, grey, space, objects, stacks or {}, touching_pairs(labels, context), table)
     found: list[Suspicion] = []
     for done, label_id in enumerate(wanted, 1):
         context.check_cancelled()
@@ -81,14 +84,11 @@ class _Look:
     """What the rules for a single object look at."""
 
     def __init__(
-        self, labels: LabelArray, grey: LabelArray | None, spacing: Spacing, objects: ObjectIndex,
+        self, labels: LabelArray, grey: LabelArray | None, space: Space, objects: ObjectIndex,
         stacks: Mapping[str, LabelArray], pairs: Mapping[tuple[int, int], Touching], table: Measurements,
     ) -> None:  # fmt: skip
-        self._table = table
+        self._table, self._space, self._sampling = table, space, space.sampling
         self._labels, self._grey, self._objects, self._stacks = labels, grey, objects, stacks
-        self._sampling: Sampling = relative_sizes(spacing)
-        self._unit = 1.0 if not spacing.is_known else min(size for size in spacing.zyx if size is not None) / 1000
-        self._unit_name = "µm" if spacing.is_known else "voxels"
         self._median = float(np.median(objects.voxels)) if len(objects) else 0.0
         self._pairs: dict[int, list[tuple[int, Touching]]] = {}
         for (one, other), touching in pairs.items():
@@ -97,8 +97,9 @@ class _Look:
     def at(self, label_id: int) -> Iterator[Suspicion]:
         """Yield what is suspicious about an object."""
         thing = read_mask(self._labels, label_id, self._objects.box(label_id), MASK_VOXELS)
-        yield from self._steps(thing)
-        yield from self._ends(thing)
+        if self._space.plane is None:  # in a plane there is no area from line to line, and objects go on beyond it
+            yield from self._steps(thing)
+            yield from self._ends(thing)
         yield from self._neck(thing)
         yield from self._contacts(label_id)
         yield from self._seen_in(thing)
@@ -187,10 +188,10 @@ class _Look:
     def _neck(self, thing: ObjectMask) -> Iterator[Suspicion]:
         neck = find_neck(thing.mask, thing.sampling(self._sampling))
         if neck is not None and neck.tightness > 0.25:
-            voxels = neck.voxels * thing.factor**2
+            voxels = neck.voxels * thing.factor**self._space.cut_power
             score = neck.tightness * min(1.0, (4 * neck.part) ** 0.5)
             place = _in_volume(thing, neck.place)
-            reason = f"Two bodies joined by a neck of {voxels} voxels"
+            reason = f"Two bodies joined by a neck of {voxels} {self._space.words}"
             apart = self._grey_apart(thing.label_id, place)
             if apart > OTHER_GREY:
                 score, reason = 1 - (1 - score) * math.exp(-(apart - OTHER_GREY)), f"{reason}, of another grey"
@@ -212,7 +213,7 @@ class _Look:
     def _contacts(self, label_id: int) -> Iterator[Suspicion]:
         for other, touching in self._pairs.get(label_id, ()):
             contact = self._contact(label_id, other, touching)
-            score = 0.0 if contact is None else contact_score(contact)
+            score = 0.0 if contact is None else contact_score(contact, self._space.few)
             if contact is not None and score > 0.15:
                 reason = self._contact_words(contact)
                 yield Suspicion((label_id, other), "Join?", "contact", reason, score, contact.place)
@@ -221,20 +222,17 @@ class _Look:
         """Look at a contact that is wide for the smaller of the two objects; None where it is not."""
         rows = [self._objects.find(each) for each in (one, other)]
         smaller = min(int(self._objects.voxels[row]) for row in rows if row is not None)
+        section = self._space.section(smaller)
         box, _ = widened(touching.box, (CONTACT_MARGIN,) * 3, self._labels.shape)
         widest = touching.faces * max(math.prod(self._sampling) / size for size in self._sampling)
-        if (
-            widest < LEAST_SHARE * section_of(smaller * math.prod(self._sampling))
-            or math.prod(box.shape) > CONTACT_VOXELS
-        ):
+        if widest < LEAST_SHARE * section or math.prod(box.shape) > CONTACT_VOXELS:
             return None
         grey = None if self._grey is None else np.asarray(self._grey[box.slices])
-        return contact_of(np.asarray(self._labels[box.slices]), grey, one, other, smaller, box, self._sampling)
+        return contact_of(np.asarray(self._labels[box.slices]), grey, one, other, section, box, self._sampling)
 
     def _contact_words(self, contact: Contact) -> str:
-        width = 2 * math.sqrt(contact.area / math.pi) * self._unit
         flat = "Flat contact" if contact.roughness < 1 else "Contact"
-        wide = f"{width:.2g} {self._unit_name} wide"
+        wide = f"{self._space.width(contact.area):.2g} {self._space.unit_name} wide"
         if math.isnan(contact.line):
             return f"{flat}, {wide}"
         alike = contact.line < 0.75 and contact.step < 0.75
@@ -273,18 +271,9 @@ class _Look:
             return
         voxels = int(self._objects.voxels[row])
         small = voxels < 0.25 * self._median
-        words = "smaller than its neighbours" if small else f"{voxels:,} voxels".replace(",", " ")
+        words = "smaller than its neighbours" if small else f"{voxels:,} {self._space.words}".replace(",", " ")
         z, y, x = self._objects.centroids[row].tolist()
         yield Suspicion((label_id,), "Edge", "border", f"Touches the border, {words}", 0.2 if small else 0.1, (z, y, x))
-
-
-def contact_score(contact: Contact) -> float:
-    """Return how much a contact looks like a cut through one object: wide, flat, and of one grey on both sides."""
-    wide = min(1.0, contact.share / 0.6) * min(1.0, contact.voxels / FEW_VOXELS)
-    flat = 1 / (1 + (contact.roughness / 3) ** 2)
-    if math.isnan(contact.line):
-        return 0.6 * wide * flat
-    return wide * (0.5 + 0.5 * flat) * math.exp(-(contact.line**2 + contact.step**2) / 2)
 
 
 def _of_pairs_once(found: Iterable[Suspicion]) -> Iterator[Suspicion]:

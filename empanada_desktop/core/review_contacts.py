@@ -20,7 +20,6 @@ Mask = NDArray[np.bool_]
 FACES = ndimage.generate_binary_structure(3, 1)
 # Grey values of a body are taken this many voxels from the contact at most, those of the contact itself nearer than 2.
 NEAR = 6
-CUBE: Sampling = (1.0, 1.0, 1.0)
 READ = (128, 256, 256)
 
 
@@ -29,7 +28,8 @@ class Contact:
     """Where two objects touch. voxels: of the first that touch the second by a face. area: of the contact as if flat.
 
     share: area by the section that the smaller object would have as a ball. roughness: root mean square distance of
-    the contact to its plane. Both in shortest sides of a voxel.
+    the contact to its plane. Both in shortest sides of a voxel. In a single plane, area is a length, and the ball a
+    disc.
     line: how far the contact's grey value is from the bodies', in standard
     deviations; step: how far the bodies' are from each other; NaN without an image.
     """
@@ -118,9 +118,9 @@ def _doubled(keys: NDArray[np.uint64], facts: NDArray[np.int64]) -> tuple[NDArra
 
 
 def contact_of(
-    ids: NDArray[Any], grey: NDArray[Any] | None, one: int, other: int, smaller: int, box: Box, sizes: Sampling = CUBE
+    ids: NDArray[Any], grey: NDArray[Any] | None, one: int, other: int, section: float, box: Box, sizes: Sampling
 ) -> Contact | None:
-    """Look at the contact of two objects within a box of labels (z y x); smaller: voxels of the smaller one.
+    """Look at the contact of two objects within a box of labels (z y x); section: of the smaller one (Space.section).
 
     sizes: of a voxel, by its shortest side.
     """
@@ -130,15 +130,21 @@ def contact_of(
     if not len(places):
         return None
     area = _flat_area(first, second, sizes)
-    share = area / section_of(smaller * math.prod(sizes))
     line, step = _greys(grey, first, second, beside) if grey is not None else (np.nan, np.nan)
     z, y, x = (places.mean(axis=0) + box.start).tolist()
-    return Contact(len(places), area, share, _roughness(places * np.array(sizes)), line, step, (z, y, x))
+    return Contact(len(places), area, area / section, _roughness(places * np.array(sizes)), line, step, (z, y, x))
 
 
-def section_of(volume: float) -> float:
-    """Return the largest section of a ball of a volume."""
-    return float(np.pi * (3 * volume / (4 * np.pi)) ** (2 / 3))
+def contact_score(contact: Contact, few: int) -> float:
+    """Return how much a contact looks like a cut through one object: wide, flat, and of one grey on both sides.
+
+    few: a contact of fewer voxels counts the less.
+    """
+    wide = min(1.0, contact.share / 0.6) * min(1.0, contact.voxels / few)
+    flat = 1 / (1 + (contact.roughness / 3) ** 2)
+    if math.isnan(contact.line):
+        return 0.6 * wide * flat
+    return wide * (0.5 + 0.5 * flat) * math.exp(-(contact.line**2 + contact.step**2) / 2)
 
 
 def _flat_area(first: Mask, second: Mask, sizes: Sampling) -> float:

@@ -19,6 +19,8 @@ MOST_OF_THREADS = 0.5
 ODD_RULES: tuple[tuple[str, Question, bool, str, str], ...] = (
     ("voxels", "Real?", True, "Smaller than the rest", "Larger than the rest"),
     ("sphericity", "Split?", False, "Long and thin or ragged: sphericity {value:.2f}", ""),
+    ("pixels", "Real?", True, "Smaller than the rest", "Larger than the rest"),
+    ("circularity", "Split?", False, "Long and thin or ragged: circularity {value:.2f}", ""),
     ("grey_mean", "Real?", False, "Darker than the rest", "Lighter than the rest"),
     ("grey_sd", "Real?", False, "Smoother inside than the rest", "Rougher inside than the rest"),
 )
@@ -67,7 +69,12 @@ def doubtful(table: Measurements, confidence: Confidence | None, wanted: set[int
 
 
 def threads(table: Measurements, wanted: set[int]) -> Iterator[Suspicion]:
-    """Yield long, thin objects that lie inside the volume and touch nothing: what they belong to may be missing."""
+    """Yield long, thin objects that lie inside the volume and touch nothing: what they belong to may be missing.
+
+    None in a single plane: there they may go on above and below.
+    """
+    if "thickness" not in table.values:
+        return
     for row, label_id in enumerate(table.ids.tolist()):
         longer = float(table.values["length"][row]) / max(1e-9, float(table.values["thickness"][row]))
         is_alone = not table.values["neighbours"][row] and table.values["border"][row] == "no"

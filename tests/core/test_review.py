@@ -170,6 +170,43 @@ def test_odd_ones_are_those_far_from_the_others_of_their_class() -> None:
     np.testing.assert_allclose(robust_deviations(np.array([1.0, 2, 3, 4, 5, 100]))[2:4], [-0.22, 0.22], atol=0.01)
 
 
+def flat_picture() -> tuple[Labels, NDArray[np.uint8]]:
+    """A plane: a dumbbell, a disc of two ids, a thread, a body with a step, a disc at the border, and plain discs."""
+    rows, columns = np.indices((120, 160))
+    labels = np.zeros((120, 160), np.uint32)
+    for column in (16, 44):
+        labels[(rows - 24) ** 2 + (columns - column) ** 2 < 12**2] = 10_001
+    labels[23:26, 16:44] = 10_001
+    labels[(rows - 24) ** 2 + (columns - 80) ** 2 < 14**2] = 10_002
+    labels[:, 80:][labels[:, 80:] == 10_002] = 10_003
+    labels[50:53, 10:70] = 10_004
+    labels[70:78, 10:40], labels[62:86, 40:60] = 10_005, 10_005
+    labels[(rows - 118) ** 2 + (columns - 30) ** 2 < 100] = 10_006
+    for number, place in enumerate(np.ndindex(3, 2)):
+        labels[(rows - 24 - 34 * place[0]) ** 2 + (columns - 116 - 26 * place[1]) ** 2 < 64] = 10_007 + number
+    grey = np.random.default_rng(0).normal(120, 10, labels.shape)
+    grey[labels == 0] -= 60
+    return labels, grey.clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("normal", [0, 2])
+def test_of_a_single_plane_nothing_is_asked_that_takes_several(normal: int) -> None:
+    labels, grey = (np.expand_dims(each, normal) for each in flat_picture())
+    sizes = [None if at == normal else 5.0 for at in range(3)]
+    found = suspicions(labels, grey, Spacing(sizes[0], sizes[1], sizes[2], "the file"))
+    assert {each.kind for each in found} == {"neck", "contact", "odd", "border"}
+    told = {(each.kind, each.ids): each.reason for each in found}
+    assert told["neck", (10_001,)] == "Two bodies joined by a neck of 3 pixels"
+    assert told["contact", (10_002, 10_003)] == "Flat contact, 0.14 µm wide, same grey on both sides"  # 27 pixels
+    assert told["odd", (10_004,)] == "Long and thin or ragged: circularity 0.16"
+    assert told["border", (10_006,)].endswith(" pixels")
+    score = {(each.kind, each.ids): each.score for each in found}
+    assert score["contact", (10_002, 10_003)] > 0.8
+    assert score["neck", (10_001,)] > 0.5
+    unknown = suspicions(labels, None, Spacing())
+    assert any(each.reason == "Flat contact, 27 pixels wide" for each in unknown)
+
+
 def test_scores_are_in_order_and_only_the_wanted_objects_are_looked_at(sample: dict[str, Labels]) -> None:
     some = ObjectIndex.of(sample["labels"][:60]).ids[:6].tolist()
     found = suspicions(sample["labels"][:60], sample["grey"][:60], SPACING, ids=some)
