@@ -306,7 +306,7 @@ def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofr
     assert isinstance(field, QSpinBox)
     hand.person.type_into(field, "10008")
     hand.person.click(part.jump_button)
-    hand.person.until(lambda: hand.desk.id_at(hand.document.view.crosshair) == 10008)
+    hand.person.until(lambda: hand.desk.picking.id_at(hand.document.view.crosshair) == 10008)
     assert hand.desk.picks.ids == (10008,)
     with hand.person.choosing(tmp_path / "ids.csv"):
         hand.person.click(part.export)

@@ -148,11 +148,11 @@ class ProofreadRoom(QObject):
             return False
         if layer is not None:
             self.workspace.document.change_view(crosshair=voxel)
-            self.desk.click_object(label_id, voxel, modifiers)
+            self.desk.picking.click_object(label_id, voxel, modifiers)
         return True
 
     def _ask_menu(self, voxel: tuple[int, int, int], place: QPoint) -> None:
-        self._open_menu(self.desk.id_at(voxel), place)
+        self._open_menu(self.desk.picking.id_at(voxel), place)
 
     def _ask_menu_here(self) -> None:
         """The menu of the object at the crosshair, beside it."""
@@ -172,7 +172,7 @@ class ProofreadRoom(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         """Enter and Escape mean the same over the banner and over the 3D view as over the planes."""
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.key() in KEYS:
-            return self.desk.has_tool and self.desk.take_key(event)
+            return self.desk.has_tool and self.desk.picking.take_key(event)
         return super().eventFilter(watched, event)
 
     # What is shown

@@ -5,8 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.objects import ObjectIndex
@@ -17,20 +16,19 @@ from empanada_desktop.gui.proofread.deeds import Ground, Outcome
 from empanada_desktop.gui.proofread.doing import Doing
 from empanada_desktop.gui.proofread.foreseen import foresee
 from empanada_desktop.gui.proofread.looking import Looking
-from empanada_desktop.gui.proofread.picks import Line, Picks, Triple
+from empanada_desktop.gui.proofread.picking import Picking
+from empanada_desktop.gui.proofread.picks import Picks
 from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_deletion, plan_of
 from empanada_desktop.gui.proofread.preview import STYLES, Preview
 from empanada_desktop.gui.proofread.values import Mode, Values
 from empanada_desktop.gui.qt_runner import Background
 from empanada_desktop.gui.viewer.camera import Look, proportions
-from empanada_desktop.gui.viewer.document_link import ADDING
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
 PLAN_MS, PREVIEW_MS = 0, 150
 TOOLS = {"merge": Mode.MERGE, "split": Mode.SPLIT, "morph": Mode.MORPH}
-SAMPLES_PER_VOXEL = 2
 
 
 class ProofreadDesk(QObject):
@@ -55,7 +53,7 @@ class ProofreadDesk(QObject):
         """Why there is no preview: what Enter would say."""
         self.preview = Preview(self.document)
         self.background: Background = workspace.window.background
-        self.doing, self.looking = Doing(self), Looking(self)
+        self.doing, self.looking, self.picking = Doing(self), Looking(self), Picking(self)
         self._timers = {
             name: self._timer(milliseconds, slot)
             for name, milliseconds, slot in (
@@ -183,91 +181,6 @@ class ProofreadDesk(QObject):
         self.looking.close()
         for timer in self._timers.values():
             timer.stop()
-
-    # What the mouse and the keys ask for
-
-    def click(self, voxel: Triple, modifiers: Qt.KeyboardModifier, point: Triple | None = None) -> None:
-        """A voxel was clicked, perhaps on a point that lies there."""
-        self.document.change_view(crosshair=voxel)
-        if point is not None and self.values.pick_by == "points":
-            self.picks.drop_point(point)
-            return
-        self.click_object(self.id_at(voxel), voxel, modifiers)
-
-    def click_object(self, label_id: int, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:
-        """An object was clicked in a plane or in 3D; 0 for none."""
-        if self.values.pick_by == "points":
-            self._click_point(label_id, voxel)
-        elif self.values.mode is Mode.MERGE or modifiers & ADDING:
-            if label_id and self._is_only_looked_at:
-                self.picks.choose(label_id, voxel)
-            elif label_id:
-                self.picks.toggle(label_id, voxel)
-        else:
-            self.picks.choose(label_id, voxel)
-
-    @property
-    def _is_only_looked_at(self) -> bool:
-        """Whether what is picked is the one object that the queue shows: nobody has clicked it to be merged."""
-        return len(self.picks.ids) == 1 and set(self.picks.ids) == self.objects.looked_at and not self.picks.places
-
-    def _click_point(self, label_id: int, voxel: Triple) -> None:
-        if not label_id:
-            return
-        if self.values.mode is Mode.MERGE:
-            self.picks.add([label_id], voxel)
-        elif label_id not in self.picks.ids or len(self.picks.ids) > 1:
-            self.picks.choose(label_id)
-        self.picks.add_point(voxel)
-
-    def take_line(self, line: Line) -> None:
-        """A line was drawn: over the objects to merge, or along which to split."""
-        crossed = self._crossed(line)
-        if self.values.mode is Mode.MERGE:
-            self.picks.add(crossed)
-            return
-        kept = [label_id for label_id in self.picks.ids if label_id in crossed]
-        if not kept:
-            self.picks.choose(max(crossed, key=lambda label_id: crossed[label_id], default=0))
-        self.picks.draw(line)
-
-    def _crossed(self, line: Line) -> dict[int, int]:
-        """How often samples of a line fall on each object, in the order in which it meets them."""
-        found: dict[int, int] = {}
-        for one, other in zip(line.places, line.places[1:], strict=False):
-            steps = max(1, round(SAMPLES_PER_VOXEL * max(abs(a - b) for a, b in zip(one, other, strict=True))))
-            for step in range(steps + 1):
-                z, y, x = (int(a + (b - a) * step / steps) for a, b in zip(one, other, strict=True))
-                label_id = self.id_at((z, y, x))
-                if label_id:
-                    found[label_id] = found.get(label_id, 0) + 1
-        return found
-
-    def id_at(self, voxel: Triple) -> int:
-        """The object of the labels that are worked on at a voxel, out of what the views have in memory."""
-        if self.layer is None:
-            return 0
-        value = self.workspace.grid.link.value_at(self.layer, voxel)
-        return 0 if not value or value in self.layer.hidden else int(value)
-
-    def take_key(self, event: QKeyEvent) -> bool:
-        """Enter, Shift+Enter, Escape, Backspace and the menu's key over the views; True when it was one of them."""
-        key = event.key()
-        if key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                self.click(self.document.view.crosshair, Qt.KeyboardModifier.NoModifier)
-            else:
-                self.apply()
-            return True
-        if key == Qt.Key.Key_Escape:
-            return self.clear()
-        if key == Qt.Key.Key_Menu or (key == Qt.Key.Key_F10 and event.modifiers() & Qt.KeyboardModifier.ShiftModifier):
-            self.menu_asked.emit()
-            return True
-        if key == Qt.Key.Key_Backspace and self.picks.points:
-            self.picks.drop_point(self.picks.points[-1])
-            return True
-        return False
 
     # Plan and preview
 

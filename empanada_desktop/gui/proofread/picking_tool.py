@@ -68,10 +68,10 @@ class PickingTool(CanvasTool):
         self._give_up()
         voxel = _voxel(position)
         if has_line and moved:
-            self._desk.take_line(Line(canvas.axis, canvas.plane, tuple(line)))
+            self._desk.picking.take_line(Line(canvas.axis, canvas.plane, tuple(line)))
         elif not moved and canvas.holds(voxel):
             near = [point for point in self._desk.picks.points if self._is_near(canvas, point, position)]
-            self._desk.click(voxel, modifiers, near[0] if near else None)
+            self._desk.picking.click(voxel, modifiers, near[0] if near else None)
         canvas.update()
 
     def cancel(self) -> bool:
@@ -105,7 +105,7 @@ class PickingTool(CanvasTool):
 
     def key(self, canvas: "PlaneCanvas", event: QKeyEvent) -> bool:
         """Enter carries out, Shift+Enter clicks at the crosshair, Escape clears, Backspace drops the last point."""
-        return self._desk.take_key(event)
+        return self._desk.picking.take_key(event)
 
     # Drawing
 
