@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.jobs_strip import JobLine
 from empanada_desktop.gui.qt_runner import Relay
+from empanada_desktop.gui.timers import single_shot
 from empanada_desktop.jobs.faults import JobFault
 from empanada_desktop.jobs.job import Job, JobState
 from empanada_desktop.jobs.progress import in_words
@@ -43,9 +44,7 @@ class JobsController(QObject):
         self.queue.job_removed.connect(changed.send)
         self.queue.job_ended.connect(ended.send)
         self.queue.partial.connect(partial.send)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._tell)
+        self._timer = single_shot(self, self._tell)
         self._others: dict[str, tuple[JobLine, Callable[[], object]]] = {}
 
     def submit(self, spec: JobSpec, title: str) -> Job:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.core.confine import PlaneMask, inside_of, window_of
 from empanada_desktop.core.edits import RegionEdit
@@ -23,6 +23,7 @@ from empanada_desktop.gui.finders import PlaneFinder, ScaleFinder
 from empanada_desktop.gui.live_confidence import ConfidenceDesk
 from empanada_desktop.gui.live_controller import LiveController
 from empanada_desktop.gui.panels.plane_panel import NETWORK_FIELDS, outcome_of
+from empanada_desktop.gui.timers import single_shot
 from empanada_desktop.io.volumes import VolumeRef
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.live_plane import Grouping, LivePlane, Prediction
@@ -55,10 +56,7 @@ class LivePlaneDesk(QObject):
         self._is_first = True
         self._said: tuple[str, Axis, int, Spacing] | None = None
         self._shown: LivePlane | None = None
-        self._follow = QTimer(self)
-        self._follow.setSingleShot(True)
-        self._follow.setInterval(FOLLOW_MS)
-        self._follow.timeout.connect(self._follow_view)
+        self._follow = single_shot(self, self._follow_view, FOLLOW_MS)
         self.scales: ScaleFinder | None = None
         self.planes: PlaneFinder | None = None
         self._connect()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QFrame, QPlainTextEdit, QPushButton, QWidget
 
@@ -16,6 +16,7 @@ from empanada_desktop import __version__
 from empanada_desktop.errors import AppError, JobCancelled
 from empanada_desktop.gui.controls import Column, IconLabel, Row, push_button, text_label
 from empanada_desktop.gui.theme import TITLE, scaled_font
+from empanada_desktop.gui.timers import single_shot
 from empanada_desktop.settings import user_folder
 
 TOAST_MS = 6000
@@ -140,9 +141,7 @@ class Toast(QFrame):
         self._row = Row(self._text)
         self._row.setContentsMargins(12, 8, 12, 8)
         self.setLayout(self._row)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self.hide)
+        self._timer = single_shot(self, self.hide)
         self.hide()
 
     def say(self, text: str, offer: str = "", deed: Callable[[], object] | None = None) -> None:

@@ -20,6 +20,7 @@ from empanada_desktop.gui.objects.facts import Measured, columns_for, object_col
 from empanada_desktop.gui.objects.table_model import ObjectsModel
 from empanada_desktop.gui.objects.terms import UNITS, Terms, Unit
 from empanada_desktop.gui.qt_runner import Background
+from empanada_desktop.gui.timers import single_shot
 
 if TYPE_CHECKING:
     from empanada_desktop.core.geometry import Spacing
@@ -86,8 +87,9 @@ class ObjectsDesk(QObject):
         self._counting: Counting | None = None
         self._began = 0.0
         self._waiting: list[Callable[[], object]] = []
-        self._update_timer = self._timer(UPDATE_MS, self._work)
-        self._progress_timer = self._timer(PROGRESS_MS, self._tell_progress, single=False)
+        self._update_timer = single_shot(self, self._work, UPDATE_MS)
+        self._progress_timer = QTimer(self, interval=PROGRESS_MS)
+        self._progress_timer.timeout.connect(self._tell_progress)
         self._follow()
         self._choose()
 
@@ -96,13 +98,6 @@ class ObjectsDesk(QObject):
         """The desk of a workspace; made when it is first asked for."""
         found = workspace.findChild(cls)
         return found if found is not None else cls(workspace)
-
-    def _timer(self, milliseconds: int, slot: Callable[[], object], single: bool = True) -> QTimer:
-        timer = QTimer(self)
-        timer.setInterval(milliseconds)
-        timer.setSingleShot(single)
-        timer.timeout.connect(slot)
-        return timer
 
     def _follow(self) -> None:
         document = self.document

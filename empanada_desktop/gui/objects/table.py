@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QResizeEvent
 from PySide6.QtWidgets import QLineEdit, QMenu, QPushButton, QStackedWidget, QToolButton, QWidget
 
@@ -18,6 +18,7 @@ from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.exports import ask_export
 from empanada_desktop.gui.objects.table_view import ObjectsView
+from empanada_desktop.gui.timers import single_shot
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
@@ -52,10 +53,7 @@ class ObjectTable(QWidget):
         layout = Column(self._bar, rule(), self.pages)
         layout.setStretch(2, 1)
         self.setLayout(layout)
-        self._filter_later = QTimer(self)
-        self._filter_later.setSingleShot(True)
-        self._filter_later.setInterval(FILTER_MS)
-        self._filter_later.timeout.connect(self._apply_filter)
+        self._filter_later = single_shot(self, self._apply_filter, FILTER_MS)
         self._connect()
         self._columns_changed()
         self._tell()

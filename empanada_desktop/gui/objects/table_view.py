@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QColor, QContextMenuEvent, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -18,6 +18,7 @@ from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.objects.columns import STATUSES, Column
 from empanada_desktop.gui.objects.table_model import ObjectsModel
 from empanada_desktop.gui.theme import theme
+from empanada_desktop.gui.timers import single_shot
 
 ROW_HEIGHT, HEADER_HEIGHT, PADDING, ICON, SWATCH = 27, 28, 8, 14, 10
 TELL_MS = 30
@@ -79,10 +80,7 @@ class ObjectsView(QTableView):
         self._set_headers()
         self._anchor = self._row = -1
         self._base: NDArray[np.bool_] = np.zeros(0, np.bool_)
-        self._tell_later = QTimer(self)
-        self._tell_later.setSingleShot(True)
-        self._tell_later.setInterval(TELL_MS)
-        self._tell_later.timeout.connect(self.selection_made)
+        self._tell_later = single_shot(self, self.selection_made, TELL_MS)
         theme.changed.connect(self.viewport().update)
 
     def _set_headers(self) -> None:

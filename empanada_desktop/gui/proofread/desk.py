@@ -1,11 +1,10 @@
 """The desk of the room: from picks and the form's values to a plan, its preview, and the deed."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.objects import ObjectIndex
@@ -22,6 +21,7 @@ from empanada_desktop.gui.proofread.plans import NotYet, Picked, Plan, plan_dele
 from empanada_desktop.gui.proofread.preview import STYLES, Preview
 from empanada_desktop.gui.proofread.values import Mode, Values
 from empanada_desktop.gui.qt_runner import Background
+from empanada_desktop.gui.timers import single_shot
 from empanada_desktop.gui.viewer.camera import Look, proportions
 
 if TYPE_CHECKING:
@@ -55,20 +55,13 @@ class ProofreadDesk(QObject):
         self.background: Background = workspace.window.background
         self.doing, self.looking, self.picking = Doing(self), Looking(self), Picking(self)
         self._timers = {
-            name: self._timer(milliseconds, slot)
+            name: single_shot(self, slot, milliseconds)
             for name, milliseconds, slot in (
                 ("plan", PLAN_MS, self._make_plan),
                 ("preview", PREVIEW_MS, self._start_preview),
             )
         }
         self._follow()
-
-    def _timer(self, milliseconds: int, slot: Callable[[], object]) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(milliseconds)
-        timer.timeout.connect(slot)
-        return timer
 
     def _follow(self) -> None:
         self.picks.changed.connect(self._picked)

@@ -26,6 +26,7 @@ from empanada_desktop.gui.controls import Column, Row, rule, text_label
 from empanada_desktop.gui.icons import pixmap
 from empanada_desktop.gui.long_deeds import LongDeeds
 from empanada_desktop.gui.theme import SMALL, theme
+from empanada_desktop.gui.timers import single_shot
 
 if TYPE_CHECKING:
     from empanada_desktop.document.history import Deed
@@ -154,10 +155,7 @@ class HistoryList(QListView):
         self.setAccessibleName("History")
         self.setMouseTracking(True)
         self._target: int | None = None
-        self._step = QTimer(self)
-        self._step.setSingleShot(True)
-        self._step.setInterval(0)
-        self._step.timeout.connect(self._travel_on)
+        self._step = single_shot(self, self._travel_on)
         self.clicked.connect(lambda index: self.travel(self.rows.position_of(index.row())))
         self.activated.connect(lambda index: self.travel(self.rows.position_of(index.row())))
         theme.changed.connect(self.viewport().update)

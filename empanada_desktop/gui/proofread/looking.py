@@ -2,13 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.gui.proofread.facts import PairFacts, PlaneFacts, pair_facts, plane_facts, stacks_of
 from empanada_desktop.gui.proofread.picks import Place
 from empanada_desktop.gui.proofread.values import Mode
 from empanada_desktop.gui.proofread.working import Worker
+from empanada_desktop.gui.timers import single_shot
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.proofread.desk import ProofreadDesk
@@ -28,10 +29,7 @@ class Looking(QObject):
         self.planes: dict[Axis, PlaneFacts] = {}
         self._worker = Worker(self, desk.background)
         self._stacks: tuple[str, dict[str, Any]] = ("", {})
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(FACTS_MS)
-        self._timer.timeout.connect(self.find)
+        self._timer = single_shot(self, self.find, FACTS_MS)
 
     def look(self) -> None:
         """Find facts soon, once for many wishes."""

@@ -23,6 +23,7 @@ from empanada_desktop.document.colours import colours_of
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
 from empanada_desktop.document.view import Camera, ViewState
+from empanada_desktop.gui.timers import single_shot
 from empanada_desktop.gui.viewer.camera import Triple, proportions
 from empanada_desktop.gui.viewer.document_link import ADDING
 from empanada_desktop.gui.viewer.header import ViewHeader
@@ -94,21 +95,14 @@ class VolumeView(ViewFrame):
         self._shape: Triple = (0, 0, 0)
         self._spacing = Spacing()
         self._asked: set[tuple[Axis, int]] = set()
-        self._timers = {ms: self._timer(ms, slot) for ms, slot in self._slots().items()}
+        self._timers = {ms: single_shot(self, slot, ms) for ms, slot in self._slots().items()}
         self._loaded.connect(self._make)
         self.fit_asked.connect(self._reset_camera)
         self._follow(document)
         self._timers[FIRST_PAINT_MS].start()
 
-    def _slots(self) -> dict[int, object]:
+    def _slots(self) -> dict[int, Callable[[], object]]:
         return {FIRST_PAINT_MS: self._start, REST_MS: self._show_rest, REBUILD_MS: self._rebuild}
-
-    def _timer(self, ms: int, slot: object) -> QTimer:
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.setInterval(ms)
-        timer.timeout.connect(slot)
-        return timer
 
     def _follow(self, document: Document) -> None:
         for signal in (document.layer_added, document.layer_removed, document.layers_reordered, document.layer_changed):
