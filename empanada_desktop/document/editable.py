@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -201,11 +202,14 @@ class EditableSource(FlatSource):
             return VolumeRef(str(self.freeze().write(folder, is_lent=True)))
 
     @classmethod
-    def opened(cls, path: Path, budget: int = BUDGET) -> Self:
-        """Go on with a state that was written; VolumeError where it, its pack or its base is gone or damaged."""
+    def opened(cls, path: Path, budget: int = BUDGET, moved: Mapping[str, str] | None = None) -> Self:
+        """Go on with a state that was written; VolumeError where it, its pack or its base is gone or damaged.
+
+        moved: where files are now that lay elsewhere then.
+        """
         packs: dict[Path, Pack] = {}
         state = read_overlay(path, packs)
-        base = None if state.base is None else _open_base(state.base)
+        base = None if state.base is None else _open_base(state.base, moved or {})
         if base is not None and (base.shape, base.dtype, base.levels) != (state.shape, state.dtype, state.levels):
             raise VolumeError("the file below its labels is another one now.", "Put the old file back.")
         source = cls(base, state.shape, state.dtype, state.spacing, budget, state.levels)
@@ -288,8 +292,9 @@ def base_address(base: Base) -> dict[str, Any]:
     return address_of(base.ref)
 
 
-def _open_base(address: Any) -> Base:  # noqa: ANN401 - of any age
-    volume = open_source(ref_of(address))
+def _open_base(address: Any, moved: Mapping[str, str]) -> Base:  # noqa: ANN401 - of any age
+    ref = ref_of(address)
+    volume = open_source(replace(ref, path=moved.get(str(ref.path), ref.path)))
     placed = address.get("placed")
     if placed is None:
         return volume

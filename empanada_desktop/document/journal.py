@@ -30,7 +30,6 @@ from empanada_desktop.document.edit_records import Blobs, edit_from_plain, edit_
 from empanada_desktop.document.edits import Edit, PropertyEdit, user_name, utc_now
 from empanada_desktop.document.history import Deed
 from empanada_desktop.document.journal_file import DROP, PART, JournalFile, Reachable, Values
-from empanada_desktop.document.journal_file import steps_after as steps_after
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.lock import no_room
 from empanada_desktop.errors import AppError, SettingsError

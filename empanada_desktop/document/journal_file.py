@@ -173,8 +173,42 @@ def still_needed(heads: Iterable[Head], reachable: Reachable) -> list[Head]:
     return [(place, head) for place, head in heads if is_needed(head)]
 
 
-def steps_after(folder: Path, position: int, end: int = 0) -> int:
-    """Return how many steps a session's journal holds after a record, which ended at byte `end`."""
+@dataclass(frozen=True)
+class Steps:
+    """What was done after a state, as it stands at the end. made: deeds that stand now and did not then; undone: those
+    that stood then and do not now, both by number. n_records: deeds, undos and redos on the way."""
+
+    made: frozenset[int] = frozenset()
+    undone: frozenset[int] = frozenset()
+    n_records: int = 0
+
+    @property
+    def words(self) -> str:
+        """What there is to tell: "214 edits", or "1 undo" where nothing new stands; "" where all is as it was."""
+        count, word = (len(self.made), "edit") if self.made else (len(self.undone), "undo")
+        return f"{count} {word}{'' if count == 1 else 's'}" if count else ""
+
+
+def steps_of(heads: Iterable[Values]) -> Steps:
+    """Return what records, in order, come to."""
+    made, undone, count = set[int](), set[int](), 0
+    for head in heads:
+        what = head["op"]
+        count += what in (DO, UNDO, REDO)
+        if what == DO:
+            made.add(int(head["number"]))
+        elif what in (UNDO, REDO):
+            come, gone = (undone, made) if what == UNDO else (made, undone)
+            of = int(head["of"])
+            if of in gone:
+                gone.remove(of)
+            else:
+                come.add(of)
+    return Steps(frozenset(made), frozenset(undone), count)
+
+
+def steps_after(folder: Path, position: int, end: int = 0) -> Steps:
+    """Return what a session's journal holds after a record, which ended at byte `end`."""
     try:
         with (folder / JOURNAL_FILE).open("rb") as file:
             size = file.seek(0, os.SEEK_END)
@@ -184,5 +218,5 @@ def steps_after(folder: Path, position: int, end: int = 0) -> int:
                 file.seek(0)
                 heads = [head for _, head in read_heads(file, size)]
     except OSError:
-        return 0
-    return sum(1 for head in heads if head["number"] > position and head["op"] in (DO, UNDO, REDO))
+        return Steps()
+    return steps_of(head for head in heads if head["number"] > position)

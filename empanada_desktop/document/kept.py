@@ -3,11 +3,11 @@
 import datetime
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from empanada_desktop.document.journal import steps_after
+from empanada_desktop.document.journal_file import Steps, steps_after
 from empanada_desktop.document.lock import SessionLock
 from empanada_desktop.settings import read_json, user_folder
 
@@ -17,7 +17,7 @@ KEPT_SESSIONS = 10
 
 @dataclass(frozen=True)
 class KeptSession:
-    """A session that can be continued. n_steps: what was done after it was kept last, for the program ended at once.
+    """A session that can be continued. steps: what was done after it was kept last, for the program ended at once.
 
     has_work: it holds labels, points, shapes or answers of the user's that may be in no other file. paths: the files
     that its layers show.
@@ -28,7 +28,7 @@ class KeptSession:
     saved: datetime.datetime
     n_layers: int
     is_open: bool
-    n_steps: int = 0
+    steps: Steps = field(default_factory=Steps)
     has_work: bool = False
     paths: frozenset[str] = frozenset()
 
@@ -86,11 +86,11 @@ def _kept(folder: Path) -> KeptSession | None:
     if saved.tzinfo is None:
         saved = saved.replace(tzinfo=datetime.UTC)
     layers = [layer for layer in as_list(values.get("layers")) if isinstance(layer, dict)]
-    n_steps, is_open = _steps(folder, values), SessionLock.is_held(folder)
+    steps, is_open = _steps(folder, values), SessionLock.is_held(folder)
     # The journal is told of before the layers are: what it holds beyond them counts whatever it is.
-    has_work = bool(n_steps) or any(_is_work(layer) for layer in [*layers, *as_list(values.get("closed"))])
+    has_work = bool(steps.n_records) or any(_is_work(layer) for layer in [*layers, *as_list(values.get("closed"))])
     title = str(values.get("title", ""))
-    return KeptSession(folder, title, saved, len(layers), is_open, n_steps, has_work, frozenset(_paths(layers)))
+    return KeptSession(folder, title, saved, len(layers), is_open, steps, has_work, frozenset(_paths(layers)))
 
 
 def _is_work(layer: Any) -> bool:  # noqa: ANN401 - whatever the file holds
@@ -108,10 +108,10 @@ def _paths(layers: Iterable[dict[str, Any]]) -> list[str]:
     return [str(source["path"]) for source in sources if isinstance(source, dict) and "path" in source]
 
 
-def _steps(folder: Path, values: dict[str, Any]) -> int:
-    """How many steps are in the journal only."""
+def _steps(folder: Path, values: dict[str, Any]) -> Steps:
+    """What is in the journal only."""
     kept = values.get("journal")
     position, end = (kept.get("position"), kept.get("end")) if isinstance(kept, dict) else (None, None)
     if not isinstance(position, int) or not isinstance(end, int) or end < 0:
-        return 0
+        return Steps()
     return steps_after(folder, position, end)

@@ -2,7 +2,7 @@
 
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,19 @@ Plain = dict[str, Any]
 
 
 class LayerBook:
-    """Finds layers by id. closed: layers that are not open, as plain values, until somebody wants them."""
+    """Finds layers by id. closed: layers that are not open, as plain values, until somebody wants them.
 
-    def __init__(self, layers: Iterable[Layer] = (), closed: Iterable[Plain] = (), folder: Path | None = None) -> None:
-        self.folder = folder
+    moved: where files are now that lay elsewhere.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Layer] = (),
+        closed: Iterable[Plain] = (),
+        folder: Path | None = None,
+        moved: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self._moved = folder, moved
         self._alive: weakref.WeakValueDictionary[str, Layer] = weakref.WeakValueDictionary()
         self._closed = {str(plain["id"]): plain for plain in closed}
         self._opened: dict[str, Layer] = {}
@@ -72,8 +81,8 @@ class LayerBook:
         if plain is None or self.folder is None:
             raise VolumeError("A layer of this step is gone.", "It can be neither undone nor redone.")
         try:
-            layer = self._opened[layer_id] = layer_from_plain(plain, self.folder, {})
-        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+            layer = self._opened[layer_id] = layer_from_plain(plain, self.folder, {}, self._moved)
+        except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
             raise VolumeError("A layer of this step is damaged.", "It can be neither undone nor redone.") from error
         self._alive[layer_id] = layer
         return layer

@@ -18,10 +18,11 @@ from empanada_desktop.document.document import Document
 from empanada_desktop.document.edit_parts import parts_of, touched_layers
 from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.edits import Edit, Edits, LayerEdit, PropertyEdit, VoxelEdit
+from empanada_desktop.document.kept import SESSION_FILE, sessions_folder
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
 from empanada_desktop.document.merging_layers import copied, pair_layers, put_in
 from empanada_desktop.document.merging_values import Course, join_value
-from empanada_desktop.document.session import SESSION_FILE, Session, sessions_folder
+from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import ArraySource, whole_box
 from empanada_desktop.errors import SettingsError
 

@@ -4,6 +4,7 @@ import copy
 import shutil
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from empanada_desktop.document.reviewing import items_from_plain
 from empanada_desktop.document.sources import ArraySource, PlaneSource, VolumeSource, open_source, whole_box
 from empanada_desktop.document.stamps import stamp_below
 from empanada_desktop.errors import VolumeError
+from empanada_desktop.io.overlay_files import base_of
 from empanada_desktop.io.volumes import VolumeRef
 
 IN_MEMORY_BYTES = 1 << 30
@@ -27,6 +29,7 @@ CHUNK = 64
 LABELS = "labels"
 REMOVE_TRIES, REMOVE_SECONDS = 50, 0.02
 Written = dict[str, tuple[int, str]]
+Moved = dict[str, str]
 COMMON = ("title", "id", "visible", "opacity", "locked", "note")
 LOOKS = {
     "image": ("colormap",),
@@ -72,15 +75,20 @@ def layer_to_plain(layer: Layer, folder: Path, written: Written, unsynced: list[
     return plain
 
 
-def layer_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> Layer:
-    """Return the layer that plain values tell of; AppError where its file is gone, ValueError if mangled."""
+def layer_from_plain(
+    plain: dict[str, Any], folder: Path, written: Written, moved: Mapping[str, str] | None = None
+) -> Layer:
+    """Return the layer that plain values tell of; AppError where its file is gone, ValueError if mangled.
+
+    moved: where files are now that lay elsewhere when the values were written.
+    """
     kind = plain["kind"]
     values = {name: plain[name] for name in (*COMMON, *LOOKS[kind]) if isinstance(plain.get(name), TYPES[name])}
     if kind == "points":
         return PointsLayer(**values, points=np.array(plain["points"], np.float64).reshape(-1, 3))
     if kind == "shapes":
         return ShapesLayer(**values, shapes=tuple(_shape_from_plain(shape) for shape in plain["shapes"]))
-    source = _source_from_plain(plain, folder, written)
+    source = _source_from_plain(plain, folder, written, moved or {})
     z, y, x, origin = plain["spacing"]
     values |= {"source": source, "spacing": Spacing(z, y, x, str(origin))}
     if kind == "image":
@@ -123,7 +131,7 @@ def _source_to_plain(
 ) -> dict[str, Any]:
     source: PlaneSource | FrozenArray | FrozenLabels = layer.source
     if isinstance(source, VolumeSource):
-        return {"kind": "file", **_address(source.ref)}
+        return {"kind": "file", **_address(source.ref), "shape": list(source.shape)}
     if isinstance(source, PlacedSource):
         return _planes_to_plain(source)
     if isinstance(source, EditableSource):
@@ -148,7 +156,9 @@ def _source_to_plain(
 def _base_to_plain(source: FrozenLabels) -> dict[str, Any]:
     """Labels that can be changed and were not: the file below."""
     base = source.base
-    return _planes_to_plain(base) if isinstance(base, PlacedSource) else {"kind": "file", **_address(base.ref)}  # type: ignore[union-attr]
+    if isinstance(base, PlacedSource):
+        return _planes_to_plain(base)
+    return {"kind": "file", **_address(base.ref), "shape": list(source.shape)}  # type: ignore[union-attr]
 
 
 def _planes_to_plain(source: PlacedSource) -> dict[str, Any]:
@@ -156,7 +166,20 @@ def _planes_to_plain(source: PlacedSource) -> dict[str, Any]:
     return {"kind": "planes", **_address(source.planes.ref), **place}
 
 
-def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) -> PlaneSource:
+def file_below(plain: dict[str, Any], folder: Path, moved: Mapping[str, str]) -> str:
+    """Return the file of the user's in which, or over which, a layer of plain values lies; "" where there is none."""
+    values = plain.get("source")
+    if not isinstance(values, dict):
+        return ""
+    try:
+        address = base_of(folder / str(values["store"])) if values["kind"] == "overlay" else values
+        path = str((address or {}).get("path", ""))
+    except (KeyError, VolumeError):
+        return ""
+    return moved.get(path, path)
+
+
+def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written, moved: Mapping[str, str]) -> PlaneSource:
     values = plain["source"]
     if values["kind"] == "own":
         source = read_voxels(folder / str(values["store"]))
@@ -164,19 +187,29 @@ def _source_from_plain(plain: dict[str, Any], folder: Path, written: Written) ->
             written[str(plain["id"])] = (source.version, str(values["store"]))
         return source
     if values["kind"] == "overlay":
-        editable = EditableSource.opened(folder / str(values["store"]))
+        editable = EditableSource.opened(folder / str(values["store"]), moved=moved)
         written[str(plain["id"])] = (editable.version, str(values["store"]))
         return editable
     size = values.get("voxel_size")
     as_labels = bool(values.get("as_labels"))
-    ref = VolumeRef(values["path"], values.get("dataset"), tuple(size) if size else None, as_labels=as_labels)
-    volume = open_source(ref)
+    path = moved.get(values["path"], values["path"])
+    volume = open_source(VolumeRef(path, values.get("dataset"), tuple(size) if size else None, as_labels=as_labels))
     if values["kind"] == "file":
+        if path != values["path"]:
+            _check_shape(volume, values.get("shape"))
         return volume
     z, y, x = values["shape"]
     axis = Axis(values["axis"])
     start = values["start"]
     return PlacedSource(volume, (z, y, x), axis, start[axis.normal], (start[axis.in_plane[0]], start[axis.in_plane[1]]))
+
+
+def _check_shape(volume: VolumeSource, before: object) -> None:
+    """VolumeError where a file that is said to have been moved cannot be the one that was open."""
+    if isinstance(before, list) and before != list(volume.shape):
+        sizes = [" × ".join(map(str, shape)) for shape in (volume.shape, before)]
+        words = f"{Path(volume.ref.path).name} has {sizes[0]} voxels, and the file that was open had {sizes[1]}."
+        raise VolumeError(words, "Choose the file that was moved or renamed.")
 
 
 def write_voxels(source: PlaneSource | FrozenArray, path: Path) -> None:

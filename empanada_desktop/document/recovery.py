@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -13,7 +13,7 @@ from empanada_desktop.document.edit_records import count_voxels, edit_to_plain, 
 from empanada_desktop.document.edits import Edit, VoxelEdit
 from empanada_desktop.document.history import Deed
 from empanada_desktop.document.journal import read_edit
-from empanada_desktop.document.journal_file import AT, DO, DROP, PART, REDO, JournalFile, Values
+from empanada_desktop.document.journal_file import AT, DO, DROP, PART, REDO, JournalFile, Steps, Values, steps_of
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
 from empanada_desktop.errors import AppError, VolumeError
@@ -22,13 +22,13 @@ from empanada_desktop.io.records import packed
 
 @dataclass
 class Recovered:
-    """What a journal gave: the history, and how many steps were not in the last complete state."""
+    """What a journal gave: the history, and the steps that were not in the last complete state."""
 
     layers: tuple[Layer, ...] = ()
     deeds: list[Deed] = field(default_factory=list)
     position: int = 0
     number: int = 0
-    count: int = 0
+    steps: Steps = field(default_factory=Steps)
     faults: list[str] = field(default_factory=list)
 
 
@@ -63,6 +63,7 @@ class _Replay:
         self._file, self._book, self._kept = file, book, kept
         book.hold(layers)
         self._strokes: dict[str, list[Values]] = {}
+        self._taken: list[Values] = []
         self.found = Recovered(number=kept)
 
     def take(self, head: Values) -> None:
@@ -79,6 +80,8 @@ class _Replay:
             self._stand_at(int(head["of"]))
         else:
             self._step(what, int(head["of"]), number)
+        if number > self._kept:
+            self._taken.append(head)
 
     def end(self) -> None:
         """Make a deed of what was drawn when the end came, and leave out what belongs to layers that are gone."""
@@ -88,6 +91,8 @@ class _Replay:
         kept = [all(self._book.knows(layer_id) for layer_id in deed.layer_ids) for deed in found.deeds]
         found.position = sum(kept[: found.position])
         found.deeds = [deed for deed, is_kept in zip(found.deeds, kept, strict=True) if is_kept]
+        steps, standing = steps_of(self._taken), {deed.number for deed in found.deeds[: found.position]}
+        found.steps = replace(steps, made=steps.made & standing)
         found.layers = self._document.layers
 
     def _do(self, head: Values, number: int) -> None:
@@ -131,7 +136,6 @@ class _Replay:
         self.found.position = standing[-1] if standing else 0
 
     def _make(self, deed: Deed, forwards: bool) -> None:
-        self.found.count += 1
         if all(self._book.knows(layer_id) for layer_id in deed.layer_ids):
             edit = deed.edit
             if forwards:
@@ -152,6 +156,8 @@ class _Replay:
         What cannot be read of it is left out.
         """
         found = self.found
+        if not all(self._book.knows(layer_id) for layer_id in layer_ids(parts[0]["edit"])):
+            return
         try:
             edit, number = self._whole(stroke, parts) if parts[0].get("whole") else self._joined(stroke, parts)
             edit.apply(self._document)
@@ -161,9 +167,9 @@ class _Replay:
         except OSError as error:
             found.faults.append(f"The stroke that was drawn last could not be kept: {error.strerror}.")
             return
-        found.count += 1
         deed = Deed.of(edit)
         deed.number = found.number
+        self._taken.append({"op": DO, "number": deed.number})
         deed.reader = functools.partial(read_edit, self._file, number, self._book)
         deed.held = None
         del found.deeds[found.position :]

@@ -75,5 +75,5 @@ class EarlierWork(QDialog):
 def told(session: KeptSession) -> str:
     """A session in two lines: what it is about, and how much there is."""
     layers = f"{session.n_layers} layer{'s' if session.n_layers != 1 else ''}"
-    steps = f", {session.n_steps} edits since the program ended at once" if session.n_steps else ""
+    steps = f", {session.steps.words} later" if session.steps.words else ""
     return f"{session.title or 'untitled'}\n{layers}, kept {in_words(session.saved)}{steps}"

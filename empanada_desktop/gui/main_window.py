@@ -40,6 +40,7 @@ from empanada_desktop.settings import load_settings, user_folder
 if TYPE_CHECKING:
     from empanada_desktop.document import Layer
     from empanada_desktop.document.kept import KeptSession
+    from empanada_desktop.gui.moved_files import Wanted
     from empanada_desktop.gui.opening import Opened
     from empanada_desktop.gui.workspace import Workspace
 
@@ -239,7 +240,7 @@ class MainWindow(QMainWindow):
             words = f"Your work on {kept.title} was kept {in_words(kept.saved)}."
             said = self.bar.text() if self.bar.isVisible() else ""
             self.bar.say(words, "warning" if said else "bar", said, about=EARLIER)
-            self.bar.offer("Bring it back", lambda: self.go_on(kept.folder))
+            self.bar.offer("Bring it back", lambda: self.go_on_with(kept.folder))
 
     def _ask_dataset(self, opened: "Opened") -> None:
         from empanada_desktop.gui.opening import DatasetDialog
@@ -248,18 +249,27 @@ class MainWindow(QMainWindow):
         dialog.chosen.connect(lambda dataset: self.open_path(opened.path, dataset))
         dialog.open()
 
-    def go_on(self, folder: Path | None = None) -> None:
+    def go_on(self, wanted: "Wanted | None" = None) -> None:
         """Bring back what was open last, or in an earlier session; its files are opened in a thread."""
+        from empanada_desktop.gui.moved_files import Wanted
+
         self.bar.hide()
         self.status.showMessage("Bringing back what was open …")
-        self.background.run(lambda: None, lambda _: self.ensure_workspace().restore(self._restored, folder))
+        session = wanted or Wanted()
+        self.background.run(lambda: None, lambda _: self.ensure_workspace().session.restore(session, self._restored))
+
+    def go_on_with(self, folder: Path) -> None:
+        """Bring back the session in a folder."""
+        from empanada_desktop.gui.moved_files import Wanted
+
+        self.go_on(Wanted(folder))
 
     def show_earlier(self) -> None:
         """List the sessions that hold own work."""
         from empanada_desktop.gui.earlier_work import EarlierWork
 
         dialog = EarlierWork(self)
-        dialog.chosen.connect(lambda folder: self.go_on(Path(folder)))
+        dialog.chosen.connect(lambda folder: self.go_on_with(Path(folder)))
         dialog.open()
 
     def _restored(self) -> None:
@@ -503,7 +513,7 @@ class MainWindow(QMainWindow):
 
     def _may_leave(self) -> bool:
         """Keep the session; where own work cannot be kept, the user says what becomes of it."""
-        from empanada_desktop.document.session import own_work
+        from empanada_desktop.document.snapshot import own_work
 
         while (problem := self.save_session()) is not None and self.workspace is not None:
             own = own_work(self.workspace.document.layers)

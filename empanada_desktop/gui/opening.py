@@ -151,8 +151,8 @@ def _recent(path: str, when: str) -> RecentFile:
     return RecentFile(path, Path(path).stem, size, voxel, opened)
 
 
-def last_session() -> tuple[str, str, int]:
-    """What Continue would bring back, when it was kept, and the steps of a program that ended at once since then.
+def last_session() -> tuple[str, str, str]:
+    """What Continue would bring back, when it was kept, and the edits of a program that ended at once since then.
 
     Empty when there is nothing.
     """
@@ -160,9 +160,9 @@ def last_session() -> tuple[str, str, int]:
 
     kept = latest()
     if kept is None:
-        return "", "", 0
+        return "", "", ""
     layers = f"{kept.n_layers} layer{'s' if kept.n_layers > 1 else ''}"
-    return f"{kept.title}, {layers}", f"Kept {in_words(kept.saved)}.", kept.n_steps
+    return f"{kept.title}, {layers}", f"Kept {in_words(kept.saved)}.", kept.steps.words
 
 
 def last_picture() -> str:

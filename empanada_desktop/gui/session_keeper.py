@@ -14,8 +14,11 @@ from empanada_desktop.document.journal import Journal
 from empanada_desktop.document.kept import PICTURE_FILE, latest
 from empanada_desktop.document.layer_book import LayerBook
 from empanada_desktop.document.layers import Layer
-from empanada_desktop.document.session import Opened, Session, Snapshot, own_work
+from empanada_desktop.document.reopening import Opened
+from empanada_desktop.document.session import Session
+from empanada_desktop.document.snapshot import Snapshot, own_work
 from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.gui.moved_files import Wanted, ask_where
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
@@ -233,19 +236,26 @@ class SessionKeeper(QObject):
 
     # Bringing back
 
-    def restore(self, then: Callable[[], object], folder: Path | None = None) -> None:
-        """Read a session, or what was kept last, in the thread, show it and call `then`; until then all stays."""
-        self._put_back()
-        self._run(lambda: self._read(folder), lambda found: self._show(found, then))
+    def restore(self, wanted: Wanted, then: Callable[[], object]) -> None:
+        """Read a session in the thread, show it and call `then`; until then all stays.
 
-    def _read(self, folder: Path | None) -> tuple[Session, Opened]:
-        found = _read(folder)
+        Where files are not where they were, the user is asked instead.
+        """
+        self._put_back()
+        self._run(lambda: self._read(wanted), lambda found: self._show(found, then))
+
+    def _read(self, wanted: Wanted) -> tuple[Session, Opened]:
+        found = _read(wanted)
         self._found = found[0]
         return found
 
     def _show(self, found: tuple[Session, Opened], then: Callable[[], object]) -> None:
         session, opened = found
-        self.leave(lambda: self._bring(session, opened, then), stay=self._put_back)
+        if opened.is_waiting:
+            self._put_back()
+            ask_where(self._workspace.window, session.folder, opened)
+        else:
+            self.leave(lambda: self._bring(session, opened, then), stay=self._put_back)
 
     def _put_back(self) -> None:
         session, self._found = self._found, None
@@ -263,10 +273,11 @@ class SessionKeeper(QObject):
         self._timer.start()
         workspace.restored(opened.title)
         then()
-        words = [recovered_in_words(opened.n_recovered)] if opened.n_recovered else []
+        steps = opened.recovered.steps
+        words = [f"Recovered {steps.words}."] if steps.words else []
         if words or opened.faults:
             workspace.window.bar.say(" ".join([*words, *opened.faults]), "warning")
-        if opened.n_recovered:
+        if steps.n_records or opened.moved:
             self.keep()
 
     # The thread
@@ -284,11 +295,6 @@ class SessionKeeper(QObject):
             then(future.result())
         else:
             self._workspace.window.failed(problem)
-
-
-def recovered_in_words(count: int) -> str:
-    """Say how many steps the journal gave back."""
-    return f"Recovered {count} edit{'s' if count > 1 else ''}."
 
 
 def _begun(snapshot: Snapshot, journal: Journal | None) -> Session:
@@ -317,20 +323,21 @@ def _write_picture(picture: QImage, path: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-def _read(folder: Path | None) -> tuple[Session, Opened]:
+def _read(wanted: Wanted) -> tuple[Session, Opened]:
     """Open a session, or what was kept last. SettingsError where there is none, or where it is open elsewhere."""
+    folder = wanted.folder
     if folder is None:
         kept = latest()
         folder = kept.folder if kept is not None else None
     if folder is None:
         raise SettingsError("There is nothing to continue.", "Open a volume.")
-    session = Session(folder)
+    session = Session.copy_of(folder) if wanted.goes_without else Session(folder)
     try:
-        opened = session.read()
+        opened = session.read(wanted.moved, wanted.goes_without)
     except BaseException:
         session.close()
         raise
-    if not opened.layers:
+    if not opened.layers and not opened.is_waiting:
         session.close()
         raise SettingsError(
             " ".join(opened.faults) or "The session holds nothing.", "Put the files back, or open others."

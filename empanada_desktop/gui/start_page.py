@@ -92,11 +92,11 @@ class StartPage(QScrollArea):
         if picture is not None:
             self.go_on_card.picture.set_picture(picture, fills=True)
 
-    def set_recovered(self, steps: int) -> None:
-        """Offer what was done last, after the program ended at once; 0: there is nothing of that."""
+    def set_recovered(self, edits: str) -> None:
+        """Offer what was done last, as in "3 edits", after the program ended at once; "": there is nothing of that."""
         self.bar.settle(RECOVERED)
-        if steps:
-            words = "1 edit was kept." if steps == 1 else f"{steps} edits were kept."
+        if edits:
+            words = f"{edits} {'was' if edits.startswith('1 ') else 'were'} kept."
             self.bar.say(f"{words} Your files were not changed.", "warning", about=RECOVERED)
             self.bar.offer("Restore", self._deeds.go_on)
 

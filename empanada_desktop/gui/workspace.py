@@ -560,10 +560,6 @@ class Workspace(QObject):
         """Keep what is open for Continue; returns what failed."""
         return self.session.save()
 
-    def restore(self, then: Callable[[], object], folder: Path | None = None) -> None:
-        """Bring back what was open last, or in a session's folder, and call `then` when it is there."""
-        self.session.restore(then, folder)
-
     def end(self) -> None:
         """End every process and thread."""
         self.ending.emit()

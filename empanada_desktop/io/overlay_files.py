@@ -81,11 +81,7 @@ def write_overlay(path: Path, state: OverlayState) -> None:
 def read_overlay(path: Path, packs: dict[Path, Pack] | None = None) -> OverlayState:
     """Read a state; VolumeError where it is gone or damaged. packs: those that are open already."""
     with reading(path):
-        with path.open("rb") as file:
-            record = read_record(file)
-        if record is None or record[0].get("kind") != "overlay":
-            raise ValueError("this is no state of labels")
-        values, (index,) = record
+        values, (index,) = _record(path)
         opened = [_open(path.with_name(name), packs) for name in values["packs"]]
         rows = np.frombuffer(index, np.int64).reshape(-1, 9).tolist()
         spots = {(row[0], row[1], row[2], row[3]): Spot(opened[row[4]], *row[5:]) for row in rows}
@@ -104,11 +100,22 @@ def read_overlay(path: Path, packs: dict[Path, Pack] | None = None) -> OverlaySt
 def packs_of(path: Path) -> list[Path]:
     """Return the packs in which the blocks of a state lie; VolumeError where it is gone or damaged."""
     with reading(path):
-        with path.open("rb") as file:
-            record = read_record(file)
-        if record is None or record[0].get("kind") != "overlay":
-            raise ValueError("this is no state of labels")
-        return [path.with_name(name) for name in record[0]["packs"]]
+        return [path.with_name(name) for name in _record(path)[0]["packs"]]
+
+
+def base_of(path: Path) -> Address | None:
+    """Return the address of what lies below a state, None where nothing does; VolumeError as packs_of."""
+    with reading(path):
+        base: Address | None = _record(path)[0]["base"]
+        return base
+
+
+def _record(path: Path) -> tuple[dict[str, Any], list[bytes]]:
+    with path.open("rb") as file:
+        record = read_record(file)
+    if record is None or record[0].get("kind") != "overlay":
+        raise ValueError("this is no state of labels")
+    return record
 
 
 def open_overlay(path: Path, dataset: str | None = None) -> Opened:

@@ -13,8 +13,9 @@ from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, EditableSource, LabelsLayer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.edits import Edits, VoxelEdit
 from empanada_desktop.document.journal_file import JOURNAL_FILE, JournalFile
+from empanada_desktop.document.reopening import Opened
 from empanada_desktop.document.reviewing import QueueItem
-from empanada_desktop.document.session import Opened, Session
+from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.errors import VolumeError
 
@@ -101,7 +102,7 @@ def test_all_that_was_done_comes_back_with_its_history(
         document.redo()
         other, opened, again = killed(session, tmp_path)
         assert opened.faults == []
-        assert opened.n_recovered == document.history.position - before + 3 + 5
+        assert opened.recovered.steps.words == f"{document.history.position - before} edits"
         other_deeds = other.history.edits
         assert [deed.title for deed in other_deeds] == [deed.title for deed in document.history.edits[before:]]
         while document.history.position > before:
@@ -237,7 +238,8 @@ def test_steps_of_layers_whose_files_are_gone_are_left_out(
     session.journal.wait_for(session.journal.position)  # type: ignore[union-attr]
     shutil.rmtree(result_path)
     other, opened, again = killed(session, tmp_path)
-    assert len(opened.faults) == 3
+    assert len(opened.faults) == 1
+    assert "mito, xy stack, mito and er could not be opened" in opened.faults[0]
     assert [deed.title for deed in other.history.edits] == ["Add mine", "Brush 4"] or [
         deed.title for deed in other.history.edits
     ] == ["Brush 4"]

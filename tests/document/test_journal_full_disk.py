@@ -70,7 +70,7 @@ def test_what_finds_no_room_is_written_later(small_disk: Path) -> None:
     other = Document()
     with Session(small_disk / "session") as session:
         opened = session.load(other)
-        assert (opened.faults, opened.n_recovered) == ([], 6)
+        assert (opened.faults, opened.n_recovered) == ([], 4)
         mine = other.of_kind(LabelsLayer)[0]
         np.testing.assert_array_equal(mine.source[:, :, :], noise[3])
         other.redo()

@@ -25,7 +25,8 @@ from empanada_desktop.document import (
 from empanada_desktop.document import session as sessions
 from empanada_desktop.document.kept import KEPT_SESSIONS, SESSION_FILE, earlier_work, kept_sessions, latest, work_on
 from empanada_desktop.document.results import add_layers, open_labels, plane_preview, result_layers
-from empanada_desktop.document.session import Session, Snapshot
+from empanada_desktop.document.session import Session
+from empanada_desktop.document.snapshot import Snapshot
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.settings import HOME_VARIABLE
 
@@ -168,8 +169,8 @@ def test_what_is_gone_is_named_and_the_rest_opens(document: Document, image_path
     other = Document()
     opened = session.load(other)
     assert len(opened.faults) == 2
-    assert "image.tif could not be opened" in opened.faults[0]
-    assert kept.title in opened.faults[1]
+    assert kept.title in opened.faults[0]
+    assert "image.tif could not be opened" in opened.faults[1]
     assert [layer.title for layer in other.layers] == ["mito, xy stack", "mito", "er", "seeds", "region"]
     session.close()
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractButton, QLabel, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from empanada_desktop.document import ArraySource, LabelsLayer, PointsLayer, plain
+from empanada_desktop.document.kept import earlier_work
 from empanada_desktop.gui.earlier_work import EarlierWork
 from empanada_desktop.gui.main_window import MainWindow
 
@@ -118,13 +119,38 @@ def test_no_file_is_touched_on_the_windows_thread(
     assert {thread for _, thread in threads} <= {"session_0", "journal"}
 
 
-def test_what_is_gone_is_named(kept: Path, window: MainWindow, qtbot: QtBot) -> None:
+def press(window: MainWindow, qtbot: QtBot, words: str) -> None:
+    """Click an offer of the message."""
+    offer = next(button for button in window.bar.findChildren(QAbstractButton) if button.text() == words)
+    qtbot.mouseClick(offer, Qt.MouseButton.LeftButton)
+
+
+def test_what_was_renamed_is_asked_for(
+    kept: Path, window: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = kept.rename(kept.with_name("renamed.tif"))
+    click_continue(window, qtbot)
+    until(qtbot, window.bar.isVisible)
+    assert window.bar.text().startswith(f"crop could not be opened: {kept} does not exist.")
+    assert window.stack.currentWidget() is window.start
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(elsewhere), ""))
+    press(window, qtbot, "Find crop.tif")
+    until(qtbot, lambda: window.workspace is not None and window.workspace.document.layers)
+    assert window.workspace is not None
+    assert [layer.title for layer in window.workspace.document.layers] == ["crop", "mine", "seeds"]
+    assert not window.bar.isVisible()
+
+
+def test_without_what_is_gone_the_rest_comes_back(kept: Path, window: MainWindow, qtbot: QtBot) -> None:
     kept.unlink()
     click_continue(window, qtbot)
     until(qtbot, window.bar.isVisible)
+    press(window, qtbot, "Go on without it")
+    until(qtbot, lambda: window.workspace is not None and window.workspace.document.layers)
     assert window.workspace is not None
     assert "crop could not be opened" in window.bar.text()
     assert [layer.title for layer in window.workspace.document.layers] == ["mine", "seeds"]
+    assert [session.n_layers for session in earlier_work()] == [3], "it waits for the file as it was"
 
 
 def test_a_session_of_which_nothing_is_left_leaves_the_start_page(

@@ -45,13 +45,13 @@ def test_a_killed_window_gives_everything_back(
     again.resize(1500, 940)
     again.show()
     until(qtbot, again.start.bar.isVisible)
-    assert again.start.bar.text() == "5 edits were kept. Your files were not changed."
+    assert again.start.bar.text() == "3 edits were kept. Your files were not changed."
     (button,) = (one for one in again.start.bar.findChildren(QPushButton) if one.text() == "Restore")
     button.click()
     until(qtbot, lambda: again.workspace is not None and len(again.workspace.document.layers) == 2)
     assert again.workspace is not None
     other = again.workspace.document
-    assert "Recovered 5 edits." in again.bar.text()
+    assert "Recovered 3 edits." in again.bar.text()
     mine = other.layers[1]
     assert isinstance(mine, LabelsLayer)
     np.testing.assert_array_equal(mine.source[:, :, :], labels.source[:, :, :])
