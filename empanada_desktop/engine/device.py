@@ -14,6 +14,9 @@ from empanada_desktop.errors import AppError, SettingsError
 DEVICES_VARIABLE = "EMPANADA_DESKTOP_DEVICES"
 # Passes of one size from which on a search for the fastest convolutions pays (docs/decisions/graphics-card.md).
 SEARCH_PAYS_AFTER = 200
+# What errors say that come from CUDA itself (pinned memory), cuDNN and cuBLAS (their own rooms to work in), and Metal.
+UNKNOWN_CARD = "PyTorch, as it is installed here, has no code for this graphics card."
+SHORTAGES = ("CUDA error: out of memory", "STATUS_ALLOC_FAILED", "MPS backend out of memory")
 
 
 class GraphicsMemoryError(AppError):
@@ -59,12 +62,26 @@ def seed_weights(seed: int) -> None:
 
 @contextmanager
 def memory_guard(advice: str) -> Iterator[None]:
-    """Turn a graphics card's running out of memory into a GraphicsMemoryError whose hint is `advice`."""
+    """Turn a graphics card's running out of memory into a GraphicsMemoryError whose hint is `advice`.
+
+    A card that this build of PyTorch has no code for is a SettingsError.
+    """
     try:
         yield
-    except torch.OutOfMemoryError as problem:
+    except RuntimeError as problem:
+        if "no kernel image" in str(problem):
+            raise SettingsError(
+                UNKNOWN_CARD, "Use the processor (--no-use-gpu), or a PyTorch for this card."
+            ) from problem
+        if not _is_shortage(problem):
+            raise
         torch.cuda.empty_cache()
         raise GraphicsMemoryError("The graphics card has not enough memory for this.", advice) from problem
+
+
+def _is_shortage(problem: RuntimeError) -> bool:
+    """Tell a card's shortage of memory, which PyTorch's own types name only where its own allocator met it."""
+    return isinstance(problem, torch.OutOfMemoryError) or any(words in str(problem) for words in SHORTAGES)
 
 
 @contextmanager
@@ -97,7 +114,7 @@ def fetch(*tensors: torch.Tensor) -> Callable[[], Sequence[torch.Tensor]]:
     for target, tensor in zip(pinned, tensors, strict=True):
         target.copy_(tensor, non_blocking=True)
     arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    arrived.record()
+    arrived.record(torch.cuda.current_stream(tensors[0].device))  # it may be another card than this thread's
 
     def wait() -> Sequence[torch.Tensor]:
         arrived.synchronize()

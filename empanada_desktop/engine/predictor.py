@@ -93,7 +93,8 @@ class Predictor:
             sha256 = descriptor.sha256 or sha256_of(weights.file)
             runs, notes = choose_backend(network, sha256, backend, threads, may_prepare)
         else:
-            runs, notes = card_backend(network, device)
+            with memory_guard(LESS_MEMORY):
+                runs, notes = card_backend(network, device)
         predictor = cls(
             network,
             mean=descriptor.mean,

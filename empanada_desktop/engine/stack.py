@@ -1,5 +1,6 @@
 """Plane-by-plane 3D inference: network, median over planes, components. Planes go out as they come."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -23,10 +24,12 @@ from empanada_desktop.engine.plane import (
     predict_plane,
 )
 from empanada_desktop.engine.predictor import PlaneOutputs
-from empanada_desktop.engine.tiled import PlanePredictor, StackPredictor
+from empanada_desktop.engine.tiled import PlanePredictor, StackPredictor, TiledPredictor
 
 PLANES_BETWEEN_TIDYING = 16
 PLANES_READ_AHEAD = 2
+# Beside a card the planes that it will see together next are read ahead, as many as have so many pixels.
+PIXELS_READ_AHEAD = 4 * 2048 * 2048
 # Outputs of the network that may wait for post-processing: if it falls behind, the network waits.
 OUTPUTS_WAITING = 1
 PLANES_TO_WRITE = 2
@@ -55,6 +58,8 @@ class StackSettings:
     median_filter_size: int = 3
     places: int = 1
     """How many planes are turned into objects at a time, each on a thread of its own."""
+    read_ahead: int = PLANES_READ_AHEAD
+    """How many planes are read before the network takes them."""
 
 
 def segment_stack(
@@ -82,7 +87,7 @@ def segment_stack(
     reach, stop = settings.median_filter_size // 2, n_planes if stop is None else stop
     start, end = max(first - reach, 0), min(stop + reach, n_planes)
     with Line(context.check_cancelled) as line:
-        planes: Belt[NDArray[np.float32]] = line.belt(PLANES_READ_AHEAD)
+        planes: Belt[NDArray[np.float32]] = line.belt(settings.read_ahead)
         outputs: Belt[PlaneOutputs] = line.belt(OUTPUTS_WAITING)
         finished: Belt[FinishedPlane] = line.belt(PLANES_TO_WRITE)
         line.run(lambda: planes.fill(read_plane(index) for index in range(start, end)))
@@ -93,10 +98,20 @@ def segment_stack(
         context.check_cancelled()
         # Rounded maps are kept in quarter resolution; fine boundaries come from interpolating them.
         asked = settings.plane if take_maps is None else replace(settings.plane, fine_boundaries=False)
-        for answer in _predicted(predictor, planes, asked, n_planes):
+        for answer in _predicted(predictor, planes, asked, n_planes, end - start):
             outputs.put(answer)
             context.check_cancelled()
         outputs.close()
+
+
+def settings_beside(
+    predictor: TiledPredictor, plane: PlaneSettings, median: int, shape: tuple[int, int], threads: int = 0
+) -> StackSettings:
+    """Return the settings of a stack of planes of `shape`; beside a graphics card more goes on at a time."""
+    pixels, on_card = math.prod(shape), predictor.is_on_card
+    together = predictor.planes_at_once(shape, plane.image_downsampling) if on_card else 1
+    read_ahead = max(PLANES_READ_AHEAD, min(together, PIXELS_READ_AHEAD // pixels))
+    return StackSettings(plane, median, places_beside(on_card, pixels, threads), read_ahead)
 
 
 def places_beside(on_card: bool, pixels: int, threads: int = 0) -> int:
@@ -111,11 +126,16 @@ def places_beside(on_card: bool, pixels: int, threads: int = 0) -> int:
 
 
 def _predicted(
-    predictor: PlanePredictor, planes: Iterable[NDArray[np.float32]], settings: PlaneSettings, n_planes: int
+    predictor: PlanePredictor,
+    planes: Iterable[NDArray[np.float32]],
+    settings: PlaneSettings,
+    n_planes: int,
+    n_coming: int,
 ) -> Iterator[PlaneOutputs]:
     """Run the network over the planes: several at once where the predictor knows how that pays."""
     if isinstance(predictor, StackPredictor):
-        return predictor.predict_stack(planes, settings.image_downsampling, settings.fine_boundaries, n_planes)
+        downsampling, fine_boundaries = settings.image_downsampling, settings.fine_boundaries
+        return predictor.predict_stack(planes, downsampling, fine_boundaries, n_planes, n_coming)
     return (predict_plane(predictor, plane, settings) for plane in planes)
 
 

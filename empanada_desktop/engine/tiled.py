@@ -62,9 +62,17 @@ class StackPredictor(Protocol):
     """One that is shown the planes of a stack, as many at once as it likes."""
 
     def predict_stack(
-        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False, n_planes: int = 0
+        self,
+        planes: Iterable[Grey],
+        image_downsampling: int = 1,
+        fine_boundaries: bool = False,
+        n_planes: int = 0,
+        n_coming: int = 0,
     ) -> Iterator[PlaneOutputs]:
-        """Yield what the network says of each plane, in their order; n_planes: how many of that size there are."""
+        """Yield what the network says of each plane, in their order.
+
+        n_planes: how many of that size there are in all; n_coming: how many of them are shown now.
+        """
         ...
 
 
@@ -113,6 +121,7 @@ class TiledPredictor:
         self._pixels_at_once = pixels_at_once
         self.is_on_card = pixels_at_once > 0
         self._passes = 0  # of one size that the present stack takes
+        self._together = 1  # planes of it that are shown at once
         self._predictor = predictor
         self._stride = stride
         self.padding_factor = predictor.padding_factor
@@ -160,16 +169,22 @@ class TiledPredictor:
         )
 
     def predict_stack(
-        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False, n_planes: int = 0
+        self,
+        planes: Iterable[Grey],
+        image_downsampling: int = 1,
+        fine_boundaries: bool = False,
+        n_planes: int = 0,
+        n_coming: int = 0,
     ) -> Iterator[PlaneOutputs]:
         """Run the network over the planes of a stack, all of one size, as predict does over each.
 
         A graphics card is shown several at once, and begins with the next ones before those are used. `n_planes`:
-        how many of that size there are in all, by which it knows what preparing for them pays.
+        how many of that size there are in all, by which it knows what preparing for them pays. `n_coming`: how many of
+        them are shown now; they are shared out evenly, so that the last group is no small one.
         """
         before: WaitForOutputs | None = None
         try:
-            for group in self._groups(planes, image_downsampling):
+            for group in self._groups(planes, image_downsampling, n_coming):
                 self._passes = self._passes_of(group[0].shape, n_planes, image_downsampling)
                 for begun in self._begun(group, image_downsampling, fine_boundaries):
                     yield from before() if before else ()
@@ -178,13 +193,16 @@ class TiledPredictor:
         finally:
             self._passes = 0
 
-    def _groups(self, planes: Iterable[Grey], image_downsampling: int) -> Iterator[list[Grey]]:
+    def _groups(self, planes: Iterable[Grey], image_downsampling: int, n_coming: int) -> Iterator[list[Grey]]:
         """Give as many planes at once as there is room for at that moment."""
         coming = iter(planes)
         for first in coming:
-            yield list(islice(chain([first], coming), self._planes_at_once(first.shape, image_downsampling)))
+            most = self.planes_at_once(first.shape, image_downsampling)
+            self._together = math.ceil(n_coming / math.ceil(n_coming / most)) if n_coming else most
+            yield list(islice(chain([first], coming), self._together))
 
-    def _planes_at_once(self, shape: tuple[int, int], image_downsampling: int) -> int:
+    def planes_at_once(self, shape: tuple[int, int], image_downsampling: int) -> int:
+        """Return how many planes of a stack are shown together at most."""
         seen = max(1, math.prod(shape) // image_downsampling**2)
         return 1 if self.is_tiled(shape) else max(1, self._pixels_at_once // seen)
 
@@ -193,7 +211,7 @@ class TiledPredictor:
         if not self.is_on_card:
             return 0
         if not self.is_tiled(shape):
-            return n_planes // self._planes_at_once(shape, image_downsampling)
+            return n_planes // self._together
         return n_planes * len(self.layout(shape, image_downsampling)) // self.batch
 
     def _begun(self, group: list[Grey], image_downsampling: int, fine_boundaries: bool) -> Iterator[WaitForOutputs]:
@@ -201,31 +219,44 @@ class TiledPredictor:
         if not self._pixels_at_once or self.is_tiled(group[0].shape):
             yield lambda: [self.predict(plane, image_downsampling, fine_boundaries) for plane in group]
             return
+        begun = self._begun_at_once(group, image_downsampling, fine_boundaries)
+        if begun is not None:
+            yield begun
+            return
+        fewer = len(group) // 2
+        # With none fewer it goes on as predict does it, which knows tiles.
+        self._pixels_at_once, self._together = fewer * group[0].size // image_downsampling**2, max(1, fewer)
+        if fewer:
+            less = f"{fewer} planes at once" if fewer > 1 else "one plane at once"
+            self.notes.append(SHORT_OF_MEMORY.format(less))
+        for first in range(0, len(group), max(1, fewer)):
+            part = group[first : first + max(1, fewer)]
+            yield from self._begun(part, image_downsampling, fine_boundaries)
+
+    def _begun_at_once(
+        self, group: list[Grey], image_downsampling: int, fine_boundaries: bool
+    ) -> WaitForOutputs | None:
+        """Begin with a group of planes; None where the memory does not do.
+
+        The next try has to wait until this has returned: the error holds on to all that the failed one has put there.
+        """
         try:
-            yield self._begin(group, image_downsampling, fine_boundaries)
+            return self._begin(group, image_downsampling, fine_boundaries)
         except GraphicsMemoryError:
-            fewer = len(group) // 2
-            # With none fewer it goes on as predict does it, which knows tiles.
-            self._pixels_at_once = fewer * group[0].size // image_downsampling**2
-            if fewer:
-                less = f"{fewer} planes at once" if fewer > 1 else "one plane at once"
-                self.notes.append(SHORT_OF_MEMORY.format(less))
-            for first in range(0, len(group), max(1, fewer)):
-                part = group[first : first + max(1, fewer)]
-                yield from self._begun(part, image_downsampling, fine_boundaries)
+            return None
 
     def _begin(self, group: list[Grey], image_downsampling: int, fine_boundaries: bool) -> WaitForOutputs:
         if isinstance(self._predictor, BeginningPredictor):
-            filled = self._filled(group, image_downsampling)
+            filled = self._filled(group)
             with searching(self._passes):
                 begun = self._predictor.begin_many(filled, image_downsampling, fine_boundaries)
             return lambda: begun()[: len(group)]
         outputs = [self._predictor.predict(plane, image_downsampling, fine_boundaries) for plane in group]
         return lambda: outputs
 
-    def _filled(self, group: list[Grey], image_downsampling: int) -> list[Grey]:
+    def _filled(self, group: list[Grey]) -> list[Grey]:
         """Fill up the last planes of a stack with repeats where another size would have to be searched for."""
-        missing = self._planes_at_once(group[0].shape, image_downsampling) - len(group)
+        missing = self._together - len(group)
         return [*group, *group[-1:] * missing] if self._passes >= SEARCH_PAYS_AFTER else group
 
     def bands(

@@ -140,7 +140,7 @@ def _count_ready(planes: "StackPlanes", count: CountPlane) -> Iterator[int]:
 
 
 def _segment_span(run: PlaneRun, predictor: "TiledPredictor", ahead: "PlanesAhead", context: JobContext) -> None:
-    from empanada_desktop.engine.stack import StackSettings, places_beside, segment_stack
+    from empanada_desktop.engine.stack import segment_stack, settings_beside
     from empanada_desktop.io.volumes.faults import writing
     from empanada_desktop.io.weights import find_weights
 
@@ -160,8 +160,8 @@ def _segment_span(run: PlaneRun, predictor: "TiledPredictor", ahead: "PlanesAhea
 
         plane = plane_settings(run.params, find_weights(run.params.weights).descriptor)
         rows, columns = (volume.shape[place] for place in run.axis.in_plane)
-        places = places_beside(predictor.is_on_card, rows * columns, run.params.threads)
-        settings = StackSettings(plane, run.params.median_filter_size, places)
+        median, threads = run.params.median_filter_size, run.params.threads
+        settings = settings_beside(predictor, plane, median, (rows, columns), threads)
         n_planes, maps = volume.planes(run.axis), take_maps if run.params.keep_confidence else None
         segment_stack(read_plane, n_planes, predictor, settings, take_plane, context, run.first, run.stop, maps)
 

@@ -1,6 +1,5 @@
 """Segment a volume: run the network on every plane of one orientation and join the planes' objects in 3D."""
 
-import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -218,7 +217,7 @@ class _VolumeWork:
     def _pass_network(
         self, store: "ResultStore", axis: Axis, planes: "StackPlanes", tracker: StackTracker, context: JobContext
     ) -> None:
-        from empanada_desktop.engine.stack import StackSettings, places_beside, segment_stack
+        from empanada_desktop.engine.stack import segment_stack, settings_beside
         from empanada_desktop.io.volumes.faults import writing
 
         n_stacks = len(self.axes)
@@ -248,8 +247,8 @@ class _VolumeWork:
         if self._predictor is None or self._predictor.is_on_card:
             context.report(planes.n_done, len(planes), "Preparing the network")
         predictor = self._network(store)
-        places = places_beside(predictor.is_on_card, math.prod(planes.array.shape[1:]), self.params.threads)
-        settings = StackSettings(plane, self.params.median_filter_size, places)
+        shape = (planes.array.shape[1], planes.array.shape[2])
+        settings = settings_beside(predictor, plane, self.params.median_filter_size, shape, self.params.threads)
         maps = take_maps if self.params.keep_confidence else None
         first = planes.n_done
         segment_stack(read_plane, len(planes), predictor, settings, take_plane, context, first, take_maps=maps)

@@ -1,6 +1,8 @@
 """What runs a network on a graphics card, without one: half precision, several planes at once, too little memory."""
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +13,12 @@ from numpy.typing import NDArray
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.engine.backends import TorchBackend, card
 from empanada_desktop.engine.backends.choice import agreement
+from empanada_desktop.engine.backends.maps import Maps
 from empanada_desktop.engine.device import GraphicsMemoryError, fetch, send
 from empanada_desktop.engine.export import load_network
 from empanada_desktop.engine.plane import PlaneSettings
 from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
-from empanada_desktop.engine.stack import StackSettings, segment_stack
+from empanada_desktop.engine.stack import StackSettings, segment_stack, settings_beside
 from empanada_desktop.engine.tiled import BATCH_PIXELS, TiledPredictor
 from empanada_desktop.io.weights import find_weights
 from empanada_desktop.tasks import inference
@@ -144,18 +147,17 @@ def test_tiles_of_planes_of_any_size_are_images_of_one_size(stride: int, downsam
         assert {-(-(stop - start) // grain) * grain for start, stop in spans} == {512}, shape
 
 
-def test_16_bits_are_taken_when_they_say_nearly_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_16_bits_are_taken_when_they_say_nearly_the_same() -> None:
     weights = find_weights("MitoStarter_v1")
     full = TorchBackend(load_network(weights), CPU)
     images = torch.from_numpy(np.stack(planes(2, 128))[:, None])
-    fast, notes = card.in_half(load_network(weights), CPU, torch.float16)
+    fast, notes = card.in_half(load_network(weights), CPU, card.HALVES[:1])
     with torch.inference_mode():
         ours, exact = fast.run(images), full.run(images)
     assert ("float16" in fast.title, notes) == (True, [])
     assert {each.dtype for each in ours} == {torch.float32}
-    assert 0 < agreement(exact, ours) < card.HALF_TOLERANCE
-    monkeypatch.setattr(card, "HALF_TOLERANCE", 1e-6)
-    slow, notes = card.in_half(load_network(weights), CPU, torch.float16)
+    assert 0 < agreement(exact, ours) < card.HALVES[0].tolerance
+    slow, notes = card.in_half(load_network(weights), CPU, [card.HALVES[0]._replace(tolerance=1e-6)])
     assert "float32" in slow.title
     assert "32 bits" in notes[0]
     with torch.inference_mode():
@@ -164,11 +166,54 @@ def test_16_bits_are_taken_when_they_say_nearly_the_same(monkeypatch: pytest.Mon
 
 def test_16_bits_only_where_the_card_is_made_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = torch.device("cuda", 0)
-    for capability, expected in (((6, 1), None), ((7, 0), torch.float16), ((9, 0), torch.float16)):
+    both = list(card.HALVES)
+    for capability, expected in (((6, 1), []), ((7, 5), both[:1]), ((8, 0), both), ((9, 0), both)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device, found=capability: found)
-        assert card.half_of(cuda) is expected
-    assert card.half_of(CPU) is None
-    assert card.half_of(torch.device("mps")) is None
+        assert card.halves_of(cuda) == expected
+    assert card.halves_of(CPU) == card.halves_of(torch.device("mps")) == []
+
+
+def test_a_network_that_overflows_in_float16_takes_bfloat16_or_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An overflow in a single map, which the others do not show."""
+    real = TorchBackend.run
+
+    def overflowing(self: TorchBackend, images: torch.Tensor) -> Maps:
+        maps = real(self, images)
+        return maps._replace(heatmap=maps.heatmap * float("nan")) if self.half is torch.float16 else maps
+
+    monkeypatch.setattr(TorchBackend, "run", overflowing)
+    network = load_network(find_weights("MitoStarter_v1"))
+    assert "bfloat16" in card.in_half(network, CPU, card.HALVES)[0].title
+    assert "float32" in card.in_half(network, CPU, card.HALVES[:1])[0].title
+
+
+def test_a_card_is_given_its_memory_back_before_less_is_tried() -> None:
+    """An error holds on to what the failed try has put on the card for as long as it is dealt with."""
+    on_card: list[weakref.ref[Grey]] = []
+
+    class Holding(Card):
+        def begin_many(self, shown: Sequence[Grey], *options: Any) -> Callable[[], list[PlaneOutputs]]:
+            assert not any(held() is not None for held in on_card)
+            tensor = np.stack(shown)
+            on_card.append(weakref.ref(tensor))
+            return super().begin_many(shown, *options)
+
+    predictor = TiledPredictor(Holding(room=SIDE * SIDE), 16, pixels_at_once=4 * SIDE * SIDE)
+    assert_in_order(predictor.predict_stack(planes(4)), planes(4))
+    assert len(on_card) > 4
+
+
+def test_planes_are_shared_out_evenly_and_read_ahead() -> None:
+    """As a run of 18 planes for one of several cards, where 16 would fit: not 16 and 2."""
+    network = Card()
+    predictor = TiledPredictor(network, 16, pixels_at_once=16 * SIDE * SIDE)
+    assert_in_order(predictor.predict_stack(planes(18), n_planes=1000, n_coming=18), planes(18))
+    assert network.log == ["begin 9", "begin 9", "finish 9", "finish 9"]
+    plane = PlaneSettings(things=frozenset())
+    assert settings_beside(predictor, plane, 3, (SIDE, SIDE)).read_ahead == 16
+    assert settings_beside(TiledPredictor(network, 16), plane, 3, (SIDE, SIDE)).read_ahead == 2
+    wide = TiledPredictor(network, 16, pixels_at_once=BATCH_PIXELS)
+    assert settings_beside(wide, replace(plane, image_downsampling=8), 3, (4096, 4096)).read_ahead == 2
 
 
 def test_planes_travel_to_a_device_and_back() -> None:

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from empanada_desktop.engine.device import choose_device, memory_guard, set_threads
-from empanada_desktop.errors import AppError, SettingsError
+from empanada_desktop.engine.device import GraphicsMemoryError, choose_device, memory_guard, set_threads
+from empanada_desktop.errors import SettingsError
 
 
 def test_the_processor_when_no_card_is_wanted() -> None:
@@ -44,9 +44,25 @@ def test_the_number_of_threads_is_a_setting() -> None:
         set_threads(-1)
 
 
-def test_running_out_of_memory_is_a_plain_error() -> None:
-    with pytest.raises(AppError, match="not enough memory") as raised, memory_guard("Use smaller tiles."):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+@pytest.mark.parametrize(
+    "problem",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 5.00 GB)"),
+    ],
+)
+def test_running_out_of_memory_is_a_plain_error(problem: RuntimeError) -> None:
+    with pytest.raises(GraphicsMemoryError, match="not enough memory") as raised, memory_guard("Use smaller tiles."):
+        raise problem
     assert raised.value.hint == "Use smaller tiles."
+
+
+def test_other_errors_of_a_card_stay_what_they_are() -> None:
     with pytest.raises(RuntimeError, match="something else"), memory_guard("Use smaller tiles."):
         raise RuntimeError("something else")
+    words = "CUDA error: no kernel image is available for execution on the device"
+    with pytest.raises(SettingsError, match="no code for this graphics card"), memory_guard(""):
+        raise RuntimeError(words)

@@ -130,8 +130,9 @@ def _measure(choice: ProcessorChoice) -> Backend:
 
 
 def agreement(one: Maps, other: Maps) -> float:
-    """Return the largest difference of two runs' maps, as a share of the largest value of each map."""
-    return max(float((a - b).abs().max() / a.abs().max().clamp_min(1e-12)) for a, b in zip(one, other, strict=True))
+    """Return the largest difference of two runs' maps, as a share of each map's largest value; NaN is passed on."""
+    parts = [(a - b).abs().max() / a.abs().max().clamp_min(1e-12) for a, b in zip(one, other, strict=True)]
+    return float(torch.stack(parts).max())  # which, unlike Python's max, heeds NaN
 
 
 def _seconds(backend: Backend, image: torch.Tensor) -> float:
