@@ -11,7 +11,8 @@ from scipy import ndimage
 from bench import Row
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.core.objects import ObjectIndex
-from empanada_desktop.core.review import Suspicion, suspicions
+from empanada_desktop.core.review import suspicions
+from empanada_desktop.core.suspicion import Suspicion
 
 TITLE = "Review: planted faults"
 ROOT = Path(__file__).resolve().parents[1]

@@ -1,8 +1,7 @@
 """Splitting of objects: by points, by distance, along a line. As edits: nothing is written here."""
 
-import math
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -16,6 +15,7 @@ from empanada_desktop.core.context import JobContext, QuietContext
 from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import FreeIds
+from empanada_desktop.core.object_mask import ObjectMask, read_mask
 from empanada_desktop.core.objects import LabelArray
 from empanada_desktop.core.proofread_change import (
     ISOTROPIC,
@@ -26,34 +26,12 @@ from empanada_desktop.core.proofread_change import (
     object_boxes,
     patched,
 )
-from empanada_desktop.core.proofread_flood import Mask, Numbers, depth_inside, flooded
+from empanada_desktop.core.proofread_flood import Numbers, depth_inside, flooded
 from empanada_desktop.core.proofread_fronts import met_fronts
 from empanada_desktop.core.proofread_line import cut_along
 from empanada_desktop.errors import SettingsError
 
-# An object whose box is larger is split on a copy of its mask that is smaller by a whole factor; memory: about 40 bytes
-# for each of these voxels.
-BOX_VOXELS = 2**25
 EVERYWHERE = np.ones((3, 3, 3), np.bool_)
-
-
-@dataclass(frozen=True)
-class ObjectMask:
-    """Which voxels of its box an object has; each one of `mask` stands for factor³ voxels, any of which it has."""
-
-    label_id: int
-    box: Box
-    factor: int
-    mask: Mask = field(repr=False)
-
-    def place(self, voxel: NDArray[np.int64]) -> tuple[int, ...]:
-        """Return where a voxel of the volume is in the mask."""
-        return tuple(((voxel - self.box.start) // self.factor).tolist())
-
-    def sampling(self, sizes: Sampling) -> Sampling:
-        """Return the sizes of the mask's voxels in units of the volume's."""
-        z, y, x = (size * self.factor for size in sizes)
-        return z, y, x
 
 
 # Numbers the parts of an object from 1; one number only: it is not split.
@@ -239,35 +217,6 @@ def _split(
     if not patches:
         raise SettingsError("Nothing was split.", hint)
     return patched(labels, patches, context=context, message="Writing the parts")
-
-
-def read_mask(labels: LabelArray, label_id: int, box: Box, most_voxels: int = BOX_VOXELS) -> ObjectMask:
-    """Read which voxels of its box an object has, smaller by a whole factor where they are more than `most_voxels`."""
-    factor = 1
-    while math.prod(-(-side // factor) for side in box.shape) > most_voxels:
-        factor += 1
-    mask = np.zeros([-(-side // factor) for side in box.shape], np.bool_)
-    for part in _slabs(box, factor):
-        own = np.asarray(labels[part.slices]) == label_id
-        z = (part.start[0] - box.start[0]) // factor
-        pooled = _any_of(own, factor)
-        mask[z : z + len(pooled)] = pooled
-    return ObjectMask(label_id, box, factor, mask)
-
-
-def _slabs(box: Box, factor: int) -> Iterator[Box]:
-    """Cut a box into slabs of whole multiples of `factor` planes."""
-    step = factor * max(1, BOX_VOXELS // max(1, factor * box.shape[1] * box.shape[2]))
-    for first in range(box.start[0], box.stop[0], step):
-        yield Box.of_spans([(first, min(first + step, box.stop[0])), *box.spans[1:]])
-
-
-def _any_of(mask: Mask, factor: int) -> Mask:
-    """Return whether any voxel of each cube of `factor` voxels is set."""
-    for axis in range(3) if factor > 1 else ():
-        starts = np.arange(0, mask.shape[axis], factor)
-        mask = np.logical_or.reduceat(mask, starts, axis=axis)
-    return mask
 
 
 def _inside(points: ArrayLike, shape: tuple[int, ...], axis: Axis | None, index: int) -> NDArray[np.int64]:

@@ -6,41 +6,34 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from empanada_desktop.core.context import JobContext, QuietContext
-from empanada_desktop.core.geometry import Box, Spacing
+from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.core.measure import Measurements, measure
+from empanada_desktop.core.object_mask import ObjectMask, read_mask
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
 from empanada_desktop.core.proofread_change import widened
-from empanada_desktop.core.proofread_split import ObjectMask, read_mask
 from empanada_desktop.core.review_confidence import Confidence
 from empanada_desktop.core.review_contacts import Contact, Touching, contact_of, contact_score, touching_pairs
+from empanada_desktop.core.review_ends import Ends
 from empanada_desktop.core.review_necks import find_neck
 from empanada_desktop.core.review_odd import doubtful, odd_ones, threads
-from empanada_desktop.core.review_profiles import bluntness, largest_step
+from empanada_desktop.core.review_profiles import largest_step
 from empanada_desktop.core.review_space import Space
-from empanada_desktop.core.suspicion import AXES, Place, Question, Suspicion
-
-__all__ = ["Place", "Question", "Suspicion", "suspicions"]
+from empanada_desktop.core.review_stacks import seen_in
+from empanada_desktop.core.suspicion import AXES, Place, Suspicion
 
 MASK_VOXELS = 2**22
-# Voxels beyond an end in which the shape may go on.
-BEYOND = 3
 FACE = 3
 CONTACT_MARGIN = 8
 CONTACT_VOXELS = 2**24
 # A contact of fewer faces, by the section of the smaller object, scores nothing worth a look.
 LEAST_SHARE = 0.09
-# A change of area of so many usual ones is one; an object that only passes by an end is that much less its rest.
+# A change of area of so many usual ones is one.
 LEAST_STEP = 1.5
-PASSING = 0.4
 # A neck is looked at so far around; beyond so many deviations its grey value is another one than the object's.
 NEAR_NECK = 3
 OTHER_GREY = 0.7
-END_MARGIN = 12
-SEEN = 0.5
-SECOND_PART = 0.2
 
 
 def suspicions(
@@ -89,6 +82,7 @@ class _Look:
     ) -> None:  # fmt: skip
         self._table, self._space, self._sampling = table, space, space.sampling
         self._labels, self._grey, self._objects, self._stacks = labels, grey, objects, stacks
+        self._ends = Ends(labels, objects, space.sampling)
         self._median = float(np.median(objects.voxels)) if len(objects) else 0.0
         self._pairs: dict[int, list[tuple[int, Touching]]] = {}
         for (one, other), touching in pairs.items():
@@ -99,17 +93,17 @@ class _Look:
         thing = read_mask(self._labels, label_id, self._objects.box(label_id), MASK_VOXELS)
         if self._space.plane is None:  # in a plane there is no area from line to line, and objects go on beyond it
             yield from self._steps(thing)
-            yield from self._ends(thing)
+            yield from self._ends.of(thing)
         yield from self._neck(thing)
         yield from self._contacts(label_id)
-        yield from self._seen_in(thing)
+        yield from seen_in(thing, self._stacks)
         yield from self._border(label_id)
 
     def _steps(self, thing: ObjectMask) -> Iterator[Suspicion]:
         found = []
         for axis in range(3):
             first = self._inner_planes(thing, axis)
-            step = largest_step(_areas(thing.mask, axis)[first], *self._across(thing, axis))
+            step = largest_step(thing.areas(axis)[first], *thing.across(axis, self._sampling))
             if step is not None and step.size > LEAST_STEP:
                 step = replace(step, index=step.index + first.start)
                 index = thing.box.start[axis] + (step.index + 1) * thing.factor
@@ -117,14 +111,9 @@ class _Look:
                 reason = (
                     f"Area {verb} from {step.before * square} to {step.after * square} pixels at {AXES[axis]} {index}"
                 )
-                place = _middle_of_plane(thing, axis, step.index + (step.after > step.before))
+                place = thing.middle_of_plane(axis, step.index + (step.after > step.before))
                 found.append(Suspicion((thing.label_id,), "Split?", "step", reason, 1 - LEAST_STEP / step.size, place))
         yield from sorted(found, key=lambda each: -each.score)[:1]
-
-    def _across(self, thing: ObjectMask, axis: int) -> tuple[float, float]:
-        """Return the distance of planes across an axis, and the area of a pixel in them."""
-        sizes = thing.sampling(self._sampling)
-        return sizes[axis], math.prod(sizes) / sizes[axis]
 
     def _inner_planes(self, thing: ObjectMask, axis: int) -> slice:
         """Return the planes that are not next to the volume's faces: there the network sees half of what it needs."""
@@ -133,64 +122,12 @@ class _Look:
         last = len(range(low, min(high, self._labels.shape[axis] - FACE), thing.factor))
         return slice(first, max(first, last))
 
-    def _ends(self, thing: ObjectMask) -> Iterator[Suspicion]:
-        for axis in range(3):
-            blunt = bluntness(_areas(thing.mask, axis), *self._across(thing, axis))
-            for side, value in enumerate(blunt):
-                at_face = (thing.box.start, thing.box.stop)[side][axis] == (0, self._labels.shape[axis])[side]
-                if value > 0.3 and not at_face:
-                    yield self._end(thing, axis, side, value)
-
-    def _end(self, thing: ObjectMask, axis: int, side: int, value: float) -> Suspicion:
-        """Say of a blunt end whether the shape goes on in another object."""
-        last = thing.box.stop[axis] - 1 if side else thing.box.start[axis]
-        shape = np.take(thing.mask, -1 if side else 0, axis)
-        place = _middle_of_plane(thing, axis, thing.mask.shape[axis] - 1 if side else 0)
-        onward = self._goes_on(thing, axis, side, shape)
-        if onward is None:
-            reason = f"Ends at {AXES[axis]} {last} with a blunt face, nothing goes on"
-            return Suspicion((thing.label_id,), "Real?", "end", reason, 0.6 * value, place)
-        other, index, overlap = onward
-        reason = f"Ends at {AXES[axis]} {last}, same shape goes on at {AXES[axis]} {index}"
-        ids = (min(thing.label_id, other), max(thing.label_id, other))
-        return Suspicion(ids, "Join?", "end", reason, value * (0.4 + 0.6 * overlap), place)
-
-    def _goes_on(
-        self, thing: ObjectMask, axis: int, side: int, shape: NDArray[np.bool_]
-    ) -> tuple[int, int, float] | None:
-        """Return the object whose section beyond an end is most like the end's: id, plane and IoU."""
-        best: tuple[int, int, float] | None = None
-        edge = thing.box.stop[axis] if side else thing.box.start[axis] - 1
-        for step in range(min(BEYOND, max(2, round(BEYOND / self._sampling[axis])))):
-            index = edge + step if side else edge - step
-            if not 0 <= index < self._labels.shape[axis]:
-                break
-            spans = list(thing.box.spans)
-            spans[axis] = (index, index + 1)
-            wide, _ = widened(Box.of_spans(spans), _off_axis(axis, END_MARGIN), self._labels.shape)
-            plane = np.asarray(self._labels[wide.slices]).take(0, axis)
-            within = [at for at in range(3) if at != axis]
-            corner = [thing.box.start[at] - wide.start[at] for at in within]
-            for other, overlap in _similar(plane, shape, corner, thing):
-                overlap *= 1 if self._begins_at(other, axis, side, index) else PASSING
-                if best is None or overlap > best[2]:
-                    best = other, index, overlap
-        return best if best is not None and best[2] > 0.3 else None
-
-    def _begins_at(self, label_id: int, axis: int, side: int, index: int) -> bool:
-        """Whether an object has its own end near a plane, and so does not only pass by."""
-        row = self._objects.find(label_id)
-        if row is None:
-            return False
-        end = int((self._objects.starts if side else self._objects.stops)[row, axis]) - (0 if side else 1)
-        return abs(end - index) <= BEYOND
-
     def _neck(self, thing: ObjectMask) -> Iterator[Suspicion]:
         neck = find_neck(thing.mask, thing.sampling(self._sampling))
         if neck is not None and neck.tightness > 0.25:
             voxels = neck.voxels * thing.factor**self._space.cut_power
             score = neck.tightness * min(1.0, (4 * neck.part) ** 0.5)
-            place = _in_volume(thing, neck.place)
+            place = thing.in_volume(neck.place)
             reason = f"Two bodies joined by a neck of {voxels} {self._space.words}"
             apart = self._grey_apart(thing.label_id, place)
             if apart > OTHER_GREY:
@@ -238,33 +175,6 @@ class _Look:
         alike = contact.line < 0.75 and contact.step < 0.75
         return f"{flat}, {wide}, {'same grey on both sides' if alike else 'grey differs'}"
 
-    def _seen_in(self, thing: ObjectMask) -> Iterator[Suspicion]:
-        """Hold an object against the single stacks, where it was not larger than can be read at once."""
-        if len(self._stacks) < 2 or thing.factor > 1:
-            return
-        seen, divided = [], []
-        for name, stack in self._stacks.items():
-            own = np.asarray(stack[thing.box.slices])[thing.mask]
-            ids, counts = np.unique(own[own > 0], return_counts=True)
-            counts = np.sort(counts)[::-1]
-            if counts.sum() >= SEEN * len(own):
-                seen.append(name)
-            if len(ids) > 1 and counts[1] >= SECOND_PART * len(own):
-                divided.append((name, float(counts[1] / len(own))))
-        place = _in_volume(thing, tuple(np.argwhere(thing.mask).mean(axis=0).tolist()))
-        if len(seen) < len(self._stacks):
-            words = "no stack" if not seen else f"{seen[0]} only" if len(seen) == 1 else f"{' and '.join(seen)} only"
-            score = 0.85 - 0.4 * (len(seen) - 1) if seen else 0.9
-            yield Suspicion((thing.label_id,), "Real?", "stacks", f"Found in {words}", score, place)
-        for _, part in divided[:1]:
-            score = 0.4 + part * (1 if len(divided) == 1 else 1.2)
-            reason = (
-                f"{' and '.join(each for each, _ in divided)} sees two objects here"
-                if len(divided) == 1
-                else (f"{' and '.join(each for each, _ in divided)} see two objects here")
-            )
-            yield Suspicion((thing.label_id,), "Split?", "stacks", reason, min(1.0, score), place)
-
     def _border(self, label_id: int) -> Iterator[Suspicion]:
         row = self._objects.find(label_id)
         if row is None or not self._objects.touches_border[row]:
@@ -284,38 +194,3 @@ def _of_pairs_once(found: Iterable[Suspicion]) -> Iterator[Suspicion]:
         if key not in best or best[key].score < each.score:
             best[key] = replace(each, score=round(min(1.0, max(0.0, each.score)), 4))
     return iter(best.values())
-
-
-def _areas(mask: NDArray[np.bool_], axis: int) -> NDArray[np.int64]:
-    """Return the voxels of each plane across an axis."""
-    return np.asarray(mask.sum(axis=tuple(other for other in range(3) if other != axis)), np.int64)
-
-
-def _similar(
-    plane: NDArray[Any], shape: NDArray[np.bool_], corner: list[int], thing: ObjectMask
-) -> Iterator[tuple[int, float]]:
-    """Yield the objects of a plane that lie over a shape, with the IoU of the two sections."""
-    whole = shape.repeat(thing.factor, 0).repeat(thing.factor, 1)
-    rows, columns = (slice(first, first + side) for first, side in zip(corner, whole.shape, strict=True))
-    below = plane[rows, columns]
-    whole = whole[: below.shape[0], : below.shape[1]]
-    for other in np.unique(below[whole]).tolist():
-        if other not in (0, thing.label_id):
-            shared = np.count_nonzero(below[whole] == other)
-            union = np.count_nonzero(whole) + np.count_nonzero(plane == other) - shared
-            yield int(other), shared / union
-
-
-def _off_axis(axis: int, margin: int) -> tuple[int, int, int]:
-    z, y, x = (0 if at == axis else margin for at in range(3))
-    return z, y, x
-
-
-def _middle_of_plane(thing: ObjectMask, axis: int, index: int) -> Place:
-    places = np.argwhere(np.take(thing.mask, index, axis)).mean(axis=0)
-    return _in_volume(thing, tuple(np.insert(places, axis, index).tolist()))
-
-
-def _in_volume(thing: ObjectMask, place: tuple[float, ...]) -> Place:
-    z, y, x = (at * thing.factor + first for at, first in zip(place, thing.box.start, strict=True))
-    return z, y, x

@@ -56,7 +56,7 @@ class Space:
         size = voxels * math.prod(self.sampling)
         if self.plane is not None:
             return 2 * math.sqrt(size / math.pi)
-        return math.pi * (3 * size / (4 * math.pi)) ** (2 / 3)
+        return float(math.pi * (3 * size / (4 * math.pi)) ** (2 / 3))
 
     def width(self, cut: float) -> float:
         """Return how wide a cut is, in `unit_name`: across it if it were a disc; in a plane it is a length."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from empanada_desktop.core.review import Suspicion
+    from empanada_desktop.core.suspicion import Suspicion
 
 ACCEPTED, SKIPPED, EDITED, FLAGGED, DELETED = "accepted", "skipped", "edited", "flagged", "deleted"
 OPEN = ("", SKIPPED)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from empanada_desktop.core.context import JobContext
-from empanada_desktop.core.review import Suspicion, suspicions
+from empanada_desktop.core.review import suspicions
+from empanada_desktop.core.suspicion import Suspicion
 from empanada_desktop.io.tables import TableColumn, check_table_name, write_table
 from empanada_desktop.tasks.label_edits import Divisor, Ids, LabelInputs, only_labels, opened_labels
 from empanada_desktop.tasks.measure import check_same_shape

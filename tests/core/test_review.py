@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.core.objects import ObjectIndex
-from empanada_desktop.core.review import Suspicion, suspicions
+from empanada_desktop.core.review import suspicions
 from empanada_desktop.core.review_necks import find_neck
 from empanada_desktop.core.review_odd import robust_deviations
 from empanada_desktop.core.review_profiles import bluntness, largest_step
+from empanada_desktop.core.suspicion import Suspicion
 from empanada_desktop.errors import JobCancelled
 
 Labels = NDArray[Any]
