@@ -13,6 +13,7 @@ from empanada_desktop.io.volumes.faults import reading
 
 IMAGE_SUFFIXES = (".tif", ".tiff")
 FAULTS_SHOWN = 20
+USUAL_DIVISORS = (1000, 10_000, 100_000, 1_000_000)  # published sets have the first, labels of this program the second
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,15 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """A checked training set; `notes` are plain sentences about what was odd without being wrong."""
+    """A checked training set; `notes` are plain sentences about what was odd without being wrong.
+
+    label_divisor: that of the masks.
+    """
 
     folder: Path
     images: tuple[LabelledImage, ...]
     notes: tuple[str, ...]
+    label_divisor: int
 
     @property
     def subsets(self) -> tuple[str, ...]:
@@ -48,8 +53,8 @@ class _Check:
     label_divisor: int
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    plain: list[str] = field(default_factory=list)
-    coded: list[str] = field(default_factory=list)
+    ids: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    """Those that stand in each mask, ascending, without 0."""
 
 
 def read_plane(path: Path) -> NDArray[np.generic]:
@@ -71,24 +76,21 @@ def read_plane(path: Path) -> NDArray[np.generic]:
 def read_training_set(folder: Path, class_ids: Iterable[int], label_divisor: int) -> TrainingSet:
     """Check every file of a training set and list its image and mask pairs, sorted by sub-data-set and name.
 
-    Masks hold class * label_divisor + k, or, where there is one class only, any instance ids below the divisor.
-    Raises one DatasetError that names every fault. Stray files are skipped and told in the notes.
+    Masks hold class * label_divisor + k, or, where there is one class only, any instance ids below the divisor. Where
+    all of them fit another of USUAL_DIVISORS instead, that one is taken and told. Raises one DatasetError that names
+    every fault. Stray files are skipped and told in the notes.
     """
     check = _Check(tuple(sorted(class_ids)), label_divisor)
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"The training set {folder} is not a folder.", "Choose the folder that holds the data sets.")
     images = [image for subset in _subsets(folder, check) for image in _read_subset(subset, check)]
-    if check.plain and check.coded:
-        check.faults.append(
-            f"Some masks hold plain instance ids (such as {check.plain[0]}), others class * {label_divisor} + k "
-            f"(such as {check.coded[0]})"
-        )
+    _check_ids(check)
     if not images and not check.faults:
         check.faults.append("There is no pair of an image and a mask in it")
     if check.faults:
         raise _all_faults(folder, check.faults)
-    return TrainingSet(folder, tuple(images), tuple(check.notes))
+    return TrainingSet(folder, tuple(images), tuple(check.notes), check.label_divisor)
 
 
 def _all_faults(folder: Path, faults: list[str]) -> DatasetError:
@@ -181,29 +183,62 @@ def _check_pair(image: Path, mask: Path, subset: str, check: _Check) -> tuple[La
     if not np.issubdtype(ids.dtype, np.integer):
         check.faults.append(f"{subset}: mask {mask.name} is {ids.dtype}, not whole numbers")
     else:
-        _check_ids(ids, f"{subset}/masks/{mask.name}", check)
+        _note_ids(ids, f"{subset}/masks/{mask.name}", check)
     rows, columns = grey.shape
     return LabelledImage(image, mask, subset, shape=(rows, columns)), int(grey.max(initial=0))
 
 
-def _check_ids(ids: NDArray[np.generic], name: str, check: _Check) -> None:
+def _note_ids(ids: NDArray[np.generic], name: str, check: _Check) -> None:
     present = np.unique(ids).astype(np.int64)
     present = present[present != 0]
-    if present.size == 0:
-        check.notes.append(f"{name} is empty: the whole image counts as background.")
-        return
-    if len(check.class_ids) == 1 and present[0] > 0 and present[-1] < check.label_divisor:
-        check.plain.append(name)
-        return
-    outside = present[~np.isin(present // check.label_divisor, check.class_ids)]
-    if outside.size:
-        wanted = ", ".join(str(class_id) for class_id in check.class_ids)
-        few = ", ".join(str(label_id) for label_id in outside[:5])
-        check.faults.append(
-            f"{name} holds ids outside the classes {wanted} (label divisor {check.label_divisor}): {few}"
-        )
+    if present.size:
+        check.ids[name] = present
     else:
-        check.coded.append(name)
+        check.notes.append(f"{name} is empty: the whole image counts as background.")
+
+
+def _check_ids(check: _Check) -> None:
+    """Find out by which divisor the ids of all masks go, and which of them do not."""
+    _take_the_masks_divisor(check)
+    plain = [name for name, ids in check.ids.items() if _is_plain(ids, check)]
+    coded = [name for name, ids in check.ids.items() if not _outside(ids, check.label_divisor, check).size]
+    if plain and coded:
+        check.faults.append(
+            f"Some masks hold plain instance ids (such as {plain[0]}), others class * {check.label_divisor} + k "
+            f"(such as {coded[0]})"
+        )
+    wanted = ", ".join(str(class_id) for class_id in check.class_ids)
+    for name, ids in check.ids.items():
+        outside = _outside(ids, check.label_divisor, check)
+        if outside.size and not _is_plain(ids, check):
+            few = ", ".join(str(label_id) for label_id in outside[:5])
+            check.faults.append(
+                f"{name} holds ids outside the classes {wanted} (label divisor {check.label_divisor}): {few}"
+            )
+
+
+def _take_the_masks_divisor(check: _Check) -> None:
+    """Go by another usual divisor where no id means anything by the one asked for, and every one does by that."""
+    if any(_is_plain(ids, check) for ids in check.ids.values()):
+        return
+    for divisor in (check.label_divisor, *USUAL_DIVISORS):
+        if not any(_outside(ids, divisor, check).size for ids in check.ids.values()):
+            if divisor != check.label_divisor:
+                words = (
+                    f"The masks' ids go by a label divisor of {divisor}, not {check.label_divisor}: so they are read."
+                )
+                check.notes.append(words)
+            check.label_divisor = divisor
+            return
+
+
+def _is_plain(ids: NDArray[np.int64], check: _Check) -> bool:
+    return bool(len(check.class_ids) == 1 and ids[0] > 0 and ids[-1] < check.label_divisor)
+
+
+def _outside(ids: NDArray[np.int64], divisor: int, check: _Check) -> NDArray[np.int64]:
+    """Return the ids that belong to no class."""
+    return ids[~np.isin(ids // divisor, check.class_ids)]
 
 
 def load_pair(

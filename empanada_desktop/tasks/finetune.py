@@ -73,6 +73,7 @@ def run(inputs: TrainingInputs, params: Params, context: JobContext) -> Training
     settings = config.training
     check_patch(settings.patch_size, descriptor.network.size_factor)
     data = load_data(inputs, config.class_ids, config.label_divisor)
+    config = config.model_copy(update={"label_divisor": data.training.label_divisor})
     check_count(data.training, settings.batch_size, params.repeat_images)
     start = {"start": {"name": descriptor.name, "sha256": descriptor.sha256}}
     recipe = open_run("finetune", inputs, params, config.model_dump(mode="json") | start)

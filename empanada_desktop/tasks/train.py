@@ -89,8 +89,9 @@ def run(inputs: TrainingInputs, params: Params, context: JobContext) -> Training
     settings = config.training
     check_name_free(inputs)
     check_patch(settings.patch_size, config.network.size_factor)
+    data = load_data(inputs, config.class_ids, config.label_divisor)
+    config = config.model_copy(update={"label_divisor": data.training.label_divisor})
     rules = LabelRules(config.class_ids, config.things, config.label_divisor)
-    data = load_data(inputs, rules.class_ids, rules.label_divisor)
     check_count(data.training, settings.batch_size, params.repeat_images)
     norms = config.norms or grey_statistics(data.training)
     recipe = open_run("train", inputs, params, config.model_dump(mode="json"))

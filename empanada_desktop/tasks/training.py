@@ -32,12 +32,18 @@ class TrainingData:
 
 
 def load_data(inputs: TrainingInputs, class_ids: tuple[int, ...], label_divisor: int) -> TrainingData:
-    """Check both sets completely; DatasetError names every fault. Without validation set the training images serve."""
+    """Check both sets completely; DatasetError names every fault. Without validation set the training images serve.
+
+    The masks decide about the divisor where theirs is another one than `label_divisor`: that of the training set.
+    """
     training = read_training_set(Path(inputs.train_dir), class_ids, label_divisor)
     if inputs.validation_dir is None:
         note = "There is no validation set: scores are those on the training images and say little of others."
         return TrainingData(training, training, (*training.notes, note))
-    validation = read_training_set(Path(inputs.validation_dir), class_ids, label_divisor)
+    validation = read_training_set(Path(inputs.validation_dir), class_ids, training.label_divisor)
+    if validation.label_divisor != training.label_divisor:
+        divisors = f"{training.label_divisor} and {validation.label_divisor}"
+        raise DatasetError(f"Training and validation masks go by label divisors of {divisors}.", "Use one for both.")
     return TrainingData(training, validation, (*training.notes, *validation.notes))
 
 

@@ -140,7 +140,7 @@ def test_samples_have_the_shapes_and_types_that_the_losses_want(mito: TrainingSe
 
 def test_sampling_follows_size_to_the_gamma_and_the_shares(mito: TrainingSet) -> None:
     items = mito.images[:1] * 16 + tuple(replace(mito.images[0], subset="small") for _ in range(4))
-    planes = TrainingSet(mito.folder, items, ())
+    planes = TrainingSet(mito.folder, items, (), mito.label_divisor)
     chances = Sampling(gamma=0.5).chances(planes)
     assert chances.sum() == pytest.approx(1)
     assert chances[:16].sum() / chances[16:].sum() == pytest.approx(2)

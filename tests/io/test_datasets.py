@@ -109,6 +109,23 @@ def test_plain_instance_ids_do_for_one_class(tmp_path: Path) -> None:
     assert "outside the classes 1, 2" in faults_of(tmp_path, (1, 2))
 
 
+def test_the_masks_decide_about_their_divisor(tmp_path: Path) -> None:
+    """Labels of this program go by 10,000, published sets by 1000: neither could be used with weights of the other."""
+    grey = np.zeros((2, 2), np.uint8)
+    write_pair(tmp_path / "set", "a", grey, np.array([[0, 10_001], [10_002, 20_003]], np.uint16))
+    write_pair(tmp_path / "set", "b", grey, np.zeros((2, 2), np.uint16))
+    found = read_training_set(tmp_path, [1, 2], 1000)
+    assert found.label_divisor == 10_000
+    assert "The masks' ids go by a label divisor of 10000, not 1000: so they are read." in found.notes
+    write_pair(tmp_path / "set", "c", grey, np.full((2, 2), 1001, np.uint16))
+    assert "c.tif holds ids outside" not in faults_of(tmp_path, (1, 2))
+    assert "a.tif holds ids outside the classes 1, 2 (label divisor 1000): 10001, 10002, 20003" in faults_of(
+        tmp_path, (1, 2)
+    )
+    write_pair(tmp_path / "set", "c", grey, np.full((2, 2), 7, np.uint16))
+    assert "a.tif holds ids outside" in faults_of(tmp_path), "of plain ids nothing is guessed"
+
+
 def test_plain_and_coded_ids_do_not_mix(tmp_path: Path) -> None:
     grey = np.zeros((2, 2), np.uint8)
     write_pair(tmp_path / "set", "a", grey, np.full((2, 2), 7, np.uint16))

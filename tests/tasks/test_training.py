@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 import yaml
 
@@ -218,8 +219,15 @@ def test_finetuning_is_never_worse_than_the_start(tmp_path: Path, config: str) -
 
 
 def test_finetuned_weights_say_where_they_come_from(tmp_path: Path, start: Weights) -> None:
+    """The masks are like those that the window writes, whose ids go by another divisor than the weights'."""
     params = finetune.Params(weights=str(start.file), iterations=1, batch_size=2, patch_size=64)
-    finetune.run(finetune_inputs(tmp_path), params, QuietContext())
+    own = Path(shutil.copytree(DATA / "mito", tmp_path / "own" / "mito"))
+    for mask in own.rglob("masks/*.tif"):
+        ids = tifffile.imread(mask)
+        tifffile.imwrite(mask, np.where(ids > 0, 10_000 + ids % 1000, 0).astype(np.uint16))
+    result = finetune.run(finetune_inputs(tmp_path, train_dir=str(own)), params, QuietContext())
+    assert any("label divisor of 10000" in note for note in result.notes)
+    assert result.recipe["facts"]["configuration"]["label_divisor"] == 10_000
     descriptor = read_descriptor(find_weights("tuned").file.with_suffix(".yaml"))
     assert descriptor.provenance["finetuned_from"] == "tiny"
     assert descriptor.provenance["sha256_of_start"] == start.descriptor.sha256
