@@ -1,6 +1,6 @@
 """What is done to objects from the table and the queue: jump, isolate, hide, merge, delete, and words of review."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from empanada_desktop.document.edits import Edit, Edits, PropertyEdit, VoxelEdit
 from empanada_desktop.document.reviewing import DELETED, QueueItem
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.gui.objects.desk import ObjectsDesk, ids_in_words
+from empanada_desktop.gui.objects.desk import ObjectsDesk
 
 if TYPE_CHECKING:
     from empanada_desktop.core.objects import ObjectIndex
@@ -256,3 +256,11 @@ def place_inside(source: PlaneSource, label_id: int, centre: NDArray[np.float64]
             nearest = int(np.argmin((rows - y) ** 2 + (columns - x) ** 2))
             return plane, int(rows[nearest]), int(columns[nearest])
     return z, y, x
+
+
+def ids_in_words(ids: Collection[int], most: int = 4) -> str:
+    """Name objects: "10012 and 10019", or how many there are."""
+    if len(ids) > most:
+        return f"{len(ids)} objects"
+    *others, last = map(str, ids)
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,21 +1,21 @@
 """The objects of the label layer that is worked on: counted in a thread, kept up to date with every edit."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer, Layer
 from empanada_desktop.document.sources import PlaneSource
 from empanada_desktop.errors import JobCancelled
 from empanada_desktop.gui.jobs_strip import JobLine
+from empanada_desktop.gui.objects.counting import Counted, Counting, lies_over
 from empanada_desktop.gui.objects.facts import Measured, columns_for, object_columns
 from empanada_desktop.gui.objects.table_model import ObjectsModel
 from empanada_desktop.gui.objects.terms import UNITS, Terms, Unit
@@ -32,37 +32,6 @@ UNIT_KEY = "measure_unit"
 MOST_GREY_VOXELS = 1 << 29
 COUNTING_LINE, LONG_SECONDS = "counting objects", 1.0
 LOOKS = frozenset(("review", "queue", "decisions", "hidden", "class_names", "spacing", "label_divisor", "title"))
-
-
-class Counting(QuietContext):
-    """Tells how far counting is, and gives up when the window closes or other labels are to be counted."""
-
-    def __init__(self) -> None:
-        self.progress = (0, 0)
-        self.is_given_up = False
-
-    def report(self, done: int, total: int, message: str = "") -> None:
-        """Keep it for whoever looks."""
-        self.progress = (done, total)
-
-    def check_cancelled(self) -> None:
-        """Stop where it is wanted."""
-        if self.is_given_up:
-            raise JobCancelled
-
-
-@dataclass
-class Counted:
-    """What is known of a layer. `source` and `pending`: what the index was made of, and where voxels changed since.
-
-    is_refused: the user has cancelled counting.
-    """
-
-    source: PlaneSource
-    index: ObjectIndex | None = None
-    pending: list[Box] = field(default_factory=list)
-    measured: Measured | None = None
-    is_refused: bool = False
 
 
 class ObjectsDesk(QObject):
@@ -152,10 +121,8 @@ class ObjectsDesk(QObject):
 
     def grey(self) -> PlaneSource | None:
         """The image that belongs to the labels, if it has their shape."""
-        image = self.workspace.image()
-        return (
-            image.source if image is not None and self.layer is not None and image.shape == self.layer.shape else None
-        )
+        image, layer = self.workspace.image(), self.layer
+        return image.source if image is not None and layer is not None and image.shape == layer.shape else None
 
     @property
     def threads(self) -> Background:
@@ -222,7 +189,7 @@ class ObjectsDesk(QObject):
         if layer is not self.layer:
             return
         counted = self.counted
-        if "source" in names and counted is not None and not _lies_over(self.layer.source, counted.source):
+        if "source" in names and counted is not None and not lies_over(self.layer.source, counted.source):
             del self._known[layer.id]
             self._give_up()
             self._work()
@@ -354,9 +321,8 @@ class ObjectsDesk(QObject):
             self.model.show_objects(type(self.model.objects).none(), columns_for(self.layer, None, self.terms))
         else:
             measured = self.measured
-            objects = object_columns(
-                self.layer, counted.index, measured, self.edited_ids(), self.looked_at, self.terms
-            )  # fmt: skip
+            edited = self.edited_ids()
+            objects = object_columns(self.layer, counted.index, measured, edited, self.looked_at, self.terms)
             self.model.show_objects(objects, columns_for(self.layer, measured, self.terms))
             self._selection_changed(self.layer)
         self.changed.emit()
@@ -364,23 +330,3 @@ class ObjectsDesk(QObject):
 
 def _unit_of(word: str) -> Unit:
     return next((unit for unit in UNITS if unit == word), "µm")
-
-
-def _lies_over(source: PlaneSource, before: PlaneSource) -> bool:
-    """Whether a source holds the voxels of another one until they are changed."""
-    return getattr(source, "base", None) is before
-
-
-def ids_in_words(ids: Iterable[int], most: int = 4) -> str:
-    """Name objects: "10012 and 10019", or how many there are."""
-    named = list(_first(ids, most + 1))
-    if len(named) > most:
-        return f"{len(list(ids))} objects"
-    return " and ".join([", ".join(map(str, named[:-1])), str(named[-1])]) if len(named) > 1 else f"{named[0]}"
-
-
-def _first(ids: Iterable[int], count: int) -> Iterator[int]:
-    for number, label_id in enumerate(ids):
-        if number == count:
-            return
-        yield label_id
