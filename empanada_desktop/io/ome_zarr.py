@@ -173,7 +173,7 @@ class ResultStore:
         with writing(self.path):
             groups = sorted(self._label_groups())
             for number, group in enumerate(groups):
-                context.report(number, len(groups), f"writing smaller copies of {group}")
+                context.report(number, len(groups), f"Writing smaller copies of {group}")
                 self._write_pyramid(group, context)
             self._point_to_labels([group.removeprefix("labels/") for group in groups if group.startswith("labels/")])
             # Marked first: what is to go is needed as long as the result is not whole.

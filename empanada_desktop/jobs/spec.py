@@ -10,6 +10,8 @@ from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.params import TaskInputs, TaskParams
 from empanada_desktop.tasks.registry import load_task
 
+JOB_FILE = "A job file is YAML with task, params, inputs."
+
 
 @dataclass(frozen=True)
 class JobSpec:
@@ -25,7 +27,7 @@ class JobSpec:
         module = load_task(str(values.get("task", ""))).module
         params, inputs = values.get("params") or {}, values.get("inputs") or {}
         if not isinstance(params, dict) or not isinstance(inputs, dict):
-            raise SettingsError("“params” and “inputs” of a job are lists of names with values.")
+            raise SettingsError("“params” and “inputs” of a job are lists of names with values.", JOB_FILE)
         return cls(str(values["task"]), module.Params.checked(params), module.Inputs.checked(inputs))
 
     @classmethod
@@ -34,13 +36,13 @@ class JobSpec:
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise SettingsError(f"There is no file {path}.") from error
+            raise SettingsError(f"There is no file {path}.", "Check the path.") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise SettingsError(
-                f"{path} is not a job file.", "A job file is YAML with task, params, inputs."
+                f"{path} is not a job file.", JOB_FILE
             ) from error
         if not isinstance(values, dict) or "task" not in values:
-            raise SettingsError(f"{path} is not a job file.", "A job file is YAML with task, params, inputs.")
+            raise SettingsError(f"{path} is not a job file.", JOB_FILE)
         values["inputs"] = {**(values.get("inputs") or {}), **changed_inputs}
         return cls.from_plain(values)
 

@@ -111,7 +111,7 @@ def run(inputs: Inputs, params: TaskParams, context: JobContext) -> Segmentation
     from empanada_desktop.io.ome_zarr import FinishedResult
 
     started = time.perf_counter()
-    check_apart(inputs.out, inputs.result)
+    check_apart(inputs.out, inputs.result, "the result to fuse anew")
     before = FinishedResult.open(inputs.result)
     values = StackParams.checked({**before.header.recipe["params"], **params.to_plain()})
     recipe = _recipe(before, values, inputs)

@@ -147,8 +147,8 @@ def check_tiff_output(out: str, overwrite: bool) -> Path:
     return path
 
 
-def check_apart(out: str, volume: str) -> None:
-    """See that writing `out` harms nothing of the volume that is read, --overwrite or not; AppError when it would."""
+def check_apart(out: str, volume: str, what: str = "the volume to segment") -> None:
+    """See that writing `out` harms nothing of what is read, --overwrite or not; AppError when it would."""
     from empanada_desktop.io.volumes.faults import writing
 
     with writing(Path(out)):
@@ -156,7 +156,7 @@ def check_apart(out: str, volume: str) -> None:
         is_same = target == source or (target.exists() and source.exists() and target.samefile(source))
         is_around, is_inside = target in source.parents, source in target.parents and source.is_dir()
     if is_same or is_around:
-        raise SettingsError(f"{out} is the volume to segment, which is never replaced.", "Choose another name.")
+        raise SettingsError(f"{out} is {what}, which is never replaced.", "Choose another name.")
     # A result folder among planes is passed over when they are opened again; anything else would count as a plane.
     if is_inside and (source.suffix == ".zarr" or target.suffix.lower() != ".zarr"):
-        raise SettingsError(f"{out} lies inside the volume to segment.", "Write to another folder.")
+        raise SettingsError(f"{out} lies inside {what}.", "Write to another folder.")

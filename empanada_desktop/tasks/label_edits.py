@@ -206,7 +206,7 @@ def _check_out(inputs: EditInputs) -> Path:
     from empanada_desktop.io.volumes.faults import writing
 
     out = Path(inputs.out)
-    check_apart(inputs.out, inputs.labels)
+    check_apart(inputs.out, inputs.labels, "the labels to change")
     if out.suffix.lower() in TIFF_SUFFIXES:
         return check_tiff_output(inputs.out, inputs.overwrite)
     if out.suffix not in (".zarr", EDIT_SUFFIX):

@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from empanada_desktop.errors import SettingsError
 
@@ -21,7 +30,7 @@ class TaskModel(BaseModel):
         except ValidationError as error:
             faults = [_in_words(fault["loc"], _plainly(fault), fault.get("input")) for fault in error.errors()]
             raise SettingsError(
-                "; ".join(dict.fromkeys(faults)), "See --help for each parameter's range and meaning."
+                "; ".join(dict.fromkeys(faults)) + ".", "See --help for each parameter's range and meaning."
             ) from error
 
 
@@ -35,6 +44,15 @@ class TaskParams(TaskModel):
 
 class TaskInputs(TaskModel):
     """What a task reads and writes: paths and the like, which change from run to run."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _named(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse names that are empty: as a path they would mean the present folder."""
+        is_needed = info.field_name == "out" or cls.model_fields[str(info.field_name)].is_required()
+        if is_needed and isinstance(value, str) and not value.strip():
+            raise ValueError("is empty")
+        return value
 
 
 def _plainly(fault: Mapping[str, Any]) -> str:
@@ -58,7 +76,7 @@ def _in_words(location: tuple[int | str, ...], message: str, value: object) -> s
     if message == "Field required" and len(location) > 1:
         return f"“{name}” has too few values"
     plain = message.removeprefix("Value error, ").replace("Input should be", "should be")
-    if plain == "has too many values":
+    if plain in ("has too many values", "is empty"):
         return f"“{name}” {plain}"
     return f"“{name}” {plain} (given: {value!r})" if plain.startswith("should be") else f"“{name}”: {plain}"
 

@@ -23,7 +23,7 @@ AT_ONCE = (64, 512, 512)
 def check_layer_name(name: str, volumes: tuple[str, ...], overwrite: bool) -> Path:
     """Return where missed and invented objects are written; SettingsError where that may not be."""
     for volume in volumes:
-        check_apart(name, volume)
+        check_apart(name, volume, "one of the two to compare")
     if Path(name).suffix.lower() in TIFF_SUFFIXES:
         return check_tiff_output(name, overwrite)
     if Path(name).suffix.lower() != ".zarr":

@@ -90,7 +90,7 @@ def run(inputs: Inputs, params: PlaneParams, context: JobContext) -> Segmentatio
         recipe["facts"]["ran_with"] = predictor.ran_with
         work = Segmentation(predictor, plane_settings(params, weights.descriptor), params.max_objects_per_class)
         work.write(out, planes, recipe, context)
-        notes = (*volume.notes, *predictor.notes, *work.notes)
+        notes = (*volume.notes, *predictor.notes, *work.notes, *planes.notes())
     counts = {title: work.objects[class_id] for class_id, title in weights.descriptor.class_names.items()}
     return SegmentationResult(str(out), counts, time.perf_counter() - started, recipe, notes)
 
@@ -104,8 +104,11 @@ class PlaneReader:
                 f"The labels to confine to are {_by(labels.shape)} voxels, the volume is {_by(volume.shape)}.",
                 "Choose labels of this volume.",
             )
+        if labels is None and inputs.confine_ids:
+            raise SettingsError("“confine-ids” says which labels, but not whose.", "Name their file: --confine-to.")
         self.volume = volume
         self.labels, self.ids = labels, inputs.confine_ids
+        self._missing, self._has_labels = set(inputs.confine_ids), False
         self.grey = grey
         self.axis = Axis(inputs.plane)
         self.indices = _indices(volume.planes(self.axis), inputs)
@@ -136,7 +139,22 @@ class PlaneReader:
         """As inside, for some rows and columns; only where there are labels to confine to."""
         if self.labels is None:
             raise ValueError("there are no labels to confine to")
-        return inside_of(self._part(self.labels, index, rows, columns), self.ids)
+        return self._inside(self._part(self.labels, index, rows, columns))
+
+    def _inside(self, labels: NDArray[Any]) -> NDArray[np.bool_]:
+        inside = inside_of(labels, self.ids)
+        self._has_labels |= bool(inside.any())
+        self._missing -= {each for each in self._missing if (labels == each).any()}
+        return inside
+
+    def notes(self) -> list[str]:
+        """Say which labels to confine to were nowhere, once all planes were read."""
+        where = "that plane" if len(self.indices) == 1 else "any of the planes"
+        if self._missing:
+            return [f"There is no label {' or '.join(map(str, sorted(self._missing)))} in {where}."]
+        if self.labels is not None and not self._has_labels:
+            return [f"There are no labels to confine to in {where}."]
+        return []
 
     def _part(self, volume: "Volume", index: int, rows: slice, columns: slice) -> NDArray[Any]:
         box: list[int | slice] = [index, index, index]
@@ -150,7 +168,7 @@ class PlaneReader:
         """The pixels that count; None for all of them."""
         if self.labels is None:
             return None
-        return inside_of(self.labels.read_plane(self.axis, index)[self.rows, self.columns], self.ids)
+        return self._inside(self.labels.read_plane(self.axis, index)[self.rows, self.columns])
 
 
 class Segmentation:

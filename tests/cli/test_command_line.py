@@ -94,7 +94,11 @@ def test_nonsense_is_no_job(text: str, tmp_path: Path, capsys: pytest.CaptureFix
     job.write_text(text, encoding="utf-8")
     assert main(["run", str(job), "--out", "x.zarr"]) == 2
     assert main(["run", str(tmp_path), "--out", "x.zarr"]) == 2
-    assert "Traceback" not in capsys.readouterr().err
+    job.rename(tmp_path / "job.tif")
+    assert main(["run", str(tmp_path / "job.tif")]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["Error", "Hint"] * 3
+    assert not any("header=" in line for line in said)
 
 
 def test_choices_among_numbers_are_taken(volume: Path, tmp_path: Path) -> None:
@@ -159,6 +163,10 @@ def test_a_result_is_not_replaced_by_what_is_made_from_it(volume: Path, tmp_path
         (["segment-plane", "VOLUME", "--out", "x.tif", "--index", "99"], "99"),
         (["segment-plane", "VOLUME", "--out", "x.tif", "--region", "0,0,999,9"], "region"),
         (["segment-volume", "VOLUME"], "--out"),
+        (["segment-volume", "VOLUME", "--out", " "], "“out” is empty."),
+        (["segment-volume", "", "--out", "x.zarr"], "“volume” is empty."),
+        (["segment-plane", "VOLUME", "--out", "x.tif", "--confine-ids", "3"], "“confine-ids”"),
+        (["merge-labels", "VOLUME", "--out", "VOLUME", "--ids", "1,2"], "is the labels to change, which is never"),
         (["segment-volume", "VOLUME", "--out", "x.zarr", "--nonsense", "1"], "--nonsense"),
         (["nonsense"], "nonsense"),
         (["weights", "info", "nobody"], "nobody"),

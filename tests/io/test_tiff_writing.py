@@ -1,5 +1,6 @@
 """Label volumes written as TIFF, read back by ours, by tifffile, and whole or not at all."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from empanada_desktop.io.tiff import (
     write_picture,
 )
 from empanada_desktop.io.volumes import open_volume
+from empanada_desktop.io.volumes.faults import writing
 
 RECIPE = {"task": "segment-volume", "a=b": "µ\n=", "numbers": [1, 2.5]}
 SIZES = st.one_of(st.none(), st.floats(0.5, 500).map(lambda size: round(size, 2)))
@@ -236,3 +238,8 @@ def test_what_a_killed_process_has_left_is_removed(tmp_path: Path, labels: NDArr
         path.write_bytes(b"half")
     write_label_tiff(tmp_path / "a.tif", labels, labels.shape, Spacing(), {}, "uint8")  # type: ignore[arg-type]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([running.name, others.name, "a.tif"])
+
+
+def test_a_disk_that_is_read_only_is_said_to_be_one() -> None:
+    with pytest.raises(VolumeError, match=r"x\.tif lies on a disk that is read only\."), writing(Path("x.tif")):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -58,7 +58,8 @@ def test_objects_lie_inside_the_chosen_label_only(folder: Path) -> None:
 def test_the_command_line_takes_the_same_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image, labels, out = (str(folder / name) for name in ("image.tif", "labels.tif", "line.tif"))
     line = ["segment-plane", image, "--out", out, "--index", "1", "--no-use-gpu", "--threads", "1"]
-    assert main([*line, "--confine-to", labels, "--confine-ids", "7,9"]) == 0
+    assert main([*line, "--confine-to", labels, "--confine-ids", "7", "9", "42"]) == 0
+    assert "There is no label 42 in that plane." in capsys.readouterr().out
     both = tifffile.imread(out)
     assert both.any()
     assert not both[~np.isin(tifffile.imread(labels)[1], (7, 9))].any()

@@ -67,6 +67,8 @@ def writing(path: Path) -> Iterator[None]:
             raise DiskFullError(
                 f"{path} cannot be written: {_reason(error)}.", "Make room on the disk, or choose another."
             ) from error
+        if isinstance(error, OSError) and error.errno == errno.EROFS:
+            raise VolumeError(f"{path} lies on a disk that is read only.", "Write to another disk.") from error
         raise VolumeError(
             f"{path} cannot be written: {_reason(error)}.",
             "See that the disk is there and has room, or choose another.",
@@ -101,6 +103,7 @@ def overhearing(library: str) -> Iterator[list[str]]:
 
 def _reason(error: BaseException) -> str:
     words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    words = words.partition(": header=")[0]  # bytes, which mean nothing to people
     return " ".join(words.split())[:160].rstrip(".") or type(error).__name__
 
 
