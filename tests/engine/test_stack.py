@@ -214,3 +214,18 @@ def test_a_line_ends_when_its_last_stage_fails_after_the_body_is_through() -> No
         belt: Belt[int] = line.belt(9)
         line.run(lambda: fail(belt))
         belt.fill(range(3))
+
+
+@pytest.mark.parametrize("fills", [False, True])
+def test_holes_are_filled_plane_by_plane_where_that_is_asked_for(fills: bool) -> None:
+    ring = np.zeros((SIDE, SIDE), np.float32)
+    ring[2:14, 2:14] = 1
+    ring[6:10, 6:10] = 0
+    found: list[int] = []
+    asked = StackSettings(PlaneSettings(things=frozenset(), fill_holes=fills), 1)
+
+    def take(_index: int, components: NDArray[np.uint32], _table: ComponentTable) -> None:
+        found.append(np.count_nonzero(components))
+
+    segment_stack(lambda _: ring, 2, Player(), asked, take, QuietContext())
+    assert found == [144 if fills else 128] * 2

@@ -46,6 +46,12 @@ def test_they_find_the_mitochondria_of_a_fly(predictor: Predictor) -> None:
     assert np.mean(ious) > 0.5
 
 
+@pytest.mark.parametrize("factor", [2, 4])
+def test_planes_that_downsampling_does_not_divide_are_answered_whole(predictor: Predictor, factor: int) -> None:
+    plane = np.full((32 * factor + 1, 16 * factor + 1), 0.5, np.float32)
+    assert predictor.predict(plane, factor).semantic.shape == (1, *plane.shape)
+
+
 @pytest.mark.parametrize("axis", list(Axis))
 def test_they_find_some_in_each_orientation_of_the_sample(predictor: Predictor, axis: Axis) -> None:
     tifffile = pytest.importorskip("tifffile")
