@@ -211,6 +211,9 @@ class Workspace(QObject):
             signal.connect(self._changed)
         document.view_changed.connect(self._view_changed)
         self.grid.hovered.connect(self._hovered)
+        self.edits.busy_changed.connect(lambda _is_busy: self.window.enable_actions())
+        for moved_on in (document.applied, document.active_changed, self.rooms.entered):
+            moved_on.connect(lambda *_: window.bar.settle(DEED))
         self.grid.clicked.connect(self._picked)
         self.grid.reading_failed.connect(lambda words: window.bar.say(words))
         self.grid.box_drawn.connect(self._box_drawn)
@@ -297,8 +300,9 @@ class Workspace(QObject):
         return {
             "volume": bool(self.document.layers),
             "labels": self.labels() is not None,
-            "undo": history.next_undo is not None,
-            "redo": history.next_redo is not None,
+            # While a large edit is being undone it can be asked for again already.
+            "undo": history.next_undo is not None or self.edits.is_busy,
+            "redo": history.next_redo is not None or self.edits.is_busy,
         }
 
     def _changed(self, *_: object) -> None:
@@ -390,7 +394,8 @@ class Workspace(QObject):
             if edit is not None:
                 self.window.toast.say(f"Undone: {edit.title}.", "Redo", self._redo)
 
-        self.edits.undo(say)
+        if not self.grid.take_back():
+            self.edits.undo(say)
 
     def _redo(self) -> None:
         def say(edit: Edit | None) -> None:

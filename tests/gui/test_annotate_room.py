@@ -368,3 +368,26 @@ def test_a_polygon_paints_or_erases(painting: Person, modifier: Qt.KeyboardModif
     painting.key(KEY.Key_Return, modifier)
     wanted = 0 if modifier == CONTROL else 1001
     painting.until(lambda: voxels(painting)[z, 18, 35] == wanted)
+
+
+def test_undo_takes_back_what_is_no_deed_yet(painting: Person) -> None:
+    stroke(painting, Axis.XY, (10, 10), (10, 40))
+    grid, history = painting.workspace.grid, painting.workspace.document.history
+    canvas = grid.canvas(Axis.XY)
+    painting.key(KEY.Key_3)
+    for corner in ((30, 10), (30, 40), (50, 40)):
+        painting.click(canvas, spot(painting, Axis.XY, *corner))
+    painting.key(KEY.Key_Z, CONTROL)
+    assert len(grid.canvas_tool.vertices) == 2, "a corner goes, not the stroke"
+    painting.key(KEY.Key_Escape)
+    painting.key(KEY.Key_8)
+    for place in ((20, 20), (40, 50)):
+        painting.click(canvas, spot(painting, Axis.XY, *place))
+    points = painting.workspace.document.of_kind(PointsLayer)[0]
+    before, steps = points.points, history.position
+    painting.qtbot.mousePress(canvas, Qt.MouseButton.LeftButton, NO_KEY, spot(painting, Axis.XY, 20, 20))
+    painting.qtbot.mouseMove(canvas, spot(painting, Axis.XY, 30, 30))
+    painting.key(KEY.Key_Z, CONTROL)
+    painting.qtbot.mouseRelease(canvas, Qt.MouseButton.LeftButton, NO_KEY, spot(painting, Axis.XY, 30, 30))
+    np.testing.assert_array_equal(points.points, before)
+    assert history.position == steps, "moving is given up, the point added last stays"

@@ -59,6 +59,10 @@ class CanvasTool:
         """Escape, or the right button: give up what has begun; return True when something had."""
         return False
 
+    def take_back(self) -> bool:
+        """Undo: take back the last step of what has begun and is no deed yet; return True when there was one."""
+        return False
+
     def put_away(self) -> None:
         """Another tool is taken in hand, or none: end what has begun."""
         self.cancel()

@@ -98,14 +98,19 @@ class PolygonTool(CanvasTool):
 
     def key(self, canvas: PlaneCanvas, event: QKeyEvent) -> bool:
         """Enter closes, Backspace takes the last corner back."""
-        if not self._places or event.key() not in (*ENTER, *BACK):
+        if event.key() in BACK:
+            return self.take_back()
+        if not self._places or event.key() not in ENTER:
             return False
-        if event.key() in ENTER:
-            self._finish(event.modifiers())
-        else:
-            self._places.pop()
-            self._redraw()
+        self._finish(event.modifiers())
         return True
+
+    def take_back(self) -> bool:
+        """Take the last corner back."""
+        had = bool(self._places)
+        self._places = self._places[:-1]
+        self._redraw()
+        return had
 
     def leave(self, canvas: PlaneCanvas) -> None:
         """No side follows the cursor."""

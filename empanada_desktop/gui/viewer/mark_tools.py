@@ -91,6 +91,10 @@ class PointsTool(CanvasTool):
         self._document.change_layer(self._layer, points=before)
         return True
 
+    def take_back(self) -> bool:
+        """Put the point back that is being moved."""
+        return self.cancel()
+
     def put_away(self) -> None:
         """Nothing is chosen any more."""
         self.cancel()
@@ -229,6 +233,10 @@ class ShapesTool(CanvasTool):
         if self._canvas is not None:
             self._canvas.update()
         return self._polygon.cancel() or before is not None or drawn is not None
+
+    def take_back(self) -> bool:
+        """Take the last corner of a polygon back, or give up what is being drawn or moved."""
+        return self._polygon.take_back() or self.cancel()
 
     def put_away(self) -> None:
         """Nothing is chosen any more."""

@@ -211,6 +211,10 @@ class ViewGrid(QWidget):
         for plane in self.planes.values():
             plane.canvas.set_canvas_tool(tool)
 
+    def take_back(self) -> bool:
+        """Undo for what the tool in hand has begun and is no deed yet; True when there was something."""
+        return self._canvas_tool is not None and self._canvas_tool.take_back()
+
     def update_overlays(self) -> None:
         """Draw again what tools draw over the planes; the voxels under it stay as they are composed."""
         for plane in self.planes.values():
