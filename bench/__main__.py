@@ -10,7 +10,7 @@ from pathlib import Path
 import bench
 from bench import report
 
-FRAME = {"__main__", "report", "reference", "reference_child", "stand_ins"}
+FRAME = {"__main__", "report", "reference", "reference_child", "stand_ins", "processes", "event_loop"}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,7 +1,6 @@
 """Memory and time of segmenting volumes of any size: the network in tiles, and all that follows it over all planes."""
 
 import hashlib
-import multiprocessing
 import os
 import tempfile
 import time
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row
-from bench.segmentation import peak_megabytes
+from bench.processes import forget_peak, in_process, peak_megabytes
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.io.volumes.sources import Source
 from empanada_desktop.io.volumes.volume import Opened, Volume, VolumeRef
@@ -51,7 +50,7 @@ def run() -> list[Row]:
         rows = [row for size in _sizes(NETWORK_VARIABLE, NETWORK) for row in _network_rows(folder, *size)]
         sizes = _sizes(SIZES_VARIABLE, SIZES)
         if sizes and not (folder / "recorded.npz").exists():
-            _in_process(_record, folder / "recorded.npz")
+            in_process(_record, folder / "recorded.npz")
         return rows + [row for size in sizes for row in _repeated_rows(folder, *size)]
 
 
@@ -65,12 +64,12 @@ def _sizes(variable: str, usual: tuple[tuple[int, ...], ...]) -> list[tuple[int,
 def _network_rows(folder: Path, depth: int, side: int, tile: int) -> list[Row]:
     title = f"network, {depth} planes of {side}²"
     note = f"whole segment-volume job along xy in tiles of {tile}, torch, from zarr with chunks of 64³"
-    return _rows(title, note, _in_process(_network_job, folder, depth, side, tile))
+    return _rows(title, note, in_process(_network_job, folder, depth, side, tile))
 
 
 def _repeated_rows(folder: Path, depth: int, side: int) -> list[Row]:
     note = "whole segment-volume job with ortho-plane, the network's outputs recorded on the sample"
-    return _rows(f"{depth} × {side}²", note, _in_process(_repeated_job, folder, depth, side))
+    return _rows(f"{depth} × {side}²", note, in_process(_repeated_job, folder, depth, side))
 
 
 def _rows(title: str, note: str, found: tuple[float, Phases, str]) -> list[Row]:
@@ -80,16 +79,6 @@ def _rows(title: str, note: str, found: tuple[float, Phases, str]) -> list[Row]:
     told = f"{note}; {counts}; peak beyond the {loaded:.0f} MB of torch, weights and records. {peaks}"
     seconds = sum(seconds for _, seconds in phases.values())
     return [Row(f"{title}: memory", memory, "MB", told), Row(f"{title}: processor time", seconds, "s")]
-
-
-def _in_process(work: Callable[..., None], *arguments: object) -> Any:  # noqa: ANN401 - whatever the work sends
-    parent, child = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(*arguments, child))
-    process.start()
-    child.close()
-    found = parent.recv()
-    process.join()
-    return found
 
 
 class _PhaseContext:
@@ -128,12 +117,6 @@ class _PhaseContext:
     def map(self, function: Callable[..., Any], items: Any) -> Any:  # noqa: ANN401 - as JobContext has it
         """Apply `function` to the items one after the other."""
         return (function(item, self) for item in items)
-
-
-def forget_peak() -> None:
-    """Set the process's peak of resident memory back to what it has now; Linux only."""
-    if Path("/proc/self/clear_refs").exists():
-        Path("/proc/self/clear_refs").write_text("5")
 
 
 def _measured(folder: Path, volume: str, changes: dict[str, object], pipe: "Connection") -> None:

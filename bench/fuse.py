@@ -1,22 +1,26 @@
 """Seconds to fuse a volume anew from its kept per-plane predictions: votes, sizes, erosion, without the network."""
 
-import multiprocessing
 import statistics
 import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row
+from bench.processes import in_process, peak_megabytes
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.kept_maps import KeptMaps
 from empanada_desktop.core.tracking import StackTracker
 from empanada_desktop.io.ome_zarr import ResultStore
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 TITLE = "Fusing anew"
 SIDE = 256
@@ -53,17 +57,11 @@ def _memory_rows() -> list[Row]:
 
 def _peak_of_job(folder: Path, depth: int) -> float:
     result = recorded_result(folder / f"{depth}.zarr", (depth, SIDE, SIDE))
-    parent, child = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_job, args=(result, child))
-    process.start()
-    child.close()
-    peak: float = parent.recv()
-    process.join()
+    peak: float = in_process(_job, result)
     return peak
 
 
-def _job(result: Path, pipe: "multiprocessing.connection.Connection") -> None:
-    from bench.segmentation import peak_megabytes
+def _job(result: Path, pipe: "Connection") -> None:
     from empanada_desktop.tasks import fuse
 
     inputs = fuse.Inputs(result=str(result), out=str(result.with_suffix(".fused.zarr")))

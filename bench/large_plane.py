@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row
-from bench.any_size import forget_peak
-from bench.segmentation import peak_megabytes
-from bench.tiles import in_process, loaded_predictor, mosaic, sample_plane
+from bench.processes import forget_peak, in_process, peak_megabytes
+from bench.tiles import loaded_predictor, mosaic, sample_plane
 from empanada_desktop.core.tiles import Tile
 from empanada_desktop.engine.predictor import PlaneOutputs
 from empanada_desktop.engine.tiled import QUARTER, ReadRectangle, TiledPredictor

@@ -4,13 +4,13 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bench import Row
+from bench.event_loop import rest, until
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 TITLE = "Moving a slider of the live plane"
 SIDE, DRAGS, FIRST = 1024, 24, 8
-PATIENCE = 120.0
 SETTINGS: dict[str, dict[str, object]] = {
     "plain": {},
     "fine boundaries": {"fine_boundaries": True},
@@ -66,11 +65,11 @@ class _Drive:
         self.window.resize(1680, 1050)
         self.window.show()
         self.window.open_path(str(path))
-        self._until(lambda: self.window.workspace is not None and self.workspace.document.layers)
+        until(lambda: self.window.workspace is not None and self.workspace.document.layers)
         self.workspace.grid.maximise("xy")
         self.panel = self.workspace.form.plane
         self.panel.run_asked.emit()
-        self._until(lambda: self.panel.state == "live")
+        until(lambda: self.panel.state == "live")
         self._refreshed = False
         self.workspace.grid.loader.refreshed.connect(self._note_refresh)
 
@@ -85,7 +84,7 @@ class _Drive:
         defaults = {field: self.panel.form.rows[field].facts.default for field in ("fine_boundaries", "fill_holes")}
         self.panel.form.set_values(defaults | values)
         self.panel.map.setChecked("map" in name)
-        self._rest()
+        rest(0.15)
         taken = [self._drag(place) for place in range(DRAGS + FIRST)][FIRST:]
         objects = 0 if self.workspace.live.grouping is None else sum(self.workspace.live.grouping.objects.values())
         note = (
@@ -116,9 +115,9 @@ class _Drive:
         started = time.perf_counter()
         # There and back again, five steps each: every move changes the objects a little.
         QTest.keyClick(field.slider, Qt.Key.Key_Left if place % 10 < 5 else Qt.Key.Key_Right)
-        self._until(lambda: self._refreshed and self.workspace.grid.loader.is_idle() and self._is_painted())
+        until(lambda: self._refreshed and self.workspace.grid.loader.is_idle() and self._is_painted(), 0.0005)
         taken = time.perf_counter() - started
-        self._rest()
+        rest(0.15)
         return taken
 
     def _is_painted(self) -> bool:
@@ -129,17 +128,3 @@ class _Drive:
 
     def _note_refresh(self, *_: object) -> None:
         self._refreshed = True
-
-    def _rest(self) -> None:
-        end = time.monotonic() + 0.15
-        while time.monotonic() < end:
-            self.application.processEvents()
-            time.sleep(0.005)
-
-    def _until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError(condition)
-            self.application.processEvents()
-            time.sleep(0.0005)

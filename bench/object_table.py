@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row
+from bench.event_loop import until
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.main_window import MainWindow
@@ -22,7 +23,6 @@ TITLE = "The object table"
 SIDE, CUBE, OBJECTS = 200, 4, 100_000
 FRAMES, TIMES, ROWS_IN_SIGHT = 200, 7, 25
 SIZE = (1680, 1400)
-PATIENCE = 120.0
 
 
 def run() -> list[Row]:
@@ -132,7 +132,7 @@ def _edit(table: "ObjectTable") -> None:
     before = np.asarray(layer.source[box.slices])
     after = np.where(before == before.max(), 0, before.max()).astype(before.dtype)
     table.desk.document.edit_voxels(layer, "Bench", RegionEdit.between(box, before, after))
-    _until(lambda: table.desk.is_current)
+    until(lambda: table.desk.is_current)
 
 
 def _window(home: Path) -> "MainWindow":
@@ -146,7 +146,7 @@ def _window(home: Path) -> "MainWindow":
     make_application()
     window = open_window(str(sample_path()))
     window.resize(*SIZE)
-    _until(lambda: window.workspace is not None and bool(window.workspace.document.layers))
+    until(lambda: window.workspace is not None and bool(window.workspace.document.layers))
     tifffile.imwrite(home / "many.tif", labels(), metadata={"axes": "ZYX"})
     if window.workspace is None:
         raise RuntimeError("nothing is open")
@@ -163,7 +163,7 @@ def _table(window: "MainWindow") -> "ObjectTable":
     table = None if workspace is None else workspace.rooms["measure"].bottom
     if workspace is None or not isinstance(table, ObjectTable):
         raise RuntimeError("there is no table")
-    _until(lambda: table.desk.is_current and workspace.grid.is_complete)
+    until(lambda: table.desk.is_current and workspace.grid.is_complete)
     _heighten(table)
     return table
 
@@ -178,14 +178,4 @@ def _heighten(table: "ObjectTable") -> None:
     if not isinstance(parent, QSplitter):
         raise RuntimeError("the table cannot be made higher")
     parent.setSizes([300, ROWS_IN_SIGHT * 27 + 80])
-    _until(lambda: table.view.viewport().visibleRegion().boundingRect().height() >= (ROWS_IN_SIGHT - 2) * 27)
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    from PySide6.QtTest import QTest
-
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the window is not ready")
-        QTest.qWait(1)
+    until(lambda: table.view.viewport().visibleRegion().boundingRect().height() >= (ROWS_IN_SIGHT - 2) * 27)

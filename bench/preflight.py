@@ -9,8 +9,7 @@ import numpy as np
 
 from bench import Row
 from bench.any_size import RepeatedSource
-from bench.segmentation import peak_megabytes
-from bench.tiles import in_process
+from bench.processes import in_process, peak_megabytes
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.preflight import Plan, estimate, pixels_to_show

@@ -1,22 +1,24 @@
 """Seconds a plane by stage, and memory by depth, of segmenting a volume with the bundled weights."""
 
-import multiprocessing
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from bench import Row
+from bench.processes import in_process, peak_megabytes
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.io.volumes.sources import CHUNK_CACHE_BYTES
 
 Result = TypeVar("Result")
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 TITLE = "Segmenting a volume"
 PLANES = 12
@@ -82,14 +84,7 @@ def _memory_rows() -> list[Row]:
 
 def _peak_of_job(folder: Path, depth: int) -> float:
     volume = _tiled_volume(folder / f"{depth}.zarr", depth)
-    parent, child = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(
-        target=_job, args=(volume, folder / f"{depth}_out.zarr", child)
-    )
-    process.start()
-    child.close()
-    peak: float = parent.recv()
-    process.join()
+    peak: float = in_process(_job, volume, folder / f"{depth}_out.zarr")
     return peak
 
 
@@ -111,22 +106,10 @@ def _tiled_volume(path: Path, depth: int) -> Path:
     return path
 
 
-def _job(volume: Path, out: Path, pipe: "multiprocessing.connection.Connection") -> None:
+def _job(volume: Path, out: Path, pipe: "Connection") -> None:
     from empanada_desktop.tasks import segment_volume
 
     inputs = segment_volume.Inputs(volume=str(volume), out=str(out))
     params = segment_volume.Params(use_gpu=False, threads=1, chunk_size=(64,))
     segment_volume.run(inputs, params, QuietContext())
     pipe.send(peak_megabytes())
-
-
-def peak_megabytes() -> float:
-    """Return the largest resident memory that this process has had."""
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says on Linux counts the process that this one was copied from
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    import resource
-
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,17 +1,15 @@
 """Memory and time of large planes, whole and in tiles, with the bundled weights."""
 
-import multiprocessing
-import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row
+from bench.processes import in_process, peak_megabytes
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -54,27 +52,16 @@ def _job_rows(folder: Path, side: int) -> list[Row]:
     ]
 
 
-def in_process(work: Callable[..., None], *arguments: object) -> Any:  # noqa: ANN401 - whatever the work sends
-    """Return what work in a new process sends."""
-    parent, child = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(*arguments, child))
-    process.start()
-    child.close()
-    found = parent.recv()
-    process.join()
-    return found
-
-
 def _plane(tile_size: int, pipe: "Connection") -> None:
     from empanada_desktop.engine.plane import PlaneSettings, labels_from
 
     predictor, settings = loaded_predictor(0), PlaneSettings(things=frozenset({1}))
     grey = sample_plane(SIDE).astype(np.float32) / np.float32(255)
     labels_from(predictor.predict(grey[:64, :64].copy()), settings, 10_000)
-    before, started = _peak_megabytes(), time.process_time()
+    before, started = peak_megabytes(), time.process_time()
     predictor.tile_size = tile_size
     labels_from(predictor.predict(grey), settings, 10_000)
-    pipe.send((_peak_megabytes(), before, time.process_time() - started))
+    pipe.send((peak_megabytes(), before, time.process_time() - started))
 
 
 def _job(volume: str, out: str, pipe: "Connection") -> None:
@@ -82,11 +69,11 @@ def _job(volume: str, out: str, pipe: "Connection") -> None:
     from empanada_desktop.tasks import segment_plane
 
     loaded_predictor(JOB_TILE).predict(sample_plane(64).astype(np.float32))
-    before, started = _peak_megabytes(), time.process_time()
+    before, started = peak_megabytes(), time.process_time()
     inputs = segment_plane.Inputs(volume=volume, out=out)
     params = segment_plane.Params.checked({"use_gpu": False, "threads": 1, "tile_size": JOB_TILE, "backend": BACK_END})
     segment_plane.run(inputs, params, QuietContext())
-    pipe.send((_peak_megabytes(), before, time.process_time() - started))
+    pipe.send((peak_megabytes(), before, time.process_time() - started))
 
 
 def loaded_predictor(tile_size: int) -> "TiledPredictor":
@@ -120,10 +107,3 @@ def mosaic(path: Path, side: int) -> Path:
         rows = np.arange(first, min(first + CHUNK, side)) % len(block)
         array[0, first : first + len(rows)] = block[rows][:, columns]
     return path
-
-
-def _peak_megabytes() -> float:
-    import resource
-
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import Row
+from bench.event_loop import draw_offscreen_without_display, until
 
 if TYPE_CHECKING:
     from empanada_desktop.core.edits import ArrayEdit
@@ -27,8 +28,7 @@ ROUNDS = 3
 
 def run() -> list[Row]:
     """Change every voxel of 256³ labels, and merge a third of the objects, with the proofreading room open."""
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    draw_offscreen_without_display()
     with tempfile.TemporaryDirectory() as home:
         os.environ["EMPANADA_DESKTOP_HOME"] = home
         return _rows(Path(home))
@@ -132,7 +132,6 @@ def _worst(rows: list[Row]) -> list[Row]:
 def _opened(folder: Path) -> "tuple[MainWindow, LabelsLayer]":
     """The window with a volume and its labels, in the proofreading room, everything counted."""
     import tifffile
-    from PySide6.QtTest import QTest
 
     from empanada_desktop.gui.app import open_window
     from empanada_desktop.gui.objects.desk import ObjectsDesk
@@ -140,15 +139,13 @@ def _opened(folder: Path) -> "tuple[MainWindow, LabelsLayer]":
     grey = np.random.default_rng(0).integers(60, 200, (SIDE,) * 3).astype(np.uint8)
     tifffile.imwrite(folder / "grey.tif", grey, imagej=True, metadata={"axes": "ZYX"})
     window = open_window(str(folder / "grey.tif"))
-    while window.workspace is None or not window.workspace.document.layers:
-        QTest.qWait(50)
+    until(lambda: window.workspace is not None and window.workspace.document.layers)
     workspace = _workspace(window)
     layer = workspace.document.new_labels("mito")
     layer.source[:, :, :] = _objects()  # type: ignore[index]
     window.choose_tab("proofread")
     desk = ObjectsDesk.of(workspace)
-    while desk.index is None or not len(desk.index) or not desk.is_current:
-        QTest.qWait(50)
+    until(lambda: desk.index is not None and len(desk.index) and desk.is_current)
     return window, layer
 
 

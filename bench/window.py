@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench import Row
+from bench.event_loop import draw_offscreen_without_display, until
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.main_window import MainWindow
@@ -48,8 +49,7 @@ def run() -> list[Row]:
 
     Without a display Qt draws offscreen, and then there is no OpenGL: `xvfb-run` adds the 3D view.
     """
-    if not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
-        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    draw_offscreen_without_display()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the program does
     where = os.environ.get("QT_QPA_PLATFORM", "on a display")
     note = f"process start to painted start page, {where}, median of {REPEATS}"
@@ -92,24 +92,21 @@ def _liveliness() -> list[Row]:
 @contextmanager
 def _segmenting(folder: Path) -> "Iterator[tuple[MainWindow, Jobs]]":
     """The window with a volume that a job has begun to segment on all cores; the window closes in the end."""
-    from PySide6.QtTest import QTest
-
     from empanada_desktop.gui.app import make_application, open_window
 
     application = make_application()
     window = open_window(str(_volume(folder)))
-    while window.workspace is None or not window.workspace.document.layers:
-        QTest.qWait(50)
+    until(lambda: window.workspace is not None and window.workspace.document.layers)
+    if window.workspace is None:
+        raise RuntimeError("nothing is open")
     jobs = Jobs(window.workspace, folder)
     jobs.start()
-    while not jobs.last.done and not jobs.last.state.has_ended:
-        QTest.qWait(50)
+    until(lambda: jobs.last.done or jobs.last.state.has_ended)
     try:
         yield window, jobs
     finally:
         window.workspace.jobs.queue.cancel(jobs.last)
-        while not jobs.last.state.has_ended:
-            QTest.qWait(50)
+        until(lambda: jobs.last.state.has_ended)
         window.close()
         application.processEvents()
 
