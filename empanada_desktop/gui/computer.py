@@ -74,7 +74,7 @@ def look_at_computer() -> Computer:
         memory,
         free,
         os.cpu_count() or 1,
-        disk_free_gigabytes(user_folder()),
+        disk_free_gigabytes(user_folder()) or 0.0,
         next(iter(cards), ""),
         tuple(weights.descriptor.name for weights in library.weights),
         len(library.missing),
@@ -82,10 +82,19 @@ def look_at_computer() -> Computer:
     )
 
 
-def disk_free_gigabytes(path: Path) -> float:
-    """Free room where `path` is or will be."""
-    place = next((folder for folder in (path, *path.parents) if folder.exists()), Path.cwd())
-    return shutil.disk_usage(place).free / GIGABYTE
+def disk_free_gigabytes(path: Path) -> float | None:
+    """Free room where `path` is or will be; None where nothing can be written."""
+    place = next((folder for folder in (path, *path.parents) if is_there(folder)), Path.cwd())
+    room = shutil.disk_usage(place)
+    return room.free / GIGABYTE if room.total and os.access(place, os.W_OK) else None
+
+
+def is_there(path: Path) -> bool:
+    """Whether something can be seen at a path, even where its folder may not be looked into."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def memory_gigabytes() -> tuple[float, float]:

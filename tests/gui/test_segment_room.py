@@ -1,5 +1,6 @@
 """The forms of segmenting, by mouse: advice, the live plane and its map, confining, batches, and the list of jobs."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -167,6 +168,13 @@ def test_what_stands_in_the_way_carries_its_remedy(
     assert panel.preflight.checks[-1].words == "A name ends in .zarr or .tif."
     assert not panel.start_button.isEnabled()
     assert panel.reason.text() == "Available when this is mended: memory."
+    if sys.platform == "linux":
+        person.type_into(panel.out, "/proc/new.zarr")
+        assert next(check.words for check in panel.preflight.checks if check.name == "Disk") == (
+            "Nothing can be written to /proc."
+        )
+        assert not panel.start_button.isEnabled()
+    person.type_into(panel.out, str(crop))
     with person.choosing(tmp_path / "elsewhere.zarr"):
         person.click(person.button("Choose another", within=panel))
     free = 64.0

@@ -15,7 +15,7 @@ from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.hints import Hint, volume_hints
 from empanada_desktop.core.preflight import Plan, estimate
 from empanada_desktop.errors import AppError
-from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, memory_gigabytes
+from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, is_there, memory_gigabytes
 from empanada_desktop.gui.controls import ElidedLabel, IconButton, Row, push_button, text_label
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.panels.preflight import Check, Preflight
@@ -243,12 +243,18 @@ class VolumePanel(TaskPanel):
         need = estimate(plan)
         place = Path(self.out.text() or ".").absolute()
         memory = _room("Memory", need.memory, memory_gigabytes()[1], *self._memory_remedy(plan))
-        disk = _room("Disk", need.disk, disk_free_gigabytes(place), "Write elsewhere", self._choose_out)
-        disk = replace(disk, tip=self._kept_words(plan))
+        disk = replace(self._disk_check(place, need.disk), tip=self._kept_words(plan))
         planes = sum(plan.shape[normal] for normal in plan.normals)
         if need.seconds is None:
             return [memory, disk, Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit)]
         return [memory, disk, Check("clock", "Time", f"about {in_words(need.seconds)}, {planes} planes")]
+
+    def _disk_check(self, place: Path, needed: float) -> Check:
+        free = disk_free_gigabytes(place)
+        if free is None:
+            words = f"Nothing can be written to {place.parent}."
+            return Check("error", "Disk", words, "Write elsewhere", self._choose_out)
+        return _room("Disk", needed, free, "Write elsewhere", self._choose_out)
 
     def _kept_words(self, plan: Plan) -> str:
         """What of the room stays taken for fusing again."""
@@ -267,7 +273,7 @@ class VolumePanel(TaskPanel):
 
     def _out_check(self) -> Check:
         out = Path(self.out.text().strip())
-        if out.name and out.exists():
+        if out.name and is_there(out):
             if is_unfinished(out):
                 return self._going_on_check(out)
             return Check("error", "Result", f"{out.name} exists already.", "Choose another", self._choose_out)
