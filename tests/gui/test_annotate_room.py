@@ -257,10 +257,15 @@ def test_copy_interpolate_and_smooth(painting: Person) -> None:
     document = painting.workspace.document
     z = document.view.crosshair[0]
     stroke(painting, Axis.XY, (20, 20), (20, 30))
-    painting.key(KEY.Key_Right, SHIFT)
-    painting.until(lambda: document.view.crosshair[0] == z + 1)
+    for _ in range(3):  # as quickly as a key that is held repeats
+        painting.key(KEY.Key_Right, SHIFT)
+    painting.until(lambda: document.view.crosshair[0] == z + 3)
     done = voxels(painting)
-    assert np.array_equal(done[z], done[z + 1])
+    assert all(np.array_equal(done[z], done[z + step]) for step in (1, 2, 3))
+    for _ in range(2):
+        painting.key(KEY.Key_Z, CONTROL)
+        painting.key(KEY.Key_Left)
+    assert np.flatnonzero(voxels(painting).any(axis=(1, 2))).tolist() == [z, z + 1]
     for _ in range(3):
         painting.key(KEY.Key_Right)
     stroke(painting, Axis.XY, (24, 20), (24, 30))

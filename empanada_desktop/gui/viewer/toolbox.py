@@ -1,5 +1,6 @@
 """The tools for painting and marking on the planes of a grid, and deeds on the label that is painted with."""
 
+from collections import deque
 from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -20,6 +21,9 @@ from empanada_desktop.gui.viewer.guide_pick import GuidePick, Take
 from empanada_desktop.gui.viewer.mark_tools import PointsTool, ShapesTool
 from empanada_desktop.gui.viewer.region_deeds import RegionDeeds, Stoppable, Work
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
+
+# Copies that are asked for while one is made: a key that is held sets the pace, and soon ends when it is let go.
+MOST_COPIES = 3
 
 
 class Toolbox(QObject):
@@ -48,6 +52,8 @@ class Toolbox(QObject):
             (self.busy_changed, self.deeds.busy_changed),
         ):
             theirs.connect(mine)
+        self._copies: deque[int] = deque()
+        self._is_copying = False
         guard = self.guard
         self.points = PointsTool(self.document, guard)
         self.shapes = ShapesTool(self.document, guard, self._refuse)
@@ -98,7 +104,17 @@ class Toolbox(QObject):
         self._run(work, needs_label=True)
 
     def copy_plane(self, step: int) -> None:
-        """Draw the active label of this plane on the one `step` further, and go there."""
+        """Draw the active label of this plane on the one `step` further, and go there.
+
+        Asked for while a copy is made, as by a key that is held, it goes on from there afterwards.
+        """
+        if not (self.is_busy and self._is_copying):
+            self._copies.clear()
+            self._copy(step)
+        elif len(self._copies) < MOST_COPIES:
+            self._copies.append(step)
+
+    def _copy(self, step: int) -> None:
         axis, index, _ = self._plane()
 
         def work(layer: LabelsLayer, context: Stoppable) -> paint_deeds.Change:
@@ -108,8 +124,11 @@ class Toolbox(QObject):
             crosshair = list(self.document.view.crosshair)
             crosshair[axis.normal] = index + step
             self.document.change_view(crosshair=tuple(crosshair))
+            self._is_copying = False
+            if self._copies:
+                self._copy(self._copies.popleft())
 
-        self._run(work, needs_label=True, then=go_there)
+        self._is_copying = self._run(work, needs_label=True, then=go_there)
 
     def smooth(self, radius: float, in_3d: bool) -> None:
         """Smooth the active label on this plane, or the object that it is part of there."""
@@ -122,6 +141,7 @@ class Toolbox(QObject):
 
     def cancel_deed(self) -> bool:
         """Stop the deed that runs; True when there was one."""
+        self._copies.clear()
         return self.deeds.stop()
 
     # What the tools ask for
@@ -188,8 +208,8 @@ class Toolbox(QObject):
     def _holds(self, layer: LabelsLayer, voxel: Voxel) -> bool:
         return all(0 <= place < length for place, length in zip(voxel, layer.shape, strict=True))
 
-    def _run(self, work: Work, needs_label: bool = False, then: Callable[[], object] = bool) -> None:
-        self.guard(lambda: self.deeds.run(work, needs_label, then))
+    def _run(self, work: Work, needs_label: bool = False, then: Callable[[], object] = bool) -> bool:
+        return self.guard(lambda: self.deeds.run(work, needs_label, then))
 
     def _failed(self, problem: BaseException) -> None:
         if isinstance(problem, AppError):
