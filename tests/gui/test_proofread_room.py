@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QSpinBox
+from PySide6.QtWidgets import QApplication, QComboBox, QLabel, QPushButton, QSpinBox, QWidget
+from pytestqt.qtbot import QtBot
+from scipy import ndimage
 
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import EditableSource, LabelsLayer
 from empanada_desktop.document.reviewing import QueueItem
 from empanada_desktop.gui.controls import Segmented, SliderField
+from empanada_desktop.gui.proofread.banner import Banner, BannerState, NamedObject
 from empanada_desktop.gui.proofread.layers_part import QueueAndLayers
 from empanada_desktop.gui.proofread.working import Work
 
@@ -120,6 +123,56 @@ def test_clicks_let_go_lines_cross_and_escape_clears(proofreader: Proofreader, t
     hand.look_at((z, 100, 100), 1.5)
     hand.draw(Axis.XY, (z, y, 0), (z, y, 199))
     assert list(hand.desk.picks.ids) == [int(each) for each in dict.fromkeys(true_labels[z, y].tolist()) if each]
+    what_picks_nothing_is_said(hand, true_labels)
+
+
+def what_picks_nothing_is_said(hand: Proofreader, true_labels: Labels) -> None:
+    """Beside the objects, Enter too early, in a hidden layer, in a second object."""
+    hand.desk.clear()
+    said, place = hand.person.window.toast.text, hand.inside(10005, true_labels)
+    rows, columns = np.nonzero(ndimage.minimum_filter(true_labels[place[0]] == 0, 15))
+    nearest = np.argmin((rows - place[1]) ** 2 + (columns - place[2]) ** 2)
+    beside = (place[0], int(rows[nearest]), int(columns[nearest]))
+    hand.look_at(place)
+    hand.draw(Axis.XY, beside, (beside[0], beside[1] + 4, beside[2] + 4))
+    assert said() == "No object of mito here."
+    button(hand, "merge_by", "click")
+    hand.qtbot.keyClick(hand.canvas(Axis.XY), Qt.Key.Key_Return)
+    assert said() == "Click objects in any view"
+    hand.click(Axis.XY, beside)
+    assert said() == "No object of mito here."
+    hand.person.click(hand.room.form.mode.button("split"))
+    hand.click(Axis.XY, beside)
+    assert said() == "No object of mito here. Click a point in each part of one object."
+    hand.document.change_layer(hand.layer, visible=False)
+    hand.click(Axis.XY, place)
+    assert (hand.desk.picks.ids, said()) == ((), "mito is hidden. Show it in the list of layers first.")
+    hand.document.change_layer(hand.layer, visible=True)
+    hand.click(Axis.XY, place)
+    other = hand.inside(10007, true_labels)
+    hand.look_at(other)
+    hand.click(Axis.XY, other)
+    assert said() == "One object is split at a time: 10007 now, the other points are gone."
+    assert (hand.desk.picks.ids, hand.desk.picks.points) == ((10007,), (other,))
+
+
+def test_in_a_narrow_window_the_banner_is_not_cut(qtbot: QtBot) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    banner = Banner()
+    banner.setParent(window)
+    objects = (NamedObject(10008, "#23D8DD", "keeps its id"), NamedObject(10009, "#B3F1A6"))
+    state = BannerState("git-merge", "Merge", "Click", objects, 0, "0.2 µm³ together", "Merge 2 objects", "Clear")
+    banner.show_state(state)
+    window.show()
+    for width, key in ((476, ""), (760, "   Enter")):  # in windows of 840 and 1100 pixels
+        banner.resize(width, 41)
+        for _ in range(3):
+            QApplication.processEvents()
+        assert banner.apply_button.text() == f"Merge 2 objects{key}"
+        shown = [each for each in (*banner.findChildren(QLabel), *banner.findChildren(QPushButton)) if each.isVisible()]
+        cut = [each.text() for each in shown if each.width() < each.minimumSizeHint().width()]
+        assert (cut, sum(each.text() in ("10008", "10009") for each in shown)) == ([], 2)
 
 
 def test_points_split_in_every_plane(proofreader: Proofreader, true_labels: Labels) -> None:

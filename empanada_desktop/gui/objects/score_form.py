@@ -23,7 +23,7 @@ from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, push
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.exports import ask_table_path
 from empanada_desktop.gui.objects.label_jobs import LabelJobs
-from empanada_desktop.gui.params_form import narrow_combo, plain_row
+from empanada_desktop.gui.params_form import FormBody, narrow_combo, plain_row
 from empanada_desktop.io.tables import TableColumn, write_table
 from empanada_desktop.jobs.spec import JobSpec
 
@@ -88,7 +88,9 @@ class ScoreForm(QWidget):
         footer = Row(self.start_button, self.export_button)
         footer.setStretch(0, 1)
         footer.setContentsMargins(12, 8, 12, 12)
-        layout = Column(self.message, Section("Compare", _holder(fields)), self.found_section, 1, rule(), footer)
+        layout = Column(
+            self.message, Section("Compare", _holder(fields, FormBody())), self.found_section, 1, rule(), footer
+        )
         layout.setStretch(3, 1)
         self.setLayout(layout)
 
@@ -250,8 +252,8 @@ def _fill(box: QComboBox, choices: list[tuple[str, str]], first: int) -> None:
     box.setCurrentIndex(found if found >= 0 else min(first, len(choices) - 1))
 
 
-def _holder(layout: QVBoxLayout) -> QWidget:
-    holder = QWidget()
+def _holder(layout: QVBoxLayout, holder: QWidget | None = None) -> QWidget:
+    holder = holder or QWidget()
     holder.setProperty("role", "panel")
     holder.setLayout(layout)
     return holder

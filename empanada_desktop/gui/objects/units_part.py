@@ -44,8 +44,8 @@ class UnitsPart(QWidget):
         self.setLayout(
             Column(
                 plain_row("Unit", self.unit),
-                plain_row("Voxel size", self.voxel_size, self.size_button),
-                _indented(self.source),
+                plain_row("Voxel size", self.voxel_size),
+                _indented(self.source, self.size_button),
                 _indented(self.size_field),
             )
         )
@@ -91,8 +91,9 @@ class UnitsPart(QWidget):
         self._desk.workspace.window.status.show_voxel(spacing)
 
 
-def _indented(widget: QWidget) -> QWidget:
-    line = Row(widget)
+def _indented(widget: QWidget, *beside: QWidget) -> QWidget:
+    line = Row(widget, *beside)
+    line.setStretch(0, 1)
     line.setContentsMargins(12, 0, 24, 6)
     holder = QWidget()
     holder.setLayout(line)

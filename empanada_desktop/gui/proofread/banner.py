@@ -19,7 +19,7 @@ from empanada_desktop.gui.controls import (
     text_label,
 )
 
-HEIGHT, MOST_NAMED, MOST_NARROW, SPARE, NARROW = 40, 3, 2, 8, 820
+HEIGHT, MOST_NAMED, MOST_NARROW, SPARE, NARROW, NARROWEST = 40, 3, 2, 8, 820, 600
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Banner(QWidget):
         super().__init__()
         self.setProperty("role", "panel")
         self.state = BannerState()
-        self._is_narrow = False
+        self._is_narrow, self._is_narrowest = False, False
         self._icon = IconLabel("git-merge", "tint_text")
         self._title = text_label(role="strong")
         self.hint = ElidedLabel(role="second")
@@ -84,26 +84,34 @@ class Banner(QWidget):
         self._icon.show_icon(state.icon, "tint_text")
         self._title.setText(state.title)
         _say(self.hint, state.hint)
-        self._show_hint()
         if (state.objects, state.more) != (before.objects, before.more):
             self._show_objects(state)
         self._rule.setVisible(bool(state.objects or state.words))
         _say(self.words, state.words)
         set_role(self.words, "warning" if state.is_wrong else "second")
-        _offer(self.apply_button, state.deed, "Enter")
-        _offer(self.clear_button, state.clear, "Esc")
+        self._make_room()
+        self._show_buttons()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """With little room only the objects and the buttons stay."""
+        """With little room only the objects and the buttons stay, with less of it the buttons without their keys."""
         super().resizeEvent(event)
-        is_narrow = event.size().width() < NARROW
-        if is_narrow != self._is_narrow:
-            self._is_narrow = is_narrow
+        is_narrow, is_narrowest = (event.size().width() < limit for limit in (NARROW, NARROWEST))
+        if (is_narrow, is_narrowest) != (self._is_narrow, self._is_narrowest):
+            self._is_narrow, self._is_narrowest = is_narrow, is_narrowest
             self._show_objects(self.state)
-            self._show_hint()
+            self._make_room()
+            self._show_buttons()
 
-    def _show_hint(self) -> None:
-        self.hint.setVisible(not self._is_narrow or not (self.state.objects or self.state.words))
+    def _show_buttons(self) -> None:
+        _offer(self.apply_button, self.state.deed, "" if self._is_narrowest else "Enter")
+        _offer(self.clear_button, self.state.clear, "" if self._is_narrowest else "Esc")
+
+    def _make_room(self) -> None:
+        """Leave out what there is no room for; what is wrong is always said."""
+        state = self.state
+        self.hint.setVisible(not self._is_narrow or not (state.objects or state.words))
+        self._title.setVisible(not (self._is_narrowest and state.objects))
+        self.words.setVisible(state.is_wrong or not self._is_narrowest or len(state.objects) < MOST_NARROW)
 
     def _show_objects(self, state: BannerState) -> None:
         empty(self._objects)
@@ -127,7 +135,7 @@ def _say(label: ElidedLabel, words: str) -> None:
 
 
 def _offer(button: QPushButton, words: str, key: str) -> None:
-    text = f"{words}   {key}" if words else ""
+    text = f"{words}   {key}".rstrip() if words else ""
     if button.text() != text:
         button.setText(text)
         button.setAccessibleName(words)

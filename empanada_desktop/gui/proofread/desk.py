@@ -139,6 +139,8 @@ class ProofreadDesk(QObject):
         self._make_plan()
         if isinstance(self.plan, Plan):
             self.carry_out(self.plan)
+        else:
+            self.workspace.window.toast.say(self.plan.hint)
 
     def delete(self, in_plane: bool | None = None) -> None:
         """Delete what is picked; in_plane: only in the plane of the active view (None: as the form says)."""

@@ -49,6 +49,7 @@ class ProofreadDock(QWidget):
         self.parts.setHandleWidth(4)
         self.parts.addWidget(self.area)
         self.parts.addWidget(self.history)
+        self.parts.setStretchFactor(1, 1)  # in a low window the history gives way, not the form
         self.parts.setSizes([FORM_HEIGHT, HISTORY_HEIGHT])
         self.setLayout(Column(self.parts))
 

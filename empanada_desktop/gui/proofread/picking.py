@@ -30,16 +30,33 @@ class Picking:
         self.click_object(self.id_at(voxel), voxel, modifiers)
 
     def click_object(self, label_id: int, voxel: Triple, modifiers: Qt.KeyboardModifier) -> None:
-        """An object was clicked in a plane or in 3D; 0 for none."""
-        if self._desk.values.pick_by == "points":
+        """An object was clicked in a plane or in 3D; 0 for none, which is said where it has no other effect."""
+        by_points = self._desk.values.pick_by == "points"
+        adds = self._desk.values.mode is Mode.MERGE or bool(modifiers & ADDING)
+        if not label_id and (by_points or adds or not self._picks.ids):
+            self._say_none_here()
+        elif by_points:
             self._click_point(label_id, voxel)
-        elif self._desk.values.mode is Mode.MERGE or modifiers & ADDING:
-            if label_id and self._is_only_looked_at:
-                self._picks.choose(label_id, voxel)
-            elif label_id:
-                self._picks.toggle(label_id, voxel)
+        elif adds and not self._is_only_looked_at:
+            self._picks.toggle(label_id, voxel)
         else:
             self._picks.choose(label_id, voxel)
+
+    def _say_none_here(self) -> None:
+        """Say why a click has picked nothing."""
+        layer, values = self._desk.layer, self._desk.values
+        if layer is None:
+            words = "No labels yet. Segment a plane or the volume first."
+        elif not layer.visible:
+            words = f"{layer.title} is hidden. Show it in the list of layers first."
+        elif values.mode is Mode.SPLIT and values.pick_by == "points":
+            words = f"No object of {layer.title} here. Click a point in each part of one object."
+        else:
+            words = f"No object of {layer.title} here."
+        self._say(words)
+
+    def _say(self, words: str) -> None:
+        self._desk.workspace.window.toast.say(words)
 
     @property
     def _is_only_looked_at(self) -> bool:
@@ -51,17 +68,19 @@ class Picking:
         )
 
     def _click_point(self, label_id: int, voxel: Triple) -> None:
-        if not label_id:
-            return
         if self._desk.values.mode is Mode.MERGE:
             self._picks.add([label_id], voxel)
         elif label_id not in self._picks.ids or len(self._picks.ids) > 1:
+            if self._picks.points:
+                self._say(f"One object is split at a time: {label_id} now, the other points are gone.")
             self._picks.choose(label_id)
         self._picks.add_point(voxel)
 
     def take_line(self, line: Line) -> None:
         """A line was drawn: over the objects to merge, or along which to split."""
         crossed = self._crossed(line)
+        if not crossed:
+            self._say_none_here()
         if self._desk.values.mode is Mode.MERGE:
             self._picks.add(crossed)
             return
@@ -84,7 +103,7 @@ class Picking:
 
     def id_at(self, voxel: Triple) -> int:
         """The object of the labels that are worked on at a voxel, out of what the views have in memory."""
-        if self._desk.layer is None:
+        if self._desk.layer is None or not self._desk.layer.visible:
             return 0
         value = self._desk.workspace.grid.link.value_at(self._desk.layer, voxel)
         return 0 if not value or value in self._desk.layer.hidden else int(value)
