@@ -31,8 +31,10 @@ def edit_to_plain(edit: Edit, blobs: Blobs, layer_to_plain: LayerToPlain) -> Pla
         values = {"before": value_to_plain(edit.before, blobs), "after": value_to_plain(edit.after, blobs)}
         return plain | {"kind": "properties", "layer": edit.layer_id, **values}
     if isinstance(edit, LayerEdit):
-        ids = {"before": [layer.id for layer in edit.before], "after": [layer.id for layer in edit.after]}
-        layers = {layer.id: layer for layer in (*edit.before, *edit.after)}
+        # Previews are in no session: an edit that named one could not be made or undone after a restart.
+        before, after = ([one for one in layers if not one.is_preview] for layers in (edit.before, edit.after))
+        ids = {"before": [layer.id for layer in before], "after": [layer.id for layer in after]}
+        layers = {layer.id: layer for layer in (*before, *after)}
         return plain | {"kind": "layers", **ids, "layers": [layer_to_plain(layer) for layer in layers.values()]}
     if isinstance(edit, Edits):
         return plain | {"kind": "edits", "parts": [edit_to_plain(part, blobs, layer_to_plain) for part in edit.parts]}

@@ -57,14 +57,15 @@ def voxels(document: Document) -> list[tuple[str, str, NDArray[np.generic]]]:
     return [
         (layer.id, layer.title, np.array(layer.source[:, :, :]))
         for layer in document.layers
-        if isinstance(layer, LabelsLayer) and layer.shape == SHAPE
+        if isinstance(layer, LabelsLayer) and layer.shape == SHAPE and not layer.is_preview
     ]
 
 
 def everything(document: Document, labels: LabelsLayer, result_path: str) -> None:
-    """One deed of every kind."""
-    from empanada_desktop.document.results import add_layers, open_labels
+    """One deed of every kind, while a preview is shown, which is in no session."""
+    from empanada_desktop.document.results import add_layers, open_labels, plane_preview
 
+    document.add_layer(plane_preview(document, Axis.XY, 2, "live"))
     paint(document, labels, 9)
     mine = document.new_labels("mine")
     paint(document, mine, 5)
