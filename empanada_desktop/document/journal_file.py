@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.journal import sync_folder
 from empanada_desktop.io.records import Place, packed, read_heads, read_record
@@ -186,7 +187,7 @@ class Steps:
     def words(self) -> str:
         """What there is to tell: "214 edits", or "1 undo" where nothing new stands; "" where all is as it was."""
         count, word = (len(self.made), "edit") if self.made else (len(self.undone), "undo")
-        return f"{count} {word}{'' if count == 1 else 's'}" if count else ""
+        return counted(count, word) if count else ""
 
 
 def steps_of(heads: Iterable[Values]) -> Steps:

@@ -14,6 +14,7 @@ import numpy as np
 
 from empanada_desktop.core.edits import ArrayEdit, RegionEdit, box_blocks
 from empanada_desktop.core.geometry import Box
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.edit_parts import parts_of, touched_layers
 from empanada_desktop.document.editable import EditableSource
@@ -39,10 +40,12 @@ class Merged:
 
     def lines(self) -> list[str]:
         """What to tell the user."""
-        lines = [f"{self.n_edits} edits of the second session joined."]
+        lines = [f"{counted(self.n_edits, 'edit')} of the second session joined."]
         for title, box, count in self.voxels:
             z, y, x = (f"{low} to {high - 1}" for low, high in box.spans)
-            lines.append(f"Conflict in {title}: {count} voxels changed by both, z {z}, y {y}, x {x}; the first stays.")
+            lines.append(
+                f"Conflict in {title}: {counted(count, 'voxel')} changed by both, z {z}, y {y}, x {x}; the first stays."
+            )
         for title, ids in self.ids.items():
             lines.append(f"Conflict in {title}: ids used by both for new objects: {', '.join(map(str, ids))}.")
         lines += [f"Conflict in {words}" for words in self.others]

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QListWidget, QListWidgetItem, QWidget
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document.kept import KeptSession, earlier_work
 from empanada_desktop.gui.controls import Column, Row, push_button, text_label
 from empanada_desktop.gui.opening import in_words
@@ -74,6 +75,6 @@ class EarlierWork(QDialog):
 
 def told(session: KeptSession) -> str:
     """A session in two lines: what it is about, and how much there is."""
-    layers = f"{session.n_layers} layer{'s' if session.n_layers != 1 else ''}"
+    layers = counted(session.n_layers, "layer")
     steps = f", {session.steps.words} later" if session.steps.words else ""
     return f"{session.title or 'untitled'}\n{layers}, kept {in_words(session.saved)}{steps}"

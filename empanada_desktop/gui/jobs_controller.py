@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Signal
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.jobs_strip import JobLine
 from empanada_desktop.gui.qt_runner import Relay
@@ -147,7 +148,7 @@ def _words(job: Job, successor: Job | None) -> str:
         return f"{words}, paused" if job.state is JobState.PAUSED else words
     if job.state is JobState.DONE:
         return _result_words(job)
-    kept = f" {job.kept} planes are kept; Resume goes on from there." if job.kept else ""
+    kept = f" {counted(job.kept, 'plane is', 'planes are')} kept; Resume goes on from there." if job.kept else ""
     if successor is not None:
         kept = f" {_what_followed(job, successor)}"
     return ("Cancelled." if job.state is JobState.CANCELLED else _error_words(job)) + kept
@@ -162,7 +163,7 @@ def _what_followed(job: Job, successor: Job) -> str:
 def _result_words(job: Job) -> str:
     objects = getattr(job.result, "objects", None)
     count = sum(objects.values()) if isinstance(objects, dict) else 0
-    found = f"{count} object{'' if count == 1 else 's'} in " if isinstance(objects, dict) else ""
+    found = f"{counted(count, 'object')} in " if isinstance(objects, dict) else ""
     return f"{found}{in_words(job.seconds)}"
 
 

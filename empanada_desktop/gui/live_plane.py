@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from empanada_desktop.core.confine import PlaneMask, inside_of, window_of
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.core.preflight import pixels_to_show
 from empanada_desktop.document import LabelsLayer, PlaneLabels
 from empanada_desktop.document.at_hand import is_at_hand
@@ -302,7 +303,7 @@ class LivePlaneDesk(QObject):
         document, plane = self._workspace.document, grouping.plane
         title, count = f"preview, {plane.axis} {plane.index}", sum(grouping.objects.values())
         names = dict(enumerate(grouping.objects, 1))
-        note = f"{count} objects"
+        note = counted(count, "object")
         if self.preview is None or self.preview not in document.layers:
             image = self._workspace.image()
             if image is None:
@@ -391,7 +392,7 @@ class LivePlaneDesk(QObject):
         def add(layer: LabelsLayer) -> None:
             layer.title = f"{next(iter(grouping.objects), 'objects')}, {plane.axis} {plane.index}"
             layer.label_divisor, layer.class_names = grouping.divisor, dict(enumerate(grouping.objects, 1))
-            layer.note = f"{sum(grouping.objects.values())} objects"
+            layer.note = counted(sum(grouping.objects.values()), "object")
             document.add_layer(layer, title=f"Keep {plane.axis} plane {plane.index}")
             self._say_kept(layer)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QListWidget, QListWidgetItem, QWidget
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, Row, push_button, text_label
 from empanada_desktop.gui.start_page import RecentFile
@@ -161,7 +162,7 @@ def last_session() -> tuple[str, str, str]:
     kept = latest()
     if kept is None:
         return "", "", ""
-    layers = f"{kept.n_layers} layer{'s' if kept.n_layers > 1 else ''}"
+    layers = counted(kept.n_layers, "layer")
     return f"{kept.title}, {layers}", f"Kept {in_words(kept.saved)}.", kept.steps.words
 
 

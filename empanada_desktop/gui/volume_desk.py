@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QInputDialog
 
 from empanada_desktop.core.advice import region_of_boxes, sides_of_boxes, smallest_object
 from empanada_desktop.core.geometry import Axis, Box
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS, pixels_to_show
 from empanada_desktop.document import EditableSource, LabelsLayer, Layer, open_source
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
@@ -296,7 +297,7 @@ class VolumeDesk(QObject):
         fitting = [layer for layer in layers if layer.shape == document.shape]
         if fitting:
             self._learn(job)
-            fitting[0].note = f"{sum(getattr(job.result, 'objects', {}).values())} objects"
+            fitting[0].note = counted(sum(getattr(job.result, "objects", {}).values()), "object")
             if job.spec.task == "fuse":
                 for layer in fitting:
                     layer.title += ", fused anew"

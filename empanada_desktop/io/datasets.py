@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.grey import BIT_DEPTHS
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import DatasetError, VolumeError
 from empanada_desktop.io.volumes.faults import reading
 
@@ -138,7 +139,7 @@ def _tiff_files(folder: Path, check: _Check) -> dict[str, Path]:
 
 def _note_strays(place: str, stray: list[str], check: _Check) -> None:
     if stray:
-        files = "1 stray file" if len(stray) == 1 else f"{len(stray)} stray files"
+        files = counted(len(stray), "stray file")
         check.notes.append(f"Skipped {files} in {place}: {', '.join(stray)}.")
 
 

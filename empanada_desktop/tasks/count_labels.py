@@ -11,6 +11,7 @@ from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.counting import ClassCount, count_classes
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.objects import ObjectIndex
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.io.tables import TableColumn, check_table_name, write_tables
 from empanada_desktop.tasks.label_edits import Divisor, LabelInputs, class_titles, opened_labels
@@ -128,7 +129,7 @@ def _tables(counts: list[tuple[str, tuple[ClassCount, ...]]]) -> Iterator[tuple[
 
 def _in_words(counts: tuple[ClassCount, ...]) -> str:
     if [each.class_id for each in counts] == [0] and not counts[0].is_named:
-        return f"{len(counts[0])} objects"
+        return counted(len(counts[0]), "object")
     return ", ".join(f"{len(each)} {_kind(each)}" for each in counts) or "no objects"
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.params import TaskInputs, TaskParams, ui
 from empanada_desktop.tasks.planes_out import IMAGES, MASKS, digits, in_plane_spacing, new_folder, plain, plain_type
@@ -60,7 +61,7 @@ class TilesResult:
 
     def lines(self) -> list[str]:
         """Say what was made."""
-        return [f"{self.tiles} tiles each of {' and '.join(self.kinds)}.", f"Written to {self.out}"]
+        return [f"{counted(self.tiles, 'tile')} each of {' and '.join(self.kinds)}.", f"Written to {self.out}"]
 
 
 def run(inputs: Inputs, params: Params, context: JobContext) -> TilesResult:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.io.volumes.faults import writing
 from empanada_desktop.tasks.label_edits import LabelInputs, opened_labels
 from empanada_desktop.tasks.measure import check_same_shape
@@ -84,7 +85,7 @@ class ExportResult:
     def lines(self) -> list[str]:
         """Say what was written."""
         return [
-            f"{self.files} files each of {' and '.join(self.kinds)} ({self.label_type} ids).",
+            f"{counted(self.files, 'file')} each of {' and '.join(self.kinds)} ({self.label_type} ids).",
             f"Written to {self.out}",
         ]
 

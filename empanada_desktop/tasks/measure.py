@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.measure import Measurements, measure
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.io.tables import TableColumn, check_table_name, write_table
 from empanada_desktop.tasks.label_edits import Divisor, LabelInputs, WhereParams, class_titles, opened_labels
@@ -50,7 +51,7 @@ class MeasureResult:
         """Say how many objects were measured, from which voxel size, and where the table is."""
         return [
             *self.table.notes,
-            f"{len(self.table)} objects measured.",
+            f"{counted(len(self.table), 'object')} measured.",
             *(f"Written to {each}" for each in self.files),
         ]
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.tasks.inference import volume_grey_range
 from empanada_desktop.tasks.inference_params import BUNDLED_WEIGHTS, PowerOfTwo
 from empanada_desktop.tasks.params import TaskInputs, TaskParams, ui
@@ -71,7 +72,7 @@ class QuantiseResult:
     def lines(self) -> list[str]:
         """Say in plain sentences what was found."""
         part = "the encoder in 8 bits" if self.encoder_only else "8 bits"
-        found = f"{self.weights}, {part}: F1 {self.f1:.3f} against the full form on {self.objects} objects"
+        found = f"{self.weights}, {part}: F1 {self.f1:.3f} against the full form on {counted(self.objects, 'object')}"
         use = "Use it with --use-quantised." if self.is_good else "That is not near enough; it will not be used."
         return [f"{found}, {self.speed:.1f} times as fast.", use]
 

@@ -15,6 +15,7 @@ from empanada_desktop.core.context import JobContext, Partial, Spreads, offer_pa
 from empanada_desktop.core.footprint import in_gigabytes, room_needed
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.kept_maps import KeptMaps
+from empanada_desktop.core.plurals import noun
 from empanada_desktop.core.tracking import StackTracker
 from empanada_desktop.errors import AppError, DiskFullError, SettingsError
 from empanada_desktop.tasks.inference import (
@@ -171,7 +172,7 @@ class _VolumeWork:
             channels = self.weights.descriptor.network.n_classes if self.params.keep_confidence else 0
             room = room_needed(self.volume.shape, len(self.axes), 1 - self._n_done / self._n_planes, channels)
             return DiskFullError(message, f"Free {in_gigabytes(room)}, then resume: the same job goes on from there.")
-        kept = f"{error.message} {self._n_done} of {self._n_planes} planes are kept."
+        kept = f"{error.message} {self._n_done} of {self._n_planes} planes {noun(self._n_done, 'is', 'are')} kept."
         return type(error)(kept, f"{error.hint} Then resume: the same job goes on from there.".strip())
 
     def _store_path(self) -> Path:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from empanada_desktop.core.context import JobContext
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import DatasetError, SettingsError
 from empanada_desktop.io.datasets import TrainingSet, read_training_set
 from empanada_desktop.tasks.recipe import make_recipe
@@ -52,7 +53,7 @@ def check_count(training: TrainingSet, batch_size: int, repeat_images: bool) -> 
     count = len(training.images)
     if count < batch_size and not repeat_images:
         raise DatasetError(
-            f"The training set has {count} images, fewer than the batch of {batch_size}.",
+            f"The training set has {counted(count, 'image')}, fewer than the batch of {batch_size}.",
             f"Label more patches, add related published images (CEM-MitoLab), use --batch-size {count} or less, or "
             "train on each image several times with --repeat-images.",
         )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.tasks.params import TaskInputs, TaskParams, ui
 
 
@@ -101,7 +102,7 @@ class TrainingResult:
 
     def lines(self) -> list[str]:
         """Say in plain sentences what was made and where it is."""
-        lines = [*self.notes, f"Trained {self.steps} steps in {self.seconds / 60:.1f} min."]
+        lines = [*self.notes, f"Trained {counted(self.steps, 'step')} in {self.seconds / 60:.1f} min."]
         if self.start_score >= 0:
             lines.append(f"Score before: {self.start_score:.3f}, after: {self.best_score:.3f} (mean of IoU and F1).")
         elif self.best_score >= 0:

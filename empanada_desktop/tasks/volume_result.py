@@ -23,6 +23,7 @@ from empanada_desktop.core.filters import keep_objects
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import number_objects
 from empanada_desktop.core.morphology import dilate_labels, erode_labels
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.core.tracking import ObjectTable, Tracks
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.inference_params import StackParams
@@ -196,8 +197,10 @@ class VolumeIds:
         if not any(self._found):
             return ["The network found nothing. Other weights, another image downsampling or a lower confidence may."]
         if self._n_kept:
-            return [f"Erosion by {params.erode_labels} voxels left nothing; objects before it: {self._n_kept}."]
-        sizes = f"min size ({params.min_size} voxels) or min extent ({params.min_extent} voxels)"
+            return [
+                f"Erosion by {counted(params.erode_labels, 'voxel')} left nothing; objects before it: {self._n_kept}."
+            ]
+        sizes = f"min size ({counted(params.min_size, 'voxel')}) or min extent ({counted(params.min_extent, 'voxel')})"
         if len(self._found) == 1:
             return [f"All that was found is below {sizes}; objects found: {self._found[0]}."]
         found = ", ".join(f"{count} in {axis}" for axis, count in zip(Axis, self._found, strict=True))

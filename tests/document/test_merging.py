@@ -223,7 +223,7 @@ def test_two_who_opened_the_same_file_by_themselves(
 
         hands(tmp_path / name, name, monkeypatch, paint_there)
     merged = merge_sessions(str(tmp_path / "ann"), str(tmp_path / "ben"), str(tmp_path / "both"))
-    assert merged.lines() == ["1 edits of the second session joined.", "No conflicts."]
+    assert merged.lines() == ["1 edit of the second session joined.", "No conflicts."]
     with Session(tmp_path / "both") as session:
         joined = Document()
         session.load(joined)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QMenu, QToolButton, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.ids import next_free_id
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer, PointsLayer, ShapesLayer
 from empanada_desktop.document.colours import LABEL_COLOURS, colour_places
 from empanada_desktop.errors import SettingsError
@@ -296,7 +297,7 @@ class ActiveObject(QWidget):
 def _volume(voxels: int, layer: LabelsLayer) -> str:
     sides = [side for side in layer.spacing.zyx if side]
     if len(sides) < 3:
-        return f"{voxels} voxels"
+        return counted(voxels, "voxel")
     return f"{voxels * math.prod(sides) * 1e-9:.4f} µm³"
 
 

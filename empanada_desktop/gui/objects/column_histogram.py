@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QRectF, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.gui.objects.columns import rounded
 from empanada_desktop.gui.theme import SMALL, scaled_font, theme
 
@@ -50,9 +51,7 @@ class ColumnHistogram(QWidget):
     def words_of(self, bar: int) -> str:
         """What a bar stands for."""
         low, high, count = self.edges[bar], self.edges[bar + 1], int(self.counts[bar])
-        return f"{rounded(low)} to {rounded(high)} {self._unit}: {count} object{'' if count == 1 else 's'}".replace(
-            " :", ":"
-        )
+        return f"{rounded(low)} to {rounded(high)} {self._unit}: {counted(count, 'object')}".replace(" :", ":")
 
     # Drawing
 

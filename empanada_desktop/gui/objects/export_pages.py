@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.objects.desk import ObjectsDesk
@@ -69,7 +70,7 @@ class Exports:
 
     def _exported(self, result: Any) -> None:  # noqa: ANN401 - an ExportResult, loaded by its job
         kinds = " and ".join(result.kinds)
-        files = "1 file" if result.files == 1 else f"{result.files} files"
+        files = counted(result.files, "file")
         self._window.toast.say(f"Wrote {files} of {kinds} to {Path(result.out).name}.")
 
     # Tiles
@@ -112,7 +113,7 @@ class Exports:
         page.open()
 
     def _cut(self, result: Any) -> None:  # noqa: ANN401 - a TilesResult
-        self._window.toast.say(f"Wrote {result.tiles} tiles to {Path(result.out).name}.")
+        self._window.toast.say(f"Wrote {counted(result.tiles, 'tile')} to {Path(result.out).name}.")
 
     def ask_merge(self) -> None:
         """Ask where the tiles are, and what is to become of them."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtWidgets import QFileDialog, QWidget
 
+from empanada_desktop.core.plurals import noun
 from empanada_desktop.gui.objects.columns import BOX, NUMBER, TRIPLE, Column, ObjectColumns, grouped
 from empanada_desktop.io.tables import TableColumn, write_table
 
@@ -36,7 +37,9 @@ def ask_export(parent: QWidget, desk: "ObjectsDesk", columns: Sequence[Column]) 
     notes += ["Some objects were changed after they were measured."] * bool(objects.is_stale[rows].any())
     desk.run(
         lambda: write_table(target, table_columns(objects, rows, columns), notes=notes),
-        lambda _: desk.workspace.window.toast.say(f"Wrote {grouped(len(rows))} objects to {target.name}."),
+        lambda _: desk.workspace.window.toast.say(
+            f"Wrote {grouped(len(rows))} {noun(len(rows), 'object')} to {target.name}."
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from PySide6.QtWidgets import QCheckBox, QComboBox, QVBoxLayout, QWidget
 
 from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.plurals import noun
 from empanada_desktop.document import ImageLayer
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, Segmented, push_button, rule
@@ -258,7 +259,7 @@ class MeasureForm(QWidget):
         """Say on the button how many objects would be measured, and where."""
         ids, there, where = self.ids(), len(self.table.model.objects), self.desk.terms.where
         count = there if ids is None else len(ids)
-        objects = f"{grouped(count)} object{'' if count == 1 else 's'}"
+        objects = f"{grouped(count)} {noun(count, 'object')}"
         words = f" Measure in {where}" if where else f" Measure {objects}" if count else " Measure"
         running = self.measurer.is_running
         self.start_button.setText(" Measuring" if running else words)

@@ -13,6 +13,7 @@ from empanada_desktop.core.advice import SmallestObject
 from empanada_desktop.core.footprint import estimated_predictions_bytes, in_gigabytes
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.hints import Hint, volume_hints
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.core.preflight import Plan, estimate
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, is_there, memory_gigabytes
@@ -247,7 +248,7 @@ class VolumePanel(TaskPanel):
         planes = sum(plan.shape[normal] for normal in plan.normals)
         if need.seconds is None:
             return [memory, disk, Check("clock", "Time", "not known yet", "Time one plane", self.time_asked.emit)]
-        return [memory, disk, Check("clock", "Time", f"about {in_words(need.seconds)}, {planes} planes")]
+        return [memory, disk, Check("clock", "Time", f"about {in_words(need.seconds)}, {counted(planes, 'plane')}")]
 
     def _disk_check(self, place: Path, needed: float) -> Check:
         free = disk_free_gigabytes(place)

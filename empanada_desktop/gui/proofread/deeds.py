@@ -13,6 +13,7 @@ from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import FreeIds
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
+from empanada_desktop.core.plurals import counted, noun
 from empanada_desktop.core.proofread import delete, merge
 from empanada_desktop.core.proofread_change import around, box_in_plane, chosen_boxes
 from empanada_desktop.core.proofread_filter import Scope, filter_border, filter_small, going_ids
@@ -140,7 +141,7 @@ def _size(ground: Ground, label_id: int, plan: Plan) -> int:
 
 
 def _many_words(new: int) -> str:
-    return f"{new} new object{'' if new == 1 else 's'}"
+    return counted(new, "new object")
 
 
 def _parts_words(sizes: list[int]) -> str:
@@ -165,7 +166,7 @@ def _morph(plan: Plan, ground: Ground, context: JobContext) -> Outcome:
 
 
 def _change_words(gained: int, lost: int) -> str:
-    words = [f"{gained} voxels more"] * bool(gained) + [f"{lost} voxels fewer"] * bool(lost)
+    words = [f"{counted(gained, 'voxel')} more"] * bool(gained) + [f"{counted(lost, 'voxel')} fewer"] * bool(lost)
     return ", ".join(words) or "nothing changes"
 
 
@@ -203,8 +204,8 @@ def filter_words(count: int, objects: ObjectIndex, works_in: str) -> str:
     if not count:
         return "nothing goes"
     if works_in == "3d":
-        return f"{count} of {len(objects)} objects go"
-    return f"parts of {count} object{'' if count == 1 else 's'} go"
+        return f"{count} of {counted(len(objects), 'object')} {noun(count, 'goes', 'go')}"
+    return f"parts of {counted(count, 'object')} go"
 
 
 # What is seen of edits before they are made

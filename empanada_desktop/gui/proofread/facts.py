@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from empanada_desktop.core.contact import Contact, contact, shared_faces
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.core.objects import LabelArray, ObjectIndex
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.core.proofread_change import box_in_plane
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.errors import VolumeError
@@ -116,7 +117,7 @@ def area_words(area_nm2: float) -> str:
 def volume_words(voxels: int, spacing: Spacing) -> str:
     """A volume in µm³ where the voxel size is known, otherwise in voxels."""
     if not spacing.is_known:
-        return f"{voxels} voxels"
+        return counted(voxels, "voxel")
     z, y, x = (size or 0.0 for size in spacing.zyx)
     volume = voxels * z * y * x / 1e9
-    return f"{volume:.3g} µm³" if volume >= SMALLEST_VOLUME else f"{voxels} voxels"
+    return f"{volume:.3g} µm³" if volume >= SMALLEST_VOLUME else counted(voxels, "voxel")

@@ -18,6 +18,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolButton, QWidget
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import Document
 from empanada_desktop.document.edits import Edit
 from empanada_desktop.errors import AppError
@@ -285,7 +286,7 @@ class HistoryView(QWidget):
     def _changed(self) -> None:
         history = self._document.history
         steps = history.position
-        self.words.setText(f"{steps} step{'' if steps == 1 else 's'}, {size_words(history.n_bytes)}")
+        self.words.setText(f"{counted(steps, 'step')}, {size_words(history.n_bytes)}")
         self.list.refresh()
 
 

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
 
 from empanada_desktop.core.ids import next_free_id
 from empanada_desktop.core.objects import ObjectIndex
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.errors import AppError, VolumeError
 from empanada_desktop.gui.controls import Column, ElidedLabel, IconButton, Row, push_button, text_label
@@ -145,7 +146,7 @@ class LabelsPart(QWidget):
         except VolumeError as problem:
             window.tell(problem)
             return
-        window.toast.say(f"Wrote {len(objects)} ids to {path.name}.")
+        window.toast.say(f"Wrote {counted(len(objects), 'id')} to {path.name}.")
 
     def _show_classes(self, names: dict[int, str]) -> None:
         chosen = self.classes.value()
@@ -161,7 +162,7 @@ class LabelsPart(QWidget):
                 widget.deleteLater()
         for class_id, name, count, _voxels in self.counts:
             row = QWidget()
-            words = text_label(f"{count} object{'' if count == 1 else 's'}")
+            words = text_label(counted(count, "object"))
             line = Row(ElidedLabel(f"{name} ({class_id})", "second"), words)
             line.setStretch(0, 1)
             row.setLayout(line)

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QLabel, QStackedWidget
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.document.colours import colours_of
 from empanada_desktop.document.document import Document
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
@@ -332,9 +333,9 @@ class VolumeView(ViewFrame):
             self.menu_asked.emit(layer, label_id, where)
 
     def _tell(self) -> None:
-        planes = f"{self.gl.n_walls} planes" if self.gl is not None and self.gl.n_walls else ""
+        planes = counted(self.gl.n_walls, "plane") if self.gl is not None and self.gl.n_walls else ""
         number = len(self._scene.ids)
-        objects = f"{number} object{'' if number == 1 else 's'}" if self._layers_shown() else "no labels yet"
+        objects = counted(number, "object") if self._layers_shown() else "no labels yet"
         self._own_header.words.setText(", ".join(part for part in (objects, planes) if part))
 
     def _tell_progress(self, done: int, total: int) -> None:

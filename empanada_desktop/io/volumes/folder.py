@@ -8,6 +8,7 @@ from pathlib import Path
 from natsort import natsorted, ns
 
 from empanada_desktop.core.geometry import Spacing
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import VolumeError
 from empanada_desktop.io.volumes.faults import reading
 from empanada_desktop.io.volumes.image import FAMILIES, Picture, PicturesSource, read_picture_header
@@ -60,7 +61,7 @@ def _skipped(names: list[str], what: str) -> list[str]:
     if not names:
         return []
     listed = ", ".join(names[:MOST_NAMED]) + (" …" if len(names) > MOST_NAMED else "")
-    return [f"Skipped {len(names)} {what}{'' if len(names) == 1 else 's'}: {listed}."]
+    return [f"Skipped {counted(len(names), what)}: {listed}."]
 
 
 def _same(picture: Picture, first: Picture, file: Path, first_file: Path) -> None:
@@ -84,4 +85,4 @@ def _gaps(files: list[Path]) -> list[str]:
     if not jumps or min(steps) <= 0:
         return []
     where = f"between {files[jumps[0]].name} and {files[jumps[0] + 1].name}"
-    return [f"The numbers of the planes jump {len(jumps)} time{'' if len(jumps) == 1 else 's'}, first {where}."]
+    return [f"The numbers of the planes jump {counted(len(jumps), 'time')}, first {where}."]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import VolumeError
 
 # A "channel" axis longer than this holds planes: ImageJ imports stacks so when it is not told otherwise.
@@ -63,7 +64,7 @@ def tiff_layout(axes: str, shape: tuple[int, ...], path: Path) -> Layout:
         stacks = [p for p in others if axes[p] != "C" or (len(others) == 1 and shape[p] > MOST_CHANNELS)]
         z = max(stacks, key=lambda position: shape[position], default=None)
         if z is not None and axes[z] in "TC":
-            notes.append(f"The file calls its {shape[z]} planes {AXIS_NAMES[axes[z]]}; they are taken as z.")
+            notes.append(f"The file calls its {counted(shape[z], 'plane')} {AXIS_NAMES[axes[z]]}; they are taken as z.")
     for position in others:
         if position != z:
             name = AXIS_NAMES.get(axes[position], "images")
