@@ -57,6 +57,7 @@ class BrushStroke:
         self._waiting: deque[_Piece] = deque()
         self._stroke: Stroke | None = None
         self._is_seeded = kind != "smart"
+        self._has_painted = self._is_held_back = False
         self.has_ended = False
 
     @property
@@ -112,8 +113,25 @@ class BrushStroke:
             self._seed(piece, before, grey, mask)
         after = painted(before, mask, self._rule, grey, guide)
         if not np.array_equal(before, after):
+            self._has_painted = True
             self._stroke.write(piece.box, after)
+        elif not self._has_painted:
+            self._is_held_back = self._is_held_back or bool((before[mask] != self._rule.label_id).any())
         return True
+
+    @property
+    def refusal(self) -> str:
+        """Why a stroke that could have changed voxels has changed none; "" where it has, or there was nothing to do."""
+        if self._has_painted or not self._is_held_back:
+            return ""
+        rule, reasons = self._rule, list[str]()
+        if rule.minds_grey:
+            reasons.append("no grey here is in the range")
+        if rule.guide is not None:
+            reasons.append(f"this is {'outside' if rule.is_inside else 'inside'} of object {rule.guide}")
+        if rule.keeps_others:
+            reasons.append("other objects are protected")
+        return f"Nothing {'painted' if rule.label_id else 'erased'}: {', or '.join(reasons)}."
 
     def commit(self) -> None:
         """Make it a deed."""

@@ -28,12 +28,13 @@ Reader = Callable[[Callable[[], None], Callable[[BaseException | None], None]], 
 class Painter:
     """The brush of a document: its settings, and its strokes one after the other.
 
-    settings_changed(settings) and progressed() are signals; the latter tells that waiting pieces were painted. `reader`
-    does work in a thread and then calls back in the window's; without one, work is done at once.
+    settings_changed(settings), progressed() and said(words) are signals: that waiting pieces were painted, and why a
+    stroke has painted nothing. `reader` does work in a thread and then calls back in the window's; without one, work is done at once.
     """
 
     settings_changed = Signal(object)
     progressed = Signal()
+    said = Signal(str)
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -147,6 +148,8 @@ class Painter:
                     return
                 self._strokes.popleft()
                 stroke.commit()
+                if stroke.refusal:
+                    self.said.emit(stroke.refusal)
 
     def _read(self, reads: list[Callable[[], None]]) -> None:
         self._is_reading = True

@@ -149,7 +149,10 @@ def test_ids_can_be_reserved_where_people_share_a_volume(painting: Person) -> No
     layer, found = labels(painting), dock(painting)
     painting.type_into(found.label.first, "1500")
     assert layer.id_range is None
+    assert found.label._half.text() == "Both ends are needed; 0 and 0 take all ids."
+    assert found.label._half.isVisible()
     painting.type_into(found.label.last, "1400")
+    assert not found.label._half.isVisible()
     assert "No id lies between 1500 and 1400." in found.bar.text()
     painting.type_into(found.label.first, "1500")
     painting.type_into(found.label.last, "1600")
@@ -288,8 +291,10 @@ def test_the_smart_brush_paints_only_greys_of_the_range(painting: Person) -> Non
     grey = np.asarray(image.source[:, :, :])
     z = painting.workspace.document.view.crosshair[0]
     middle = round(float(np.median(grey[z])))
-    painting.type_into(found.tools.smart.low, "0")
+    painting.type_into(found.tools.smart.low, "250")
+    assert found.tools.smart._painter.settings.grey_range == (250, 250)  # the other end gives way
     painting.type_into(found.tools.smart.high, str(middle))
+    painting.type_into(found.tools.smart.low, "0")
     stroke(painting, Axis.XY, (20, 10), (40, 60))
     painted = voxels(painting)[z] > 0
     assert painted.any()

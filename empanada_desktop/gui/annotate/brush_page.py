@@ -129,7 +129,7 @@ class SmartPage(QWidget):
             box.setRange(-LARGEST_GREY, LARGEST_GREY)
             box.setFixedWidth(76)
             box.setAccessibleName(name)
-            box.editingFinished.connect(self._typed)
+            box.editingFinished.connect(lambda is_low=box is self.low: self._typed(is_low))
         picture = Row(self.histogram)
         picture.setContentsMargins(14, 4, 12, 4)
         holder = QWidget()
@@ -193,8 +193,10 @@ class SmartPage(QWidget):
         for box, value in ((self.low, low), (self.high, high)):
             box.setValue(value)
 
-    def _typed(self) -> None:
+    def _typed(self, is_low: bool) -> None:
+        """One end was typed; the other one gives way where it lies beyond."""
         low, high = self.low.value(), self.high.value()
-        if low <= high and (low, high) != self._painter.settings.grey_range:
+        low, high = (low, max(low, high)) if is_low else (min(low, high), high)
+        if (low, high) != self._painter.settings.grey_range:
             self._painter.change(grey_range=(low, high))
         self.refresh()

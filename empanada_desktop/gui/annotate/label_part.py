@@ -72,7 +72,9 @@ class LabelPart(QWidget):
         others = (action_button(actions["label_new"], "New label"), action_button(actions["label_swap"], "Swap"))
         self._divisor_row = field_row("Ids per class", self.divisor, 1)
         self._divisor_row.setToolTip("Label divisor\nClass 2 has the ids from twice this number on.")
-        self._reserved_row = field_row("My ids", self.first, text_label("to", "second"), self.last, 1)
+        self._half = text_label("Both ends are needed; 0 and 0 take all ids.", "hint", wraps=True)
+        self._half.hide()
+        self._reserved_row = field_row("My ids", self.first, text_label("to", "second"), self.last, 1, hint=self._half)
         self._reserved_row.setToolTip(
             "Reserved ids\nNew objects get these ids only, so that several people can share a volume."
         )
@@ -154,6 +156,7 @@ class LabelPart(QWidget):
     def _reserved(self) -> None:
         """Both ends are needed, or none."""
         first, last = round(self.first.value()), round(self.last.value())
+        self._half.setVisible(bool(first) != bool(last))
         if bool(first) == bool(last):
             self._try(lambda: self._desk.reserve((first, last) if first else None))
 

@@ -148,10 +148,12 @@ class PolygonTool(CanvasTool):
 
     def _finish(self, modifiers: Modifiers) -> None:
         vertices = self.vertices
+        if len(set(vertices)) < 3:
+            self._refuse("A polygon takes three corners.", "Click more of them, or give it up with Escape.")
+            return
         self._places, self._cursor_at = [], None
         self._redraw()
-        if len(set(vertices)) > 2:
-            self._close(self._axis, self._plane, vertices, modifiers)
+        self._close(self._axis, self._plane, vertices, modifiers)
 
     def _is_here(self, canvas: PlaneCanvas) -> bool:
         return canvas.axis is self._axis and canvas.plane == self._plane

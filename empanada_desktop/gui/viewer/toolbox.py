@@ -44,6 +44,7 @@ class Toolbox(QObject):
         self._background.warm_up()
         self.painter.reader = self._read
         self.painter.progressed.connect(grid.update_overlays)
+        self.painter.said.connect(self.said.emit)
         self.painter.settings_changed.connect(grid.update_overlays)
         self.deeds = RegionDeeds(self.painter, self._background, self)
         for mine, theirs in (

@@ -138,6 +138,14 @@ def test_erasing_swapping_and_protecting(studio: Studio) -> None:
     assert (hand.voxels()[voxels > 0] == voxels[voxels > 0]).all()
     assert (hand.voxels()[HERE[0], 98:103, 140:150] == 1007).all()
     hand.document.undo()
+    assert hand.said == []
+    for tool in ("brush", "eraser"):
+        hand.take(tool)
+        hand.draw(Axis.XY, (100, 110), (100, 130))
+    assert hand.said == [f"Nothing {done}: other objects are protected." for done in ("painted", "erased")]
+    hand.take("brush")
+    hand.draw(Axis.XY, (100, 70), (100, 90))  # it is that label everywhere there: nothing was to be done
+    assert len(hand.said) == 2
     hand.toolbox.painter.change(keeps_others=False)
     hand.draw(Axis.XY, *line)
     assert (hand.voxels()[HERE[0], 98:103, 50:150] == 1007).all()
@@ -300,8 +308,11 @@ def test_smart_brush_keeps_to_the_grey_that_it_begins_on(studio: Studio, axis: A
     np.testing.assert_array_equal(painted, covered & (grey <= 90))
     assert 0 < painted.sum() < covered.sum()
     hand.document.undo()
-    hand.toolbox.painter.change(smart="seeded", tolerance=1.0)
     hand.take("smart")
+    hand.toolbox.painter.change(grey_range=(300.0, 400.0))
+    hand.click(axis, (100, 80))
+    assert hand.said == ["Nothing painted: no grey here is in the range."]
+    hand.toolbox.painter.change(smart="seeded", tolerance=1.0)
     hand.draw(axis, (100, 80), (110, 150))
     seeded = displayed(hand.voxels(), axis, index) > 0
     place = hand.canvas(axis).camera().place_at(*hand.pixel(axis, (100, 80)).toTuple())
@@ -321,6 +332,8 @@ def test_smart_brush_stays_inside_or_outside_an_object(studio: Studio) -> None:
     assert changed[:, 2].max() == 99
     hand.document.undo()
     hand.toolbox.painter.change(smart="outside", guide_id=1007)
+    hand.click(Axis.XY, (100, 80))
+    assert hand.said == ["Nothing painted: this is inside of object 1007."]
     hand.draw(Axis.XY, (100, 80), (100, 150))
     changed = np.argwhere(hand.voxels() != voxels)
     assert changed[:, 2].min() == 100
@@ -378,6 +391,8 @@ def test_a_polygon_is_clicked_and_closed(studio: Studio, axis: Axis) -> None:
     for spot in ((60.2, 60.2), (60.2, 150.2), (10, 10)):
         hand.click(axis, spot)
     hand.key(axis, Qt.Key.Key_Backspace)
+    hand.key(axis, Qt.Key.Key_Return)
+    assert hand.refused.pop().message == "A polygon takes three corners."
     hand.double_click(axis, (120.2, 150.2))
     plane = displayed(hand.voxels(), axis, HERE[axis.normal])
     assert plane[80, 140] == 1001
