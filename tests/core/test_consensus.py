@@ -91,6 +91,20 @@ def long_overlap() -> list[Labels]:
     return stacks
 
 
+@pytest.mark.parametrize(
+    ("lengths", "shared", "count"),
+    [((10_100, 10_100), 100, 2), ((10_100, 10_100), 101, 1), ((50, 51), 1, 2), ((50, 50), 1, 1)],
+)
+def test_what_overlaps_joins_beyond_the_limits_and_not_at_them(
+    lengths: tuple[int, int], shared: int, count: int
+) -> None:
+    """More than 100 voxels; an IoU of more than .01, which 1 of 100 is not."""
+    xy, xz = (np.zeros((1, 1, sum(lengths) - shared), np.uint32) for _ in lengths)
+    xy[..., : lengths[0]] = 1
+    xz[..., -lengths[1] :] = 1
+    assert len(overlaps_of([xy, xz, np.zeros_like(xy)]).fuse(1, permit_one_stack=True).objects) == count
+
+
 def test_the_later_has_voxels_that_two_claim() -> None:
     stacks = long_overlap()
     labels = overlaps_of(stacks).fuse().apply(*stacks)
