@@ -29,7 +29,8 @@ class Painter:
     """The brush of a document: its settings, and its strokes one after the other.
 
     settings_changed(settings), progressed() and said(words) are signals: that waiting pieces were painted, and why a
-    stroke has painted nothing. `reader` does work in a thread and then calls back in the window's; without one, work is done at once.
+    stroke has painted nothing. `reader` does work in a thread and then calls back in the window's; without one, work is
+    done at once.
     """
 
     settings_changed = Signal(object)

@@ -3,16 +3,17 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from empanada_desktop.core.geometry import Axis, Spacing
+from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document.colours import neighbourly_table
+from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer
-from empanada_desktop.document.sources import PlaneSource
+from empanada_desktop.document.sources import PlaneSource, whole_box
 from empanada_desktop.errors import AppError
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ MOST_SAMPLES = 1 << 24
 MOST_FACES = 100_000
 MOST_OBJECT_VOXELS = 1 << 20
 FEWEST_SAMPLES = 4
+# Of so many voxels what is too thin for a coarser level is looked for.
+MOST_PAINTED = 1 << 26
 WALL_SIDE = 512
 SLAB = 16
 MOST_COLOURED, LARGEST_COLOURED = 20_000, 1 << 24
@@ -214,7 +217,22 @@ class SceneBuilder(QObject):
                 slab = np.asarray(source[slice(z, end), slice(0, source.shape[1]), slice(0, source.shape[2])])
                 parts.append(slab[::step, ::step, ::step].astype(np.uint32))
             return np.concatenate(parts), np.full(3, step, np.float32)
-        return np.stack(list(self._planes(source, level))), np.array(source.levels[level], np.float32)
+        labels, factor = np.stack(list(self._planes(source, level))), source.levels[level]
+        if isinstance(source, EditableSource):
+            from empanada_desktop.core.thin_labels import put_back_thin
+
+            put_back_thin(labels, factor, self._changed(source))
+        return labels, np.array(factor, np.float32)
+
+    def _changed(self, source: EditableSource) -> Iterator[tuple[Box, NDArray[Any]]]:
+        """Boxes that were painted in, and their voxels; none where it is most of a large volume."""
+        grid = source.blocks.grids[0]
+        keys = source.blocks.changed(0, whole_box(source.shape))
+        if len(keys) * np.prod(grid.side) <= MOST_PAINTED:
+            for _, z, y, x in keys:
+                self._check()
+                box = grid.box((z, y, x))
+                yield box, source[box.slices]
 
     def _planes(self, source: PlaneSource, level: int) -> Iterator[NDArray[np.uint32]]:
         factor = source.levels[level]

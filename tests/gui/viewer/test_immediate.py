@@ -174,14 +174,12 @@ def test_a_stroke_is_seen_from_afar_and_in_3d(qtbot: QtBot, monkeypatch: pytest.
         picture = canvas.grab().toImage()
         place = QPointF(*canvas.camera().point_of(315, 375)) * picture.devicePixelRatio()
         assert picture.pixelColor(place.toPoint()).lightness() > 40  # the image is black
-        toolbox.painter.change(is_ball=True)
-        hand.draw(Axis.XY, (300, 350), (330, 400))
         scenes: list[mesh_builder.Scene] = []
         builder.built.connect(scenes.append)
         builder.build([layer])
         qtbot.waitUntil(lambda: bool(scenes), timeout=10_000)
         assert scenes[0].ids.tolist() == [5]
-        painted = np.argwhere(np.asarray(layer.source[8]) == 5)
+        painted = np.argwhere(np.asarray(layer.source[9]) == 5)
         found = scenes[0].vertices[:, 1:]
         np.testing.assert_allclose([found.min(0), found.max(0)], [painted.min(0), painted.max(0)], atol=8)
     finally:
