@@ -1,6 +1,7 @@
 """The house rules that a machine can check: who imports whom, door signs, names, sizes, and what a start loads."""
 
 import ast
+import re
 import statistics
 import subprocess
 import sys
@@ -35,6 +36,13 @@ def functions() -> Iterator[tuple[str, int]]:
                 first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
                 header = node.body[0].lineno - node.lineno
                 yield f"{relative(path)}:{node.lineno} {node.name}", header + node.end_lineno - first.lineno + 1
+
+
+def test_the_tests_that_show_the_absence_of_defects_are_there() -> None:
+    named = set(re.findall(r"`(test_\w+|tests/[\w/]+)`", (ROOT / "docs" / "reference-defects.md").read_text()))
+    there = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert len(named) > 20
+    assert not {name for name in named if name not in there and not (ROOT / name).is_dir()}
 
 
 def test_import_contracts_hold() -> None:
