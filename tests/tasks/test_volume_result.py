@@ -2,7 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+from empanada_desktop.core.blocks import blocks
 from empanada_desktop.core.components import split_components
 from empanada_desktop.core.context import QuietContext
 from empanada_desktop.core.geometry import Axis, Box, plane_index
@@ -45,3 +47,15 @@ def test_what_is_too_small_in_each_stack_is_nothing_that_stacks_agree_on() -> No
     np.testing.assert_array_equal(found, np.where(volumes[0] | volumes[1], 10_001, 0))
     assert not fused(volumes, voxel_votes=1, min_size=101).any()
     assert not fused(volumes, voxel_votes=1, min_size=100, min_extent=5).any()
+
+
+def test_eroding_and_dilating_box_by_box_is_as_whole() -> None:
+    """A voxel may come from what lies as far away as both together reach."""
+    noise = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal(SHAPE), 1)
+    drawn = ndimage.label(noise > np.median(noise))[0].astype(np.uint32)
+    params = StackParams(min_size=0, min_extent=0, erode_labels=1, dilate_labels=2)
+    labels = fuse_stacks([stack_of(drawn, Axis.XY)], MITO, params, SHAPE, QuietContext()).labels
+    whole = labels.read(Box((0, 0, 0), SHAPE))
+    assert 0 < np.count_nonzero(whole) < whole.size
+    for part in blocks(SHAPE, (3, 4, 3)):
+        np.testing.assert_array_equal(labels.read(part), whole[part.slices])
