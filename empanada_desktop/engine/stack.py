@@ -98,7 +98,7 @@ def segment_stack(
         context.check_cancelled()
         # Rounded maps are kept in quarter resolution; fine boundaries come from interpolating them.
         asked = settings.plane if take_maps is None else replace(settings.plane, fine_boundaries=False)
-        for answer in _predicted(predictor, planes, asked, n_planes, end - start):
+        for answer in _predicted(predictor, planes, asked, n_planes):
             outputs.put(answer)
             context.check_cancelled()
         outputs.close()
@@ -126,16 +126,11 @@ def places_beside(on_card: bool, pixels: int, threads: int = 0) -> int:
 
 
 def _predicted(
-    predictor: PlanePredictor,
-    planes: Iterable[NDArray[np.float32]],
-    settings: PlaneSettings,
-    n_planes: int,
-    n_coming: int,
+    predictor: PlanePredictor, planes: Iterable[NDArray[np.float32]], settings: PlaneSettings, n_planes: int
 ) -> Iterator[PlaneOutputs]:
     """Run the network over the planes: several at once where the predictor knows how that pays."""
     if isinstance(predictor, StackPredictor):
-        downsampling, fine_boundaries = settings.image_downsampling, settings.fine_boundaries
-        return predictor.predict_stack(planes, downsampling, fine_boundaries, n_planes, n_coming)
+        return predictor.predict_stack(planes, settings.image_downsampling, settings.fine_boundaries, n_planes)
     return (predict_plane(predictor, plane, settings) for plane in planes)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from empanada_desktop.core.tiles import Tile, TileLayout, lay_tiles, tile_overlap
-from empanada_desktop.engine.device import SEARCH_PAYS_AFTER, GraphicsMemoryError, searching
+from empanada_desktop.engine.device import GraphicsMemoryError, searching
 from empanada_desktop.engine.predictor import PlaneOutputs
 
 QUARTER = 4  # side of a cell of heatmap and offsets, in pixels that the network sees
@@ -62,17 +62,9 @@ class StackPredictor(Protocol):
     """One that is shown the planes of a stack, as many at once as it likes."""
 
     def predict_stack(
-        self,
-        planes: Iterable[Grey],
-        image_downsampling: int = 1,
-        fine_boundaries: bool = False,
-        n_planes: int = 0,
-        n_coming: int = 0,
+        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False, n_planes: int = 0
     ) -> Iterator[PlaneOutputs]:
-        """Yield what the network says of each plane, in their order.
-
-        n_planes: how many of that size there are in all; n_coming: how many of them are shown now.
-        """
+        """Yield what the network says of each plane, in their order; n_planes: how many of that size there are."""
         ...
 
 
@@ -93,6 +85,11 @@ class Band:
     semantic: NDArray[np.generic]
     heatmap: NDArray[np.float32]
     offsets: NDArray[np.float32]
+
+
+def planes_together(shape: tuple[int, int], image_downsampling: int, pixels: int = BATCH_PIXELS) -> int:
+    """Return how many whole planes a graphics card is shown at once, to begin with; `pixels` of them fit."""
+    return max(1, pixels // max(1, math.prod(shape) // image_downsampling**2))
 
 
 def batch_of_tiles(tile_size: int) -> int:
@@ -121,7 +118,7 @@ class TiledPredictor:
         self._pixels_at_once = pixels_at_once
         self.is_on_card = pixels_at_once > 0
         self._passes = 0  # of one size that the present stack takes
-        self._together = 1  # planes of it that are shown at once
+        self._together, self._fills = 1, False  # how many planes of it are shown at once, and whether always as many
         self._predictor = predictor
         self._stride = stride
         self.padding_factor = predictor.padding_factor
@@ -169,22 +166,17 @@ class TiledPredictor:
         )
 
     def predict_stack(
-        self,
-        planes: Iterable[Grey],
-        image_downsampling: int = 1,
-        fine_boundaries: bool = False,
-        n_planes: int = 0,
-        n_coming: int = 0,
+        self, planes: Iterable[Grey], image_downsampling: int = 1, fine_boundaries: bool = False, n_planes: int = 0
     ) -> Iterator[PlaneOutputs]:
         """Run the network over the planes of a stack, all of one size, as predict does over each.
 
         A graphics card is shown several at once, and begins with the next ones before those are used. `n_planes`:
-        how many of that size there are in all, by which it knows what preparing for them pays. `n_coming`: how many of
-        them are shown now; they are shared out evenly, so that the last group is no small one.
+        how many of that size there are in all, by which it knows what preparing for them pays. Where that is known, all
+        groups are of one size, whichever planes of the stack are shown: the last one is filled up with repeats.
         """
         before: WaitForOutputs | None = None
         try:
-            for group in self._groups(planes, image_downsampling, n_coming):
+            for group in self._groups(planes, image_downsampling, n_planes):
                 self._passes = self._passes_of(group[0].shape, n_planes, image_downsampling)
                 for begun in self._begun(group, image_downsampling, fine_boundaries):
                     yield from before() if before else ()
@@ -193,18 +185,17 @@ class TiledPredictor:
         finally:
             self._passes = 0
 
-    def _groups(self, planes: Iterable[Grey], image_downsampling: int, n_coming: int) -> Iterator[list[Grey]]:
+    def _groups(self, planes: Iterable[Grey], image_downsampling: int, n_planes: int) -> Iterator[list[Grey]]:
         """Give as many planes at once as there is room for at that moment."""
         coming = iter(planes)
         for first in coming:
             most = self.planes_at_once(first.shape, image_downsampling)
-            self._together = math.ceil(n_coming / math.ceil(n_coming / most)) if n_coming else most
+            self._together, self._fills = min(most, n_planes or most), n_planes > 0
             yield list(islice(chain([first], coming), self._together))
 
     def planes_at_once(self, shape: tuple[int, int], image_downsampling: int) -> int:
         """Return how many planes of a stack are shown together at most."""
-        seen = max(1, math.prod(shape) // image_downsampling**2)
-        return 1 if self.is_tiled(shape) else max(1, self._pixels_at_once // seen)
+        return 1 if self.is_tiled(shape) else planes_together(shape, image_downsampling, self._pixels_at_once)
 
     def _passes_of(self, shape: tuple[int, int], n_planes: int, image_downsampling: int) -> int:
         """Return how often a card is shown images of one size for n_planes planes; 0 where there is no card."""
@@ -255,9 +246,13 @@ class TiledPredictor:
         return lambda: outputs
 
     def _filled(self, group: list[Grey]) -> list[Grey]:
-        """Fill up the last planes of a stack with repeats where another size would have to be searched for."""
+        """Fill up the last planes of a stack with repeats.
+
+        A card may compute images of another number in another way, and round otherwise: one number for all of a stack
+        gives the same whether it is segmented at once, after a break, or by several cards.
+        """
         missing = self._together - len(group)
-        return [*group, *group[-1:] * missing] if self._passes >= SEARCH_PAYS_AFTER else group
+        return [*group, *group[-1:] * missing] if self._fills else group
 
     def bands(
         self,

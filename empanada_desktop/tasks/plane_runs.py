@@ -57,9 +57,9 @@ class PlaneRun:
     first: int = 0
     stop: int = 0
 
-    def over(self, planes: Iterable[int]) -> "Iterator[PlaneRun]":
-        """Give runs over some planes, in their order."""
-        for first, stop in spans(planes, run_length(self.params.median_filter_size)):
+    def over(self, planes: Iterable[int], shape: tuple[int, int]) -> "Iterator[PlaneRun]":
+        """Give runs over some planes of `shape`, in their order."""
+        for first, stop in spans(planes, run_length(self.params.median_filter_size, together(self.params, shape))):
             yield replace(self, first=first, stop=stop)
 
 
@@ -71,9 +71,18 @@ class RunOutcome:
     notes: tuple[str, ...]
 
 
-def run_length(median: int) -> int:
-    """Return how many planes a run has."""
-    return max(SHORTEST_RUN, PLANES_PER_NEIGHBOUR * (median - 1))
+def run_length(median: int, together: int = 1) -> int:
+    """Return how many planes a run has, so that with its neighbours it fills groups of so many `together`."""
+    neighbours = median - 1
+    shown = max(SHORTEST_RUN, PLANES_PER_NEIGHBOUR * neighbours) + neighbours
+    return -(-shown // together) * together - neighbours
+
+
+def together(params: StackParams, shape: tuple[int, int]) -> int:
+    """Return how many planes of `shape` a graphics card would be shown at once."""
+    from empanada_desktop.engine.tiled import planes_together
+
+    return 1 if 0 < params.tile_size < max(shape) else planes_together(shape, params.image_downsampling)
 
 
 def spans(planes: Iterable[int], length: int) -> Iterator[tuple[int, int]]:
@@ -116,7 +125,7 @@ def segment_elsewhere(whole: PlaneRun, planes: "StackPlanes", count: CountPlane,
     left = [index for index in range(planes.n_done, len(planes)) if not planes.ahead.has(index)]
     outcomes = []
     try:
-        for outcome in context.map(segment_run, whole.over(left)):
+        for outcome in context.map(segment_run, whole.over(left, (planes.array.shape[1], planes.array.shape[2]))):
             outcomes.append(outcome)
             for _ in _count_ready(planes, count):
                 context.check_cancelled()

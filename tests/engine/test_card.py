@@ -118,7 +118,6 @@ def test_a_stack_is_the_same_however_many_planes_go_together(pixels: int) -> Non
 def test_a_search_for_fast_convolutions_only_where_many_passes_of_one_size_come(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("empanada_desktop.engine.tiled.SEARCH_PAYS_AFTER", 2)
     monkeypatch.setattr("empanada_desktop.engine.device.SEARCH_PAYS_AFTER", 2)
     sizes: list[tuple[int, bool]] = []
 
@@ -132,7 +131,7 @@ def test_a_search_for_fast_convolutions_only_where_many_passes_of_one_size_come(
     assert sizes == [(3, True)] * 3, "the last plane comes in three copies: no size of its own"
     sizes.clear()
     assert_in_order(long.predict_stack(planes(4), n_planes=4), planes(4))
-    assert sizes == [(3, False), (1, False)]
+    assert sizes == [(3, False), (3, False)]
     assert_in_order(TiledPredictor(Watched(), 16).predict_stack(planes(4), n_planes=4), planes(4))
     assert not any(searched for _, searched in sizes)
     assert not torch.backends.cudnn.benchmark
@@ -203,12 +202,17 @@ def test_a_card_is_given_its_memory_back_before_less_is_tried() -> None:
     assert len(on_card) > 4
 
 
-def test_planes_are_shared_out_evenly_and_read_ahead() -> None:
-    """As a run of 18 planes for one of several cards, where 16 would fit: not 16 and 2."""
+def test_all_groups_of_a_stack_have_one_size_and_are_read_ahead() -> None:
+    """Whichever part of it is shown: a card may round otherwise with another number of images."""
     network = Card()
     predictor = TiledPredictor(network, 16, pixels_at_once=16 * SIDE * SIDE)
-    assert_in_order(predictor.predict_stack(planes(18), n_planes=1000, n_coming=18), planes(18))
-    assert network.log == ["begin 9", "begin 9", "finish 9", "finish 9"]
+    for shown in (20, 7):
+        network.log.clear()
+        assert_in_order(predictor.predict_stack(planes(shown), n_planes=100), planes(shown))
+        assert {line for line in network.log if "begin" in line} == {"begin 16"}
+    network.log.clear()
+    assert_in_order(predictor.predict_stack(planes(3), n_planes=5), planes(3))
+    assert network.log[0] == "begin 5"
     plane = PlaneSettings(things=frozenset())
     assert settings_beside(predictor, plane, 3, (SIDE, SIDE)).read_ahead == 16
     assert settings_beside(TiledPredictor(network, 16), plane, 3, (SIDE, SIDE)).read_ahead == 2

@@ -33,7 +33,7 @@ Segment = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def nothing_survives() -> None:
+def nothing_survives(children_are_warm: None) -> None:
     """Here processes stay from test to test, some are killed and come again; the tests look at them themselves."""
 
 
@@ -46,7 +46,7 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plane_runs, "run_length", lambda median: RUN)
+    monkeypatch.setattr(plane_runs, "run_length", lambda *_: RUN)
 
 
 @pytest.fixture
@@ -195,6 +195,17 @@ def test_few_planes_are_predicted_twice(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.undo()
     for median in (1, 3, 5, 7, 9, 11):
         assert (median - 1) / plane_runs.run_length(median) <= 1 / 16
+
+
+def test_runs_fill_the_groups_that_a_card_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    params = segment_volume.Params(median_filter_size=3)
+    for shape, group in (((512, 512), 16), ((200, 200), 104), ((2048, 2048), 1), ((4096, 4096), 1)):
+        assert plane_runs.together(params, shape) == group
+        length = plane_runs.run_length(3, group)
+        assert (length + 2) % group == 0
+        assert length >= plane_runs.run_length(3)
+    assert plane_runs.together(params.model_copy(update={"tile_size": 256}), (512, 512)) == 1
 
 
 def test_one_device_is_said_to_be_one(tiny_weights: str, volume: str, tmp_path: Path) -> None:

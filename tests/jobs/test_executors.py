@@ -42,7 +42,7 @@ class DevicesExecutor:
 
 
 @pytest.fixture(autouse=True)
-def nothing_survives() -> None:
+def nothing_survives(children_are_warm: None) -> None:
     """Here processes stay from test to test."""
 
 
@@ -88,7 +88,7 @@ def volume(pixels: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plane_runs, "run_length", lambda median: RUN)
+    monkeypatch.setattr(plane_runs, "run_length", lambda *_: RUN)
 
 
 @pytest.fixture
