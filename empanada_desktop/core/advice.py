@@ -108,12 +108,12 @@ def compare_planes(looks: Mapping[str, PlaneLook]) -> tuple[str, str, bool]:
     """Which orientation clearly does better ("": none), what to make of it in a sentence, whether they look alike."""
     best, second = sorted(looks, key=lambda name: looks[name].certainty, reverse=True)[:2]
     if all(look.objects == 0 for look in looks.values()):
-        return best, "Nothing was found in any of them. Lower the confidence or try the scale finder.", False
+        return "", "Nothing was found in any of them. Lower the confidence or try the scale finder.", False
     covered = [look.covered for look in looks.values()]
     certainties = [look.certainty for look in looks.values()]
     alike = min(covered) >= max(covered) * (1 - ALIKE) and max(certainties) - min(certainties) < 0.1
     if alike:
-        return best, "The three look alike: segmenting in all three directions is worth it.", True
+        return "", "The three look alike: segmenting in all three directions is worth it.", True
     if looks[best].certainty - looks[second].certainty < CLEARLY_SURER:
         return "", "No clear difference: about equally sure, but they find different amounts. Try another place.", False
     return best, f"{best} does better: take it as the inference plane, and leave the other directions out.", False

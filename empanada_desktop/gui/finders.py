@@ -186,12 +186,12 @@ class PlaneFinder(_Finders):
         self.strip.words.setText("the planes through the crosshair, the same settings")
         return {f"plane {axis}": (LivePlane(plane.ref, axis, crosshair[axis.normal]), self._params) for axis in Axis}
 
-    def _propose(self, best: str, alike: bool, found: bool) -> None:
+    def _propose(self, best: str, alike: bool) -> None:
         """Offer what follows for the volume; planes through stretched voxels never speak for ortho-plane."""
         form = self._workspace.form.volume
         if alike and sharpest_plane(self._workspace.document.spacing) is None:
             form.propose(Hint("ortho_plane", "The three planes look alike: all three together find more.", True))
-        elif found and best and not alike:
+        elif best:
             form.propose(Hint("inference_plane", f"The plane finder does best in {best}.", best, f"Take {best}"))
 
     def _looks(self) -> dict[str, PlaneLook]:
@@ -207,7 +207,7 @@ class PlaneFinder(_Finders):
         looks = self._looks()
         best, words, alike = compare_planes(looks)
         self.strip.words.setText(words)
-        self._propose(best, alike, found=any(look.objects for look in looks.values()))
+        self._propose(best, alike)
         in_use = self._workspace.form.volume.form.values()["inference_plane"]
         for place, axis in enumerate(Axis):
             look = looks[axis.value]
