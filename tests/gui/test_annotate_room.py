@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QToolButton
 
@@ -17,8 +17,10 @@ from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 
 from .person import CONTROL, NO_KEY, SHIFT, Person
+from .viewer.test_canvas_tool import touch
 
 KEY = Qt.Key
+PLANES = (Axis.XY, Axis.XZ, Axis.YZ)
 
 
 @pytest.fixture
@@ -143,6 +145,44 @@ def test_keys_choose_labels_and_say_where_a_class_ends(painting: Person) -> None
     assert found.label.class_choice.currentText() == "2  mito"
     painting.choose(found.label.class_choice, "1  object")
     painting.until(lambda: layer.active_id == 11)
+
+
+def test_every_key_of_the_room_is_heard_over_every_plane(painting: Person) -> None:
+    """[ ], Shift and the wheel, = - X, B, M and a pen, over a canvas that was clicked before."""
+    layer, grid = labels(painting), painting.workspace.grid
+    settings = lambda: dock(painting).tools.brush._painter.settings  # noqa: E731
+    for number, (axis, (row, column)) in enumerate(zip(PLANES, ((10, 10), (4, 30), (30, 4)), strict=True)):
+        canvas, new = grid.canvas(axis), 1001 + number
+        assert layer.active_id == new
+        canvas.setFocus()
+        for key, steps in ((KEY.Key_BracketRight, 1), (KEY.Key_BracketLeft, -1)):
+            before = settings().size
+            painting.key(key)
+            assert (settings().size - before) * steps > 0
+        for notches in (2, -2):
+            before = settings().size
+            painting.wheel(canvas, notches, SHIFT)
+            assert (settings().size - before) * notches > 0
+        for key, wanted in ((KEY.Key_Equal, new + 1), (KEY.Key_Minus, new), (KEY.Key_X, 0), (KEY.Key_X, new)):
+            painting.key(key)
+            assert layer.active_id == wanted
+        for is_on in (True, False):
+            painting.key(KEY.Key_B)
+            assert settings().keeps_others is is_on
+        widths = [pen_line(painting, axis, row + 18 * line, column, 0.2 + 0.8 * line) for line in range(2)]
+        assert 0 < widths[0] < widths[1]
+        painting.key(KEY.Key_M)
+        painting.until(lambda new=new: layer.active_id == new + 1)
+
+
+def pen_line(person: Person, axis: Axis, row: float, column: float, pressure: float) -> int:
+    """Draw a short line with a pen that presses so much, and return how many voxels it has painted."""
+    canvas, before = person.workspace.grid.canvas(axis), int((voxels(person) > 0).sum())
+    kinds = (QEvent.Type.TabletPress, QEvent.Type.TabletMove, QEvent.Type.TabletRelease)
+    for kind, step in zip(kinds, (0, 12, 12), strict=True):
+        touch(canvas, kind, QPointF(spot(person, axis, row, column + step)), pressure)
+    person.until(lambda: int((voxels(person) > 0).sum()) > before)
+    return int((voxels(person) > 0).sum()) - before
 
 
 def test_ids_can_be_reserved_where_people_share_a_volume(painting: Person) -> None:
