@@ -73,8 +73,8 @@ def _in_words(location: tuple[int | str, ...], message: str, value: object) -> s
     name = str(location[0]).replace("_", "-") if location else "settings"
     if message == "Extra inputs are not permitted":
         return f"There is no parameter “{name}”"
-    if message == "Field required" and len(location) > 1:
-        return f"“{name}” has too few values"
+    if message == "Field required":
+        return f"“{name}” has too few values" if len(location) > 1 else f"“{name}” is missing"
     plain = message.removeprefix("Value error, ").replace("Input should be", "should be")
     if plain in ("has too many values", "is empty"):
         return f"“{name}” {plain}"

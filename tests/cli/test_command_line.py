@@ -60,7 +60,7 @@ def test_specks_are_dropped_from_a_plane(volume: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(after > 0, np.isin(before, ids[areas >= 200]))
 
 
-def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None:
+def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = tmp_path / "first.zarr", tmp_path / "second.zarr"
     assert main(["segment-volume", str(volume), "--out", str(first), "--min-size", "10", "--no-use-gpu"]) == 0
     recipe = tmp_path / "job.yaml"
@@ -74,6 +74,9 @@ def test_a_recipe_runs_again_on_other_data(volume: Path, tmp_path: Path) -> None
         np.testing.assert_array_equal(labels[:], expected)
     assert read_recipe(second)["params"]["min_size"] == 10
     assert read_recipe(second)["inputs"]["volume"] == str(copy)
+    recipe.write_text("task: segment-volume\nparams: {min_size: 10}\n", encoding="utf-8")  # as the form saves it
+    assert main(["run", str(recipe), "--input", str(copy)]) == 2
+    assert "Error: “out” is missing." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["first.zarr", "first.tif"])
