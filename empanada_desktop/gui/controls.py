@@ -222,6 +222,9 @@ def _place(number: int, count: int) -> str:
     return "first" if number == 0 else "last" if number == count - 1 else "middle"
 
 
+WIDEST_TITLE = 190
+
+
 class Section(QWidget):
     """A part of a panel that folds; closed, it shows its values in one line."""
 
@@ -254,8 +257,10 @@ class Section(QWidget):
         self._right.set_text(note if not self.content.isHidden() else summary or note)
 
     def set_title(self, title: str) -> None:
-        """Change the title."""
-        self._header.setText(title)
+        """Change the title; one that is too long, as a file's name may be, is shortened."""
+        whole = self._header.fontMetrics().elidedText(title, Qt.TextElideMode.ElideMiddle, WIDEST_TITLE)
+        self._header.setText(whole.replace("&", "&&"))
+        self._header.setToolTip("" if whole == title else title)
 
     @property
     def note(self) -> str:

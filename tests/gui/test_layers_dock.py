@@ -124,6 +124,16 @@ def test_the_swatch_follows_the_colours(dock: Dock) -> None:
         assert middle.name().upper() == LABEL_COLOURS[place]
 
 
+def test_a_long_name_leaves_the_controls_in_sight(dock: Dock) -> None:
+    dock.document.rename_layer(dock.labels, "Training & Validation_Sections00_15_Mitochondria_Semantic")
+    dock.settle()
+    look = dock.person.workspace.layers.look
+    for control in (look.opacity, look.style_choice, look.shown):
+        right = control.mapTo(dock.window, control.rect().bottomRight()).x()
+        edge = dock.rows.mapTo(dock.window, dock.rows.rect().bottomRight()).x()
+        assert right <= edge
+
+
 @pytest.mark.parametrize("title", ["crop", "mito", "seeds", "region"])
 def test_rename_duplicate_delete_and_undo(dock: Dock, title: str) -> None:
     before = dock.titles()

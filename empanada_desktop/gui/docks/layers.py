@@ -130,7 +130,7 @@ class LayersDock(QWidget):
         self.plain_look.setVisible(isinstance(layer, ImageLayer))
         self.marks_look.setVisible(isinstance(layer, PointsLayer | ShapesLayer))
         if layer is not None:
-            self.look_section.set_title(f"Layer: {layer.title}"[:30])
+            self.look_section.set_title(f"Layer: {layer.title}")
         self.look.refresh()
         self.plain_look.refresh()
         self.marks_look.refresh()
