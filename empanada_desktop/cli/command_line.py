@@ -70,17 +70,21 @@ def _run(specs: Sequence[JobSpec], executor: Executor) -> int:
     try:
         return _run_one(specs[0], executor, context) if len(specs) == 1 else _run_batch(specs, executor, context)
     except (JobCancelled, KeyboardInterrupt):
+        context.end_line()
         kept = sum(map(kept_planes, specs))
         are = "is" if kept == 1 else "are"
         after = f" {counted(kept, 'plane')} {are} kept; the same command goes on from there." if kept else ""
         print(f"Cancelled.{after}", file=sys.stderr)
         return EXIT_CANCELLED
     finally:
+        context.end_line()
         signal.signal(signal.SIGINT, previous)
 
 
 def _run_one(spec: JobSpec, executor: Executor, context: "TerminalContext") -> int:
-    print("\n".join(executor.run(spec, context).lines()))
+    result = executor.run(spec, context)
+    context.end_line()
+    print("\n".join(result.lines()))
     return 0
 
 
@@ -90,6 +94,7 @@ def _run_batch(specs: Sequence[JobSpec], executor: Executor, context: "TerminalC
     for spec, result in batch.carry_out(lambda spec: executor.run(spec, context)):
         volume, out = getattr(spec.inputs, "volume", ""), getattr(spec.inputs, "out", "")
         lines = [f"{out} is there already."] if result is None else result.lines()
+        context.end_line()
         print("\n".join([f"-- {volume}", *lines]), flush=True)
     for spec, error in batch.failed:
         volume = str(getattr(spec.inputs, "volume", ""))

@@ -20,6 +20,7 @@ class TerminalContext:
         self._time_left = TimeLeft()
         self._rewrites = sys.stderr.isatty()
         self._last = ""
+        self._is_open = False  # a line that may be rewritten is without its end
 
     def cancel(self, *_: object) -> None:
         """Ask the job to stop; a second request stops the program at once."""
@@ -49,12 +50,20 @@ class TerminalContext:
         """Apply `function` to the items one after the other."""
         return (function(item, self) for item in items)
 
+    def end_line(self) -> None:
+        """End the line that progress stands on, so that what is said next has a line of its own."""
+        if self._is_open:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+            self._is_open = False
+
     def _write(self, text: str, ends: bool) -> None:
         if text == self._last:
             return
         self._last = text
         if self._rewrites:
             sys.stderr.write("\r\x1b[K" + text + ("\n" if ends else ""))
+            self._is_open = not ends
         else:
             sys.stderr.write(text + "\n")
         sys.stderr.flush()

@@ -173,8 +173,9 @@ class ResultStore:
         with writing(self.path):
             groups = sorted(self._label_groups())
             for number, group in enumerate(groups):
-                context.report(number, len(groups), f"Writing smaller copies of {group}")
+                context.report(number, len(groups), "Writing smaller copies")
                 self._write_pyramid(group, context)
+            context.report(len(groups), len(groups), "Writing smaller copies")
             self._point_to_labels([group.removeprefix("labels/") for group in groups if group.startswith("labels/")])
             # Marked first: what is to go is needed as long as the result is not whole.
             self._write_header(self.header.recipe if recipe is None else recipe, is_complete=True)

@@ -5,6 +5,7 @@ import pytest
 from empanada_desktop.cli import main
 from empanada_desktop.cli.options import with_lists_joined
 from empanada_desktop.cli.overview import GROUPS, OTHERS
+from empanada_desktop.cli.terminal import TerminalContext
 from empanada_desktop.tasks import merge_labels, segment_volume, split_labels
 from empanada_desktop.tasks.registry import TASKS
 
@@ -49,6 +50,23 @@ def test_what_does_not_exist_is_answered_with_what_may_be_meant(
     error, advice = capsys.readouterr().err.splitlines()
     assert error == f"Error: {message}"
     assert hint in advice
+
+
+def test_what_follows_progress_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """On a terminal, where progress rewrites its line: a result or an error after a phase that was broken off."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    context = TerminalContext()
+    for done in (1, 2):
+        context.report(done, 3, "Planes")
+    context.end_line()
+    context.end_line()
+    context.report(3, 3, "Planes")
+    context.end_line()
+    assert [line.split("\x1b[K")[-1][:9] for line in capsys.readouterr().err.split("\n")] == [
+        "Planes, 2",
+        "Planes, 3",
+        "",
+    ]
 
 
 def test_lists_may_be_typed_with_spaces_and_paths_stay_paths() -> None:
