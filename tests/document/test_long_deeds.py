@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.edit_pieces import PIECE, changed_ids, count_pieces, pieces
 from empanada_desktop.core.edits import ArrayEdit, MergeEdit, RegionEdit, relabel
-from empanada_desktop.document import ArraySource, Document, EditableSource, LabelsLayer
+from empanada_desktop.core.geometry import Box
+from empanada_desktop.document import ArraySource, Document, EditableSource, LabelsLayer, long_deeds, open_source
 from empanada_desktop.document.edits import Edit, Edits, PropertyEdit, VoxelEdit
 from empanada_desktop.document.long_deeds import LongDeed, is_long
 from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.errors import SettingsError, VolumeError
+from empanada_desktop.io.volumes import VolumeRef
 
 SHAPE = (70, 140, 150)
 
@@ -138,6 +140,34 @@ def halting() -> tuple[Document, LabelsLayer, Halting, Edit]:
     edit = VoxelEdit("Fill", layer.id, (RegionEdit.between(whole_box(SHAPE), voxels(layer), np.full(SHAPE, 2)),))
     assert is_long(document, edit)
     return document, layer, source, edit
+
+
+def test_what_is_large_or_waits_for_a_file_is_long(result_path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    document, box = Document(), Box((0, 0, 0), (1, 32, 32))
+    file = EditableSource(open_source(VolumeRef(result_path, "labels/mito")))
+    layers = [LabelsLayer(title="memory", source=EditableSource(shape=SHAPE)), LabelsLayer(title="file", source=file)]
+    for each in layers:
+        document.add_layer(each)
+    part = RegionEdit.between(box, np.zeros(box.shape, np.uint32), np.ones(box.shape, np.uint32))
+    at_once, waits = edits = [VoxelEdit("Paint", each.id, (part,)) for each in layers]
+    assert [is_long(document, edit) for edit in edits] == [False, True]
+    file.read_ahead(box)
+    assert not is_long(document, waits)
+    document.apply(at_once)
+    deed = document.history.next_undo
+    assert deed is not None
+    monkeypatch.setattr(long_deeds, "LONG_VOXELS", 1024)  # as many as the box has
+    assert [is_long(document, edit) for edit in (at_once, deed, Edits("Both", (at_once, waits)))] == [
+        False,
+        False,
+        True,
+    ]
+    monkeypatch.setattr(long_deeds, "LONG_VOXELS", 1023)
+    assert is_long(document, at_once)
+    deed.held = None  # it is in the journal only: its size is known all the same
+    assert is_long(document, deed)
+    assert not is_long(document, PropertyEdit("Rename", layers[0].id, {"title": "memory"}, {"title": "other"}))
+    file.close()
 
 
 def test_while_it_is_made_its_layer_waits_and_others_go_on(
