@@ -1,6 +1,5 @@
 """Labels of any size that can be changed: a file that is only read, or nothing, under blocks that were changed."""
 
-import contextlib
 import itertools
 import operator
 import shutil
@@ -17,18 +16,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document.at_hand import BlocksAhead
+from empanada_desktop.document.frozen_labels import Base, FrozenLabels
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.sources import FlatSource, Triple, VolumeSource, box_of, cut, open_source
 from empanada_desktop.errors import VolumeError
-from empanada_desktop.io.journal import sync_file
 from empanada_desktop.io.ome_metadata import level_factors
-from empanada_desktop.io.overlay import BUDGET, Blocks, Frozen, Pack, Spot, new_pack
-from empanada_desktop.io.overlay_files import OverlayState, address_of, packs_of, read_overlay, ref_of, write_overlay
+from empanada_desktop.io.overlay import BUDGET, Blocks, Pack, new_pack
+from empanada_desktop.io.overlay_files import read_overlay, ref_of
 from empanada_desktop.io.volumes import VolumeRef
 from empanada_desktop.io.volumes.faults import writing
-
-Base = VolumeSource | PlacedSource
-MOST_GARBAGE = 16 << 20
 
 
 class EditableSource(FlatSource):
@@ -171,7 +167,7 @@ class EditableSource(FlatSource):
         """Whether there is a file below and nothing was changed over it."""
         return self.base is not None and self.blocks.is_empty
 
-    def freeze(self) -> "FrozenLabels":
+    def freeze(self) -> FrozenLabels:
         """Return the labels as they are now; later writing leaves them alone."""
         return FrozenLabels(self, self.blocks.freeze(), self._version)
 
@@ -229,67 +225,12 @@ class EditableSource(FlatSource):
             self.base.close()
 
 
-class FrozenLabels:
-    """Labels as they were at one moment, to be read or written while the labels go on changing."""
-
-    def __init__(self, source: EditableSource, blocks: Frozen, version: int) -> None:
-        self._source, self._blocks, self.version = source, blocks, version
-        self.shape, self.dtype, self.spacing = source.shape, source.dtype, source.spacing
-        self.base = source.base
-
-    @property
-    def is_as_in_file(self) -> bool:
-        """Whether there is a file below and nothing was changed over it."""
-        return self.base is not None and not self._blocks
-
-    def write(self, folder: Path, unsynced: list[Path] | None = None, is_lent: bool = False) -> Path:
-        """Write the state into a folder and return its file; only blocks that lie nowhere yet are written. OSError.
-
-        unsynced: takes the files, to be waited for by the caller; otherwise they are on the disk on return. is_lent:
-        for a job, which reads it later. A pack that holds mostly what was overwritten is followed by a new one.
-        """
-        source = self._source
-        with source._storing:
-            pack = source.blocks.pack
-            if pack is None or pack.path.parent != folder or self._is_mostly_old(pack):
-                pack = new_pack(folder)
-            spots = source.blocks.store(self._blocks, pack)
-            source.blocks.pack = pack
-            path = next(path for path in _numbered(folder, "-lent" if is_lent else "") if not path.exists())
-            address = None if source.base is None else base_address(source.base)
-            write_overlay(path, OverlayState(self.shape, self.dtype, source.levels, self.spacing, address, spots))
-            files = [*{spot.pack.path for spot in spots.values()}, path]
-            if unsynced is not None:
-                unsynced += files
-        for file in files if unsynced is None else ():
-            sync_file(file)
-        return path
-
-    def _is_mostly_old(self, pack: Pack) -> bool:
-        spots = [held if isinstance(held, Spot) else held.spot for held in self._blocks.values()]
-        used = sum(spot.n_voxels + spot.n_mask for spot in spots if spot is not None and spot.pack is pack)
-        return pack.n_bytes > MOST_GARBAGE + 2 * used
-
-    def drop_old_packs(self, folder: Path) -> None:
-        """Remove the packs of the layer's folder in which nothing lies that any state needs."""
-        source = self._source
-        with source._storing, contextlib.suppress(OSError, VolumeError):
-            if len(list(folder.glob("*.pack"))) > 1:
-                needed = {pack for state in folder.glob("*.overlay") for pack in packs_of(state)}
-                needed |= {pack.path for pack in source.blocks.packs()}
-                for path in {*folder.glob("*.pack")} - needed:
-                    path.unlink()
-
-    def leave_memory(self) -> None:
-        """Let the layer's blocks lie on the disk only, as far as they are there."""
-        self._source.blocks.leave_memory()
-
-
-def base_address(base: Base) -> dict[str, Any]:
-    """Return the address of a base as JSON holds it."""
-    if isinstance(base, PlacedSource):
-        return address_of(base.planes.ref, (base.shape, base.axis, base.box.start))
-    return address_of(base.ref)
+def file_of(layer: object) -> tuple[str, str | None] | None:
+    """Return path and dataset of the file in which, or over which, the voxels of a layer lie; None where in none."""
+    source = getattr(layer, "source", None)
+    source = source.base if isinstance(source, EditableSource) else source
+    source = source.planes if isinstance(source, PlacedSource) else source
+    return (str(Path(source.ref.path).absolute()), source.ref.dataset) if isinstance(source, VolumeSource) else None
 
 
 def _open_base(address: Any, moved: Mapping[str, str]) -> Base:  # noqa: ANN401 - of any age
@@ -302,12 +243,6 @@ def _open_base(address: Any, moved: Mapping[str, str]) -> Base:  # noqa: ANN401 
     z, y, x = placed["shape"]
     origin = (start[axis.in_plane[0]], start[axis.in_plane[1]])
     return PlacedSource(volume, (z, y, x), axis, start[axis.normal], origin)
-
-
-def _numbered(folder: Path, end: str) -> Iterator[Path]:
-    stems = (path.stem.removesuffix(end) for path in folder.glob("*.overlay"))
-    first = max((int(stem) for stem in stems if stem.isdigit()), default=0) + 1
-    return (folder / f"{number}{end}.overlay" for number in itertools.count(first))
 
 
 def _box_and_dropped(index: Any, shape: Triple) -> tuple[Box, tuple[int, ...]]:  # noqa: ANN401

@@ -6,15 +6,16 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from empanada_desktop.core.edits import box_blocks
 from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.grey import GreyRange
-from empanada_desktop.document.editable import EditableSource, FrozenLabels
+from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.frozen import FrozenArray
+from empanada_desktop.document.frozen_labels import FrozenLabels
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.reviewing import items_from_plain
@@ -30,6 +31,7 @@ LABELS = "labels"
 REMOVE_TRIES, REMOVE_SECONDS = 50, 0.02
 Written = dict[str, tuple[int, str]]
 Moved = dict[str, str]
+SomeLayer = TypeVar("SomeLayer", bound=Layer)
 COMMON = ("title", "id", "visible", "opacity", "locked", "note")
 LOOKS = {
     "image": ("colormap",),
@@ -108,7 +110,7 @@ def layer_from_plain(
     )
 
 
-def frozen(layer: Layer) -> Layer:
+def frozen(layer: SomeLayer) -> SomeLayer:
     """Return a copy of a layer as it is now, for writing: the layer may change meanwhile, and keeps its id."""
     twin = copy.copy(layer)
     if isinstance(twin, ImageLayer | LabelsLayer) and isinstance(twin.source, ArraySource | EditableSource):

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from empanada_desktop.document.document import Document
-from empanada_desktop.document.editable import EditableSource, FrozenLabels
+from empanada_desktop.document.editable import EditableSource
+from empanada_desktop.document.frozen_labels import FrozenLabels
 from empanada_desktop.document.journal import Journal, Problem
 from empanada_desktop.document.journal_file import JournalFile, Reachable
 from empanada_desktop.document.kept import SESSION_FILE, forget_oldest, sessions_folder

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from empanada_desktop.document.editable import EditableSource, FrozenLabels
+from empanada_desktop.document.editable import EditableSource
+from empanada_desktop.document.frozen_labels import FrozenLabels
 from empanada_desktop.document.placed import PlacedSource
 
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")

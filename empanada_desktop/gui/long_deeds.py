@@ -25,13 +25,14 @@ LINE = "long deed"
 WORDS = {"do": "Making", "undo": "Undoing", "redo": "Redoing"}
 Then = Callable[[Edit | None], object]
 Asked = Edit | Literal["undo", "redo"]
+Deed = Callable[[], object]
 
 
 @dataclass
 class _Wish:
     """What was asked for. then: called with the edit when it stands, with None where it does not."""
 
-    what: Asked
+    what: Asked | Deed
     then: Then
 
 
@@ -74,7 +75,7 @@ class LongDeeds(QObject):
         if self._now is not None and (self._now[0].what != "do" or is_long(self._document, edit)):
             self._waiting.append(_Wish(edit, then))
         elif is_long(self._document, edit):
-            self._begin(_Wish(edit, then))
+            self._begin(edit, then)
         else:
             self._document.apply(edit)
             then(edit)
@@ -91,12 +92,22 @@ class LongDeeds(QObject):
         """Make the edit that was undone last again."""
         self._step("redo", then)
 
+    def when_free(self, deed: Callable[[], object]) -> None:
+        """Do something at once, or when what is under way and was asked for before has ended."""
+        if self._now is None:
+            deed()
+        else:
+            self._waiting.append(_Wish(deed, bool))
+
     def close(self) -> None:
-        """Bring what is under way to its end; nothing more is begun."""
-        self._waiting.clear()
+        """Bring what is under way to its end; no other edit is begun."""
         self._timer.stop()
         self._document.finish_long()
         self._now = None
+        waiting, self._waiting = self._waiting, deque()
+        for wish in waiting:
+            if callable(wish.what):
+                wish.what()
         self._threads.close()
 
     def _step(self, what: Literal["undo", "redo"], then: Then) -> None:
@@ -105,16 +116,16 @@ class LongDeeds(QObject):
         if self._now is not None:
             self._waiting.append(_Wish(what, then))
         elif deed is not None and not self._document.open_strokes and is_long(self._document, deed):
-            self._begin(_Wish(what, then))
+            self._begin(what, then)
         else:
             then(self._document.undo() if what == "undo" else self._document.redo())
 
-    def _begin(self, wish: _Wish) -> None:
-        long = self._document.begin_long(wish.what)
+    def _begin(self, what: Asked, then: Then) -> None:
+        long = self._document.begin_long(what)
         if long is None:
-            wish.then(None)
+            then(None)
             return
-        self._now, self._began = (long, wish.then), time.monotonic()
+        self._now, self._began = (long, then), time.monotonic()
         self._timer.start()
         self.busy_changed.emit(True)
         self._threads.run(long.work, lambda _: self._end(), lambda _: self._end())
@@ -148,7 +159,9 @@ class LongDeeds(QObject):
         while self._waiting and self._now is None:
             wish = self._waiting.popleft()
             try:
-                if isinstance(wish.what, str):
+                if callable(wish.what):
+                    wish.what()
+                elif isinstance(wish.what, str):
                     self._step(wish.what, wish.then)
                 else:
                     self.apply(wish.what, wish.then)

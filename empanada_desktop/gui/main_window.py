@@ -28,7 +28,7 @@ from empanada_desktop.gui.computer import Computer, look_at_computer
 from empanada_desktop.gui.controls import Column, MessageBar
 from empanada_desktop.gui.jobs_strip import JobDeeds, JobsList, JobsStrip
 from empanada_desktop.gui.keys_page import KeysPage
-from empanada_desktop.gui.notify import Notifier, Toast, log_path
+from empanada_desktop.gui.notify import DEED, WORK, Notifier, Toast, log_path
 from empanada_desktop.gui.palette import Palette
 from empanada_desktop.gui.qt_runner import Background
 from empanada_desktop.gui.shell import ToolsColumn, TopBar, tools_there
@@ -220,7 +220,7 @@ class MainWindow(QMainWindow):
         if opened.choices:
             self._ask_dataset(opened)
             return
-        self.ensure_workspace().take(opened, self._taken)
+        self.ensure_workspace().opener.take(opened, self._taken)
 
     def _taken(self) -> None:
         self.show_workspace()
@@ -274,12 +274,13 @@ class MainWindow(QMainWindow):
 
     def _restored(self) -> None:
         self.status.clearMessage()
-        self.show_workspace()
+        if self.workspace is not None:
+            self.show_workspace(self.workspace.document.view.workspace)
 
     def failed(self, problem: BaseException) -> None:
         """Something in a thread failed: the window stays as it was, and the reason is said."""
         self.status.clearMessage()
-        self.tell(problem)
+        self.tell(problem, about=WORK)
 
     def ensure_workspace(self) -> "Workspace":
         """The workspace; made when something is opened for the first time."""
@@ -304,12 +305,12 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("empanada")
         self.enable_actions()
 
-    def show_workspace(self) -> None:
-        """Show what is open."""
+    def show_workspace(self, room: str = "") -> None:
+        """Show what is open, in a room, otherwise in the one that was shown last."""
         if self.workspace is not None:
             self.stack.setCurrentWidget(self.workspace.centre)
             self._show_frame(True)
-            self.choose_tab(self.settings.window.get("tab", "segment"))
+            self.choose_tab(room or self.settings.window.get("tab", "segment"))
             self.enable_actions()
 
     def _show_frame(self, is_shown: bool) -> None:
@@ -328,6 +329,7 @@ class MainWindow(QMainWindow):
         self.top.set_tab(name)
         if self.workspace is not None:
             self.arrangement.show_room(name)
+            self.workspace.session.note_room(name)
             self.enable_actions()
 
     def enable_actions(self) -> None:
@@ -390,10 +392,11 @@ class MainWindow(QMainWindow):
 
     # Messages
 
-    def tell(self, problem: BaseException, about: str = "") -> None:
+    def tell(self, problem: BaseException, about: str = DEED) -> None:
         """Say what went wrong: in the bar where the user can mend it, as a report where it is our mistake.
 
-        `about` names what it is about, for `bar.settle` when that has come right.
+        `about` names what it is about, for `bar.settle` when that has come right; what is about a deed goes as soon as
+        the user does something else.
         """
         if isinstance(problem, OSError):
             problem = VolumeError(f"{problem.filename or 'A file'}: {problem.strerror or problem}.", "Check the disk.")

@@ -20,6 +20,8 @@ from empanada_desktop.gui.timers import single_shot
 from empanada_desktop.settings import user_folder
 
 TOAST_MS = 6000
+# What a message is about: a deed, of which nobody wants to read once something else is done; work in the background.
+DEED, WORK = "a deed", "work"
 log = logging.getLogger("empanada_desktop")
 
 
@@ -152,8 +154,12 @@ class Toast(QFrame):
             self._offer.deleteLater()
             self._offer = None
         if deed is not None:
-            self._offer = push_button(offer, deed, role="link")
-            self._offer.clicked.connect(self.hide)
+
+            def take() -> None:  # what it does may say something itself
+                self.hide()
+                deed()
+
+            self._offer = push_button(offer, take, role="link")
             self._row.addWidget(self._offer)
             self._offer.show()  # in a toast that is seen already a new button would not count
         self.adjustSize()

@@ -59,6 +59,11 @@ class SessionKeeper(QObject):
         self._first.setInterval(FIRST_KEPT_MS)
         self._first.timeout.connect(self.keep)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where what is open is kept, once it is."""
+        return None if self._session is None else self._session.folder
+
     def opened(self, path: str) -> None:
         """Another volume was opened: a session of its own begins."""
         window = self._workspace.window
@@ -83,6 +88,14 @@ class SessionKeeper(QObject):
         """A deleted layer leaves the memory once it is on the disk."""
         if not layer.is_preview and self._session is not None and self._timer.isActive():
             self._first.start()
+
+    def note_room(self, name: str) -> None:
+        """Another room is shown: it comes back with the session, after a crash, too."""
+        document = self._workspace.document
+        if name != document.view.workspace:
+            document.change_view(workspace=name)
+            if self._timer.isActive():
+                self._first.start()
 
     def _tell_of_journal(self, problem: AppError | None) -> None:
         """The journal finds no room on the disk, or does again."""
@@ -271,7 +284,7 @@ class SessionKeeper(QObject):
         workspace.form.plane.form.set_values(opened.parameters.get("segment-plane", {}))
         workspace.form.volume.form.set_values(opened.parameters.get("segment-volume", {}))
         self._timer.start()
-        workspace.restored(opened.title)
+        workspace.opener.restored(opened.title)
         then()
         steps = opened.recovered.steps
         words = [f"Recovered {steps.words}."] if steps.words else []

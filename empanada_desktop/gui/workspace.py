@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QSplitter, QWidget
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.document.edits import Edit
+from empanada_desktop.document.plain import frozen
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui import warm_up
 from empanada_desktop.gui.actions import ROW_BY_ID
@@ -21,10 +22,12 @@ from empanada_desktop.gui.controls import Column
 from empanada_desktop.gui.docks.layers import LayersDock, object_colour
 from empanada_desktop.gui.fuse_desk import FuseDesk
 from empanada_desktop.gui.jobs_controller import JobsController, place_of
-from empanada_desktop.gui.label_files import add_labels, offer_labels, use_as
+from empanada_desktop.gui.label_files import use_as
 from empanada_desktop.gui.live_plane import LivePlaneDesk
 from empanada_desktop.gui.long_deeds import LongDeeds
-from empanada_desktop.gui.opening import Opened, find_contrast
+from empanada_desktop.gui.notify import DEED
+from empanada_desktop.gui.opener import Opener
+from empanada_desktop.gui.opening import find_contrast
 from empanada_desktop.gui.panels.segment_dock import SegmentDock
 from empanada_desktop.gui.region_frame import RegionFrame
 from empanada_desktop.gui.rooms import Pages, Room, Rooms
@@ -34,7 +37,7 @@ from empanada_desktop.gui.shell import TOOL_BY_NAME, is_at_home, make_dock
 from empanada_desktop.gui.viewer.canvas import Tool
 from empanada_desktop.gui.viewer.canvas_tool import CanvasTool
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
-from empanada_desktop.gui.volume_desk import VolumeDesk, tell_apart
+from empanada_desktop.gui.volume_desk import VolumeDesk
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.main_window import MainWindow
@@ -43,7 +46,6 @@ TOOLS = {"cursor": Tool.CURSOR, "hand": Tool.HAND, "box": Tool.BOX}
 LOOK_AGAIN_MS = 150
 STYLES = ("fill", "outline", "both")
 BOTTOM_SHARE = 0.31
-DEED = "a deed"
 LABELS_FILTER = "OME-Zarr (*.zarr);;TIFF (*.tif)"
 
 
@@ -84,6 +86,7 @@ class Workspace(QObject):
         self.advisor = Advisor(self)
         self.frame = RegionFrame(self)
         self.session = SessionKeeper(self)
+        self.opener = Opener(self)
         self.edits = LongDeeds(self)
         self.rooms = Rooms(self, self._own_rooms())
         self.rooms.made.connect(self._take_room)
@@ -209,11 +212,11 @@ class Workspace(QObject):
         document, window = self.document, self.window
         for signal in (document.layer_added, document.layer_removed, document.active_changed, document.history_changed):
             signal.connect(self._changed)
-        document.view_changed.connect(self._view_changed)
-        self.grid.hovered.connect(self._hovered)
         self.edits.busy_changed.connect(lambda _is_busy: self.window.enable_actions())
         for moved_on in (document.applied, document.active_changed, self.rooms.entered):
             moved_on.connect(lambda *_: window.bar.settle(DEED))
+        document.view_changed.connect(self._view_changed)
+        self.grid.hovered.connect(self._hovered)
         self.grid.clicked.connect(self._picked)
         self.grid.reading_failed.connect(lambda words: window.bar.say(words))
         self.grid.box_drawn.connect(self._box_drawn)
@@ -311,65 +314,7 @@ class Workspace(QObject):
         self.volume.image_changed()
         self.advisor.refresh()
 
-    # Opening
-
-    def take(self, opened: Opened, then: Callable[[], object]) -> None:
-        """Show an opened file, as another layer where it fits what is open, otherwise instead of it; then call `then`.
-
-        Where what is open cannot be kept and the user stays with it, nothing happens.
-        """
-        self.session.when_settled(lambda: self._take(opened, then))
-
-    def _take(self, opened: Opened, then: Callable[[], object]) -> None:
-        fits = bool(self.document.layers) and bool(opened.layers) and opened.layers[0].shape == self.document.shape
-        if opened.layers and not fits:
-            self.clear(lambda: self._take_alone(opened, then))
-            return
-        if opened.labels is not None and opened.layers:
-            add_labels(self, opened.labels)
-        else:
-            self._add(opened, 0)
-        then()
-
-    def _take_alone(self, opened: Opened, then: Callable[[], object]) -> None:
-        self._add(opened)
-        self._first_look(opened)
-        then()
-
-    def _add(self, opened: Opened, place: int | None = None) -> None:
-        tell_apart(opened.layers, self.document.layers)
-        for layer in opened.layers:
-            self.document.add_layer(layer, place if isinstance(layer, ImageLayer) else None, f"Open {layer.title}")
-        if opened.layers:
-            self._tell_title(opened.layers[0].title)
-
-    def _first_look(self, opened: Opened) -> None:
-        document = self.document
-        document.history.clear()
-        document.history_changed.emit()
-        z, y, x = document.shape
-        document.change_view(crosshair=(z // 2, y // 2, x // 2), zoom=0.0, centre=None)
-        if z == 1:  # a single image has one view worth showing
-            self.grid.maximise("xy")
-        self.window.status.show_voxel(document.spacing)
-        self.form.show_mode("plane")
-        self.session.opened(opened.path)
-        self.window.offer_work_on(opened.path)
-        notes = [layer.note for layer in opened.layers if layer.note and isinstance(layer, ImageLayer)]
-        if opened.labels is not None:
-            offer_labels(self, opened.layers[0], notes)
-        elif notes:
-            self.window.bar.say(" ".join(notes), "warning")
-
-    def restored(self, title: str) -> None:
-        """A session was brought back into the document: say what it is."""
-        image = self.image()
-        self._tell_title(image.title if image is not None else title)
-        self.window.status.show_voxel(self.document.spacing)
-        self._show_position(self.document.view.crosshair)
-
-    def _tell_title(self, title: str) -> None:
-        self.window.setWindowTitle(f"{title} - empanada")
+    # Closing
 
     def clear(self, then: Callable[[], object]) -> None:
         """Keep what is open for Continue, in a thread, then close it and call `then`; unless the user stays with it."""
@@ -478,17 +423,23 @@ class Workspace(QObject):
             self.save_labels(layer, file_name(path, kind))
 
     def save_labels(self, layer: LabelsLayer, path: Path) -> None:
-        """Write labels to a file, in a thread."""
+        """Write labels as they are now to a file, in a thread; once a large edit that is being made has ended."""
         if layer.is_preview:
             raise SettingsError("This preview is not kept yet.", "Keep it as labels first, then save it.")
         check_free(path, self.document.layers)
+        if self.edits.is_busy:
+            self.window.toast.say(f"{layer.title} is saved as soon as all of it is changed.")
+        self.edits.when_free(lambda: self._save_labels(layer, path))
+
+    def _save_labels(self, layer: LabelsLayer, path: Path) -> None:
+        moment = frozen(layer)
 
         def saved(done: Path) -> None:
             self.window.bar.settle("saving")
             self.window.toast.say(f"Saved {layer.title} to {done.name}.")
 
         failed = partial(self.window.tell, about="saving")
-        self.window.background.run(lambda: save_labels(layer, path), saved, failed)
+        self.window.background.run(lambda: save_labels(moment, path), saved, failed)
 
     def ask_save_picture(self) -> None:
         """Ask for a file and write what the views show."""
@@ -511,7 +462,7 @@ class Workspace(QObject):
         if "zoom" in names and view.zoom > 0:
             self.window.status.show_zoom(view.zoom)
         if "crosshair" in names:
-            self._show_position(view.crosshair)
+            self.show_position(view.crosshair)
         if names & {"crosshair", "active"}:
             self.live.place_changed()
 
@@ -522,9 +473,10 @@ class Workspace(QObject):
             self.document.change_layer(layer, active_id=next(iter(layer.selected)))
 
     def _hovered(self, voxel: tuple[int, int, int] | None) -> None:
-        self._show_position(voxel or self.document.view.crosshair)
+        self.show_position(voxel or self.document.view.crosshair)
 
-    def _show_position(self, voxel: tuple[int, int, int], is_new: bool = True) -> None:
+    def show_position(self, voxel: tuple[int, int, int], is_new: bool = True) -> None:
+        """Say in the status bar where a voxel lies, and what is there."""
         status, self._told = self.window.status, voxel
         status.show_position(voxel, self.document.spacing)
         value, layer, label_id = self.grid.values_at(voxel)
@@ -542,7 +494,7 @@ class Workspace(QObject):
         if not self.document.layers:
             return
         if self.grid.is_complete:
-            self._show_position(self._told, is_new=False)
+            self.show_position(self._told, is_new=False)
         elif self.grid.isVisible():
             self._look_again.start()
 

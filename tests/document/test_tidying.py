@@ -18,7 +18,7 @@ from empanada_desktop.document import (
     Document,
     EditableSource,
     LabelsLayer,
-    editable,
+    frozen_labels,
     journal_file,
     leftovers,
     plain,
@@ -35,7 +35,7 @@ SHAPE = (16, 64, 64)
 @pytest.fixture(autouse=True)
 def _little_is_much(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_file, "LEAST_GARBAGE", 4_000)
-    monkeypatch.setattr(editable, "MOST_GARBAGE", 50_000)
+    monkeypatch.setattr(frozen_labels, "MOST_GARBAGE", 50_000)
 
 
 class Work:

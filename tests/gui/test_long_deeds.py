@@ -6,13 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from PySide6.QtCore import Qt
 
 from empanada_desktop.core.edits import RegionEdit
-from empanada_desktop.document import EditableSource, LabelsLayer
+from empanada_desktop.core.geometry import Box
+from empanada_desktop.document import ArraySource, EditableSource, LabelsLayer
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.jobs_strip import JobLine
+from empanada_desktop.gui.qt_runner import THREADS
+from empanada_desktop.io.volumes import open_volume
 
 from .person import CONTROL, Person
 
@@ -31,7 +35,7 @@ class Slow(EditableSource):
         super().__setitem__(index, values)
 
 
-def test_the_window_lives_while_a_volume_is_changed(person: Person, crop: Path) -> None:
+def test_the_window_lives_while_a_volume_is_changed(person: Person, crop: Path, tmp_path: Path) -> None:
     person.window.open_path(str(crop))
     person.until(lambda: person.layers)
     person.until_rest()
@@ -52,8 +56,11 @@ def test_the_window_lives_while_a_volume_is_changed(person: Person, crop: Path) 
     with pytest.raises(SettingsError, match="still being changed"):
         edits.edit_voxels(layer, "Fill", part)
     document.rename_layer(layer, "other")
+    workspace.save_labels(layer, tmp_path / "saved.tif")  # half of it is written: the file waits for all
     source.may.release(1000)
     qtbot.waitUntil(lambda: bool(stood))
+    qtbot.waitUntil((tmp_path / "saved.tif").exists)
+    assert (tifffile.imread(tmp_path / "saved.tif") == 7).all()
     assert document.history.position == place + 2
     source.may = threading.Semaphore(0)
     for key in "ZZYZ":  # redo is asked for, and undo again, while the large edit is being undone
@@ -77,3 +84,29 @@ def test_the_window_lives_while_a_volume_is_changed(person: Person, crop: Path) 
     assert (source[:, :, :] == 7).all()
     assert busy[0] is True
     assert busy[-1] is False
+
+
+def test_what_is_painted_while_labels_are_saved_is_not_in_the_file(person: Person, crop: Path, tmp_path: Path) -> None:
+    person.window.open_path(str(crop))
+    person.until(lambda: person.layers)
+    workspace, gate = person.workspace, threading.Event()
+    for base in (np.zeros((24, 64, 72), np.uint32), None):
+        layer = workspace.document.new_labels("mine")
+        if base is not None:
+            workspace.document.change_layer(layer, source=ArraySource(base))
+        for label_id in (3, 4):
+            stroke = workspace.document.begin_stroke(layer, "Brush")
+            stroke.write(Box((0, 0, 0), (24, 20, 20)), np.full((24, 20, 20), label_id))
+            if label_id == 4:
+                stroke.commit()
+                break
+            stroke.tell()
+            for _ in range(THREADS):
+                person.window.background.run(gate.wait)
+            workspace.save_labels(layer, tmp_path / "saved.zarr")
+        gate.set()
+        person.until(lambda: "saved.zarr" in person.window.toast.text())
+        person.window.toast.say("")
+        with open_volume(tmp_path / "saved.zarr") as saved:
+            assert np.unique(saved[:, :, :]).tolist() == [0, 3]
+        gate.clear()

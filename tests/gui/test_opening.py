@@ -26,7 +26,7 @@ def result(path: Path, *classes: str) -> Path:
     return store.finish({})
 
 
-def image(path: Path, pixel_nm: float | None, width: int = 60) -> Path:
+def image_file(path: Path, pixel_nm: float | None, width: int = 60) -> Path:
     """A single image of 40 rows."""
     size = {} if pixel_nm is None else {"resolution": (1e7 / pixel_nm, 1e7 / pixel_nm), "resolutionunit": "CENTIMETER"}
     grey = np.random.default_rng(0).integers(0, 255, (40, width)).astype(np.uint8)
@@ -62,6 +62,7 @@ def test_a_file_of_ids_becomes_labels_and_an_image_again(person: Person, crop: P
     person.drop(crop)
     person.until(lambda: person.layers == ["crop", "truth"])
     person.drop(tmp_path / "truth.tif")
+    person.click(person.button("Open it again"))
     person.until(lambda: person.layers == ["crop", "truth", "truth, volume 2"])
     labels = person.labels("volume 2")
     assert labels.spacing.zyx == (10, 10, 10), "as the image says, since the file does not"
@@ -70,6 +71,48 @@ def test_a_file_of_ids_becomes_labels_and_an_image_again(person: Person, crop: P
     assert isinstance(person.workspace.document.layers[0], ImageLayer)
     person.key(Qt.Key.Key_Z, CONTROL)
     person.until(lambda: person.layers == ["crop", "truth", "truth, volume 2"])
+
+
+def test_no_file_is_opened_twice_unasked_and_what_gives_way_is_a_click_away(
+    person: Person, crop: Path, tmp_path: Path
+) -> None:
+    person.drop(crop)
+    person.until(lambda: person.layers == ["crop"])
+    person.drop(result(tmp_path / "found.zarr", "mito", "nucleus"))
+    person.until(lambda: len(person.layers) == 3)
+    document = person.workspace.document
+    image, nucleus, mito = document.layers
+    document.remove_layer(mito)
+    document.active = nucleus
+    person.drop(crop)
+    person.until(lambda: document.active is image)
+    assert person.window.toast.text() == "crop is open already."
+    person.drop(tmp_path / "found.zarr")  # only what is not there is opened
+    person.until(lambda: person.layers == ["crop", "nucleus", "mito"])
+    person.until(lambda: person.workspace.session.folder is not None)
+    person.drop(image_file(tmp_path / "other.tif", 5))
+    person.until(lambda: person.layers == ["other"])
+    assert person.window.toast.text() == "crop was closed: other has another size."
+    person.click(person.button("Back to crop"))
+    person.until(lambda: person.layers == ["crop", "nucleus", "mito"])
+    assert document.history.next_undo is not None
+
+
+def test_what_went_wrong_is_said_until_something_else_is_done(person: Person, crop: Path) -> None:
+    person.drop(crop)
+    person.until(lambda: person.layers == ["crop"])
+    person.window.choose_tab("annotate")
+    labels = person.workspace.document.new_labels("mine")
+    bar = person.window.bar
+    for go_on in (
+        lambda: person.window.choose_tab("proofread"),
+        lambda: person.workspace.document.rename_layer(labels, "ours"),
+    ):
+        person.workspace.do("interpolate")
+        person.until(bar.isVisible)
+        assert "There are no two" in bar.text()
+        go_on()
+        assert not bar.isVisible()
 
 
 def test_an_object_of_a_single_image_is_looked_at_closely(person: Person, tmp_path: Path) -> None:
@@ -93,7 +136,7 @@ def test_titles_that_are_free_stay() -> None:
 
 
 def test_a_single_image_has_one_view_and_a_volume_four(person: Person, crop: Path, tmp_path: Path) -> None:
-    person.drop(image(tmp_path / "image.tif", 5))
+    person.drop(image_file(tmp_path / "image.tif", 5))
     person.until(lambda: person.layers == ["image"])
     person.until_rest()
     assert shown(person) == ["xy"]
@@ -103,14 +146,14 @@ def test_a_single_image_has_one_view_and_a_volume_four(person: Person, crop: Pat
 
 
 def test_what_is_known_of_the_voxel_size_is_said(person: Person, tmp_path: Path) -> None:
-    person.drop(image(tmp_path / "image.tif", 5))
+    person.drop(image_file(tmp_path / "image.tif", 5))
     person.until(lambda: person.layers == ["image"])
     person.until_rest()
     said = person.window.status.texts()
     assert "voxel 5 × 5 nm in y and x, z unknown, from the file" in said
     canvas = person.workspace.grid.canvas(Axis.XY)
     assert canvas._scale_bar()[1].endswith("nm")
-    person.drop(image(tmp_path / "bare.tif", None, 50))
+    person.drop(image_file(tmp_path / "bare.tif", None, 50))
     person.until(lambda: person.layers == ["bare"])
     assert "voxel size unknown, sizes in voxels" in person.window.status.texts()
 

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PySide6.QtWidgets import QPushButton
@@ -9,15 +10,21 @@ from pytestqt.qtbot import QtBot
 
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document import LabelsLayer
+from empanada_desktop.document.kept import SESSION_FILE
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.objects.desk import ObjectsDesk
-from empanada_desktop.settings import HOME_VARIABLE
+from empanada_desktop.settings import HOME_VARIABLE, read_json
 
 BOX = Box((3, 10, 20), (5, 30, 40))
 
 
 def until(qtbot: QtBot, condition: object) -> None:
     qtbot.waitUntil(lambda: bool(condition()), timeout=60_000)  # type: ignore[operator]
+
+
+def load(folder: Path) -> dict[str, Any]:
+    """What a session's file says now."""
+    return read_json(folder / SESSION_FILE)
 
 
 def test_a_killed_window_gives_everything_back(
@@ -28,7 +35,9 @@ def test_a_killed_window_gives_everything_back(
     assert window.workspace is not None
     keeper, document = window.workspace.session, window.workspace.document
     until(qtbot, lambda: keeper._session is not None and keeper._session.journal is not None)
-    keeper._first.stop()
+    until(qtbot, lambda: not keeper._first.isActive())  # the first state is on its way to the disk
+    window.choose_tab("annotate")
+    until(qtbot, lambda: keeper.folder is not None and load(keeper.folder)["view"]["workspace"] == "annotate")
     labels = document.new_labels("mine")
     for label_id in (5, 6, 7):
         stroke = document.begin_stroke(labels, "Brush")
@@ -50,6 +59,7 @@ def test_a_killed_window_gives_everything_back(
     button.click()
     until(qtbot, lambda: again.workspace is not None and len(again.workspace.document.layers) == 2)
     assert again.workspace is not None
+    assert again.workspace.rooms.current == "annotate"
     other = again.workspace.document
     assert "Recovered 3 edits." in again.bar.text()
     mine = other.layers[1]

@@ -13,13 +13,14 @@ from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.annotate.tool_part import ToolPart
 from empanada_desktop.gui.docks.layers import greys_of
 from empanada_desktop.gui.jobs_strip import JobLine
+from empanada_desktop.gui.notify import DEED
 from empanada_desktop.gui.rooms import Room
 from empanada_desktop.gui.viewer.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.workspace import Workspace
 
-ABOUT, LINE, SHOWN_AFTER_MS, TELL_MS = "painting", "painting deed", 400, 100
+LINE, SHOWN_AFTER_MS, TELL_MS = "painting deed", 400, 100
 
 
 def make_room(workspace: "Workspace") -> Room:
@@ -59,7 +60,7 @@ class AnnotateDesk(QObject):
         toolbox.busy_changed.connect(self._busy_changed)
         toolbox.deeds.edit = workspace.edits.edit_voxels
         toolbox.said.connect(lambda words: workspace.window.toast.say(words))
-        self.labels.changed.connect(lambda: workspace.window.bar.settle(ABOUT))
+        self.labels.changed.connect(lambda: workspace.window.bar.settle(DEED))
         self.labels.changed.connect(self.tools.smart.refresh)
         self.painter.settings_changed.connect(self._settings_changed)
 
@@ -86,7 +87,7 @@ class AnnotateDesk(QObject):
     def _refused(self, problem: AppError) -> None:
         """Say why something was not done, with a button where all that is missing are labels."""
         window = self._workspace.window
-        window.tell(problem, about=ABOUT)
+        window.tell(problem)
         if self.labels.layer is None:
             window.bar.offer("New labels", self.labels.new_layer)
 
