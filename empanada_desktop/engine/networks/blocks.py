@@ -73,4 +73,15 @@ def fill_small_normal(module: nn.Module) -> None:
     """Start convolutions at a normal distribution of deviation .001 (Panoptic-DeepLab, arXiv 1911.10194)."""
     fill_batch_norm(module)
     if isinstance(module, nn.Conv2d):
-        nn.init.normal_(module.weight, std=0.001)
+        fill_normal(module.weight, 0.001)
+
+
+def fill_normal(weight: torch.Tensor, deviation: float) -> None:
+    """Draw normal numbers, but none for a network without memory: torch would load its compiler for that, seconds."""
+    if not weight.is_meta:
+        nn.init.normal_(weight, std=deviation)
+
+
+def fill_kaiming(weight: torch.Tensor) -> None:
+    """Draw normal numbers for a convolution with a ReLU behind it (He et al., arXiv 1502.01852), by its fan-out."""
+    fill_normal(weight, (2.0 / (weight.shape[0] * weight[0, 0].numel())) ** 0.5)

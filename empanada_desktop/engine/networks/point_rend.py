@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from empanada_desktop.engine.networks.blocks import fill_kaiming, fill_normal
+
 
 def uncertainty(logits: torch.Tensor) -> torch.Tensor:
     """(N, C, ...) to (N, ...): the higher, the closer the decision between the two likeliest classes."""
@@ -53,7 +55,7 @@ class PointHead(nn.Module):
         )
         self.predictor = nn.Conv1d(joined, n_classes, 1)
         self.apply(_fill)
-        nn.init.normal_(self.predictor.weight, std=0.001)
+        fill_normal(self.predictor.weight, 0.001)
 
     def forward(self, features: torch.Tensor, coarse: torch.Tensor) -> torch.Tensor:
         """Features (N, channels, P) and coarse logits (N, C, P) to logits (N, C, P)."""
@@ -66,7 +68,7 @@ class PointHead(nn.Module):
 
 def _fill(module: nn.Module) -> None:
     if isinstance(module, nn.Conv1d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        fill_kaiming(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from empanada_desktop.engine.networks.blocks import Resample, conv_bn, conv_bn_relu, fill_batch_norm
+from empanada_desktop.engine.networks.blocks import Resample, conv_bn, conv_bn_relu, fill_batch_norm, fill_kaiming
 from empanada_desktop.io.weights.encoders import REGNETS
 
 STEM_CHANNELS = 32
@@ -110,5 +110,4 @@ def _stage(in_channels: int, channels: int, depth: int, groups: int, stride: int
 def _fill(module: nn.Module) -> None:
     fill_batch_norm(module)
     if isinstance(module, nn.Conv2d):
-        fan_out = module.kernel_size[0] * module.kernel_size[1] * module.out_channels
-        nn.init.normal_(module.weight, std=(2.0 / fan_out) ** 0.5)
+        fill_kaiming(module.weight)

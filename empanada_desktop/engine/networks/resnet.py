@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from empanada_desktop.engine.networks.blocks import conv_bn, fill_batch_norm
+from empanada_desktop.engine.networks.blocks import conv_bn, fill_batch_norm, fill_kaiming
 from empanada_desktop.io.weights.encoders import RESNETS
 
 
@@ -102,4 +102,4 @@ def _stage(
 def _fill(module: nn.Module) -> None:
     fill_batch_norm(module)
     if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        fill_kaiming(module.weight)

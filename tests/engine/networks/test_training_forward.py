@@ -1,5 +1,6 @@
 """What the losses are given, and that each step runs every head once."""
 
+import sys
 from collections.abc import Callable
 from itertools import product
 
@@ -114,3 +115,16 @@ def test_an_unknown_encoder_is_a_plain_error() -> None:
         build_encoder("regnety_200mf", channels=32)
     with pytest.raises(ValueError, match="no encoder 'vgg'"):
         NetworkConfig(encoder="vgg")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "encoder"), [("PanopticDeepLab", "resnet18"), ("PanopticBiFPN", "regnety_200mf")]
+)
+def test_a_network_without_memory_is_built_without_torchs_compiler(
+    architecture: str, encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights are loaded into one; to draw numbers for it, torch would load its compiler, for seconds."""
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # it cannot be imported
+    with torch.device("meta"):
+        network = build_network(NetworkConfig(architecture=architecture, encoder=encoder))
+    assert all(parameter.is_meta for parameter in network.parameters())
