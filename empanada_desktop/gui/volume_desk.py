@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from empanada_desktop.core.advice import region_of_boxes, sides_of_boxes, smalle
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.plurals import counted
 from empanada_desktop.core.preflight import BEYOND_NETWORK, START_SECONDS, pixels_to_show
-from empanada_desktop.document import EditableSource, LabelsLayer, Layer, open_source
+from empanada_desktop.document import EditableSource, LabelsLayer, Layer
 from empanada_desktop.document.results import add_layers, advance_partial, partial_layer, result_layers
 from empanada_desktop.document.sources import VolumeSource
 from empanada_desktop.document.titles import told_apart
@@ -21,6 +20,7 @@ from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.jobs_controller import place_of
 from empanada_desktop.gui.panels.volume_panel import TIMED_FIELDS, is_unfinished, unfinished_volume
 from empanada_desktop.gui.saving import save_labels
+from empanada_desktop.gui.voxel_size import set_voxel_size
 from empanada_desktop.jobs.job import Job
 from empanada_desktop.jobs.spec import JobSpec
 from empanada_desktop.settings import user_folder
@@ -86,27 +86,25 @@ class VolumeDesk(QObject):
 
     def ask_voxel_size(self) -> None:
         """Ask for the voxel size that the file does not tell."""
-        words = "Voxel size in nanometres: z, y, x"
+        spacing = self._workspace.document.spacing
+        missing = " and ".join(name for name, size in zip("zyx", spacing.zyx, strict=True) if size is None)
+        words = "Voxel size in nanometres: z, y, x" + (f"; or {missing} alone" if any(spacing.zyx) and missing else "")
         text, agreed = QInputDialog.getText(self._workspace.window, "Voxel size", words)
         if agreed:
             self.set_voxel_size(text)
 
     def set_voxel_size(self, text: str) -> None:
         """Take a typed voxel size over; what is no size is said in the panel."""
-        image = self._workspace.image()
-        if image is None or image.ref is None:
-            return
         try:
-            source = open_source(replace(image.ref, voxel_size=typed_size(text)))
+            set_voxel_size(self._workspace.document, text)
         except AppError as problem:
             self.panel.bar.say(problem.message, "error", problem.hint)
-            return
-        document = self._workspace.document
-        document.change_layer(image, source=source, spacing=source.spacing)
-        for layer in document.of_kind(LabelsLayer):
-            document.change_layer(layer, spacing=source.spacing)
-        self._workspace.window.status.show_voxel(source.spacing)
-        self.panel.show_volume(image.title, image.shape, image.spacing, Path(self.panel.out.text()))
+
+    def spacing_changed(self) -> None:
+        """The image has another voxel size than it had."""
+        image = self._workspace.image()
+        if image is not None:
+            self.panel.show_spacing(image.spacing)
 
     # From a box
 
@@ -380,16 +378,6 @@ def tell_apart(layers: Sequence[Layer], others: Sequence[Layer]) -> None:
     titles = told_apart([layer.title for layer in layers], {layer.title for layer in others})
     for layer, title in zip(layers, titles, strict=True):
         layer.title = title
-
-
-def typed_size(text: str) -> tuple[float, float, float]:
-    """Read "z, y, x" or one number for all three; SettingsError for anything else."""
-    try:
-        numbers = [float(part) for part in text.replace("×", ",").split(",")]
-        z, y, x = numbers * 3 if len(numbers) == 1 else numbers
-    except ValueError as problem:
-        raise SettingsError(f"“{text}” is no voxel size.", "Type three numbers in nanometres: z, y, x.") from problem
-    return z, y, x
 
 
 def free_path(title: str, suffix: str, folder: Path | None = None, taken: Collection[str] = ()) -> Path:

@@ -216,6 +216,7 @@ class Workspace(QObject):
         for moved_on in (document.applied, document.active_changed, self.rooms.entered):
             moved_on.connect(lambda *_: window.bar.settle(DEED))
         document.view_changed.connect(self._view_changed)
+        document.layer_changed.connect(self._layer_changed)
         self.grid.hovered.connect(self._hovered)
         self.grid.clicked.connect(self._picked)
         self.grid.reading_failed.connect(lambda words: window.bar.say(words))
@@ -313,6 +314,13 @@ class Workspace(QObject):
         self.live.place_changed()
         self.volume.image_changed()
         self.advisor.refresh()
+
+    def _layer_changed(self, layer: Layer, names: frozenset[str]) -> None:
+        if "spacing" in names and layer is self.image():
+            self.window.status.show_voxel(layer.spacing)
+            self.show_position(self._told)
+            self.volume.spacing_changed()
+            self.advisor.refresh()
 
     # Closing
 

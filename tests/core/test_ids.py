@@ -28,6 +28,12 @@ def test_more_objects_than_the_divisor_never_reach_the_next_class() -> None:
     assert len(np.unique(ids)) == 2400
 
 
+@pytest.mark.parametrize(("count", "divisor"), [(9, 10), (10, 100), (99, 100), (100, 1000)])
+def test_the_divisor_widens_when_a_class_is_full(count: int, divisor: int) -> None:
+    ids, found = number_objects(np.ones(count, int), np.ones(count, bool), frozenset({1}), 10)
+    assert (found, ids[-1]) == (divisor, divisor + count)
+
+
 def test_ids_that_do_not_fit_into_32_bits_are_an_error() -> None:
     with pytest.raises(SettingsError, match="32-bit"):
         number_objects(np.full(12, 5), np.ones(12, bool), frozenset({5}), 1_000_000_000)

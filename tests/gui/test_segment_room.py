@@ -9,14 +9,16 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QPointF
-from PySide6.QtWidgets import QCheckBox
+from PySide6.QtWidgets import QCheckBox, QDialog, QLabel, QLineEdit
 
 from empanada_desktop.core.geometry import Axis, Box, Spacing
 from empanada_desktop.document import ArraySource, LabelsLayer, PlaneLabels
+from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.jobs_strip import LEAVES_AFTER, JobCard
 from empanada_desktop.gui.params_form import FieldRow
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
+from empanada_desktop.gui.voxel_size import typed_size
 from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.jobs.job import JobState
 from empanada_desktop.tasks.inference_params import StackParams
@@ -115,6 +117,46 @@ def test_stretched_voxels_speak_for_one_plane(person: Person, crop: Path) -> Non
     person.click(rows["inference_plane"].apply)
     assert person.workspace.form.volume.form.values()["inference_plane"] == "xy"
     assert rows["median_filter_size"].hint.text() == ""
+
+
+def test_a_typed_voxel_size_is_told_everywhere_and_undone(person: Person, crop: Path) -> None:
+    """One number was taken for all three axes, those that the file knows, too; advice and places kept the old size."""
+    about = {"axes": "ZYX", "unit": "um"}
+    tifffile.imwrite(crop, tifffile.imread(crop), imagej=True, metadata=about, resolution=(1e3 / 6, 1e3 / 6))
+    open_file(person, crop)
+    rows, panel, document = volume_form(person), person.workspace.form.volume, person.workspace.document
+    person.workspace.document.change_view(crosshair=(10, 20, 30))
+    person.click(rows["inference_plane"].control.widget.button("yz"))  # type: ignore[attr-defined]
+    assert not rows["inference_plane"].hint.text()
+
+    def answer(dialog: QDialog) -> None:
+        words = [label.text() for label in dialog.findChildren(QLabel)]
+        assert "Voxel size in nanometres: z, y, x; or z alone" in words
+        person.qtbot.keyClicks(dialog.findChild(QLineEdit), "40")
+        dialog.accept()
+
+    with person.answering(answer):
+        person.click(person.button("Set it", within=panel))
+    assert document.spacing == Spacing(40, 6, 6, "typed")
+    assert panel.preflight.checks[0].words == "40 × 6 × 6 nm, typed"
+    assert rows["inference_plane"].hint.text() == "Not isotropic (40, 6, 6 nm): xz and yz will be poor."
+    assert {"voxel 40 × 6 × 6 nm, typed", "0.18, 0.12, 0.40 µm"} <= set(person.window.status.texts())
+    image = person.workspace.image()
+    assert image is not None
+    assert image.ref is not None
+    assert image.ref.voxel_size == (40, 6, 6), "jobs are told, too"
+    document.undo()
+    assert document.spacing.zyx == (None, 6, 6)
+    assert person.button("Set it", within=panel).isVisible()
+    assert not rows["inference_plane"].hint.text()
+
+
+@pytest.mark.parametrize(("text", "zyx"), [("40, 6, 5", (40, 6, 5)), ("8 nm", (8, 8, 8)), ("4 × 5×6", (4, 5, 6))])
+def test_voxel_sizes_are_read(text: str, zyx: tuple[float, float, float]) -> None:
+    assert typed_size(text).zyx == zyx
+    for no_size in ("", "1, 2", "0", "-4", "nan", "1, 2, inf", "huge"):
+        with pytest.raises(SettingsError, match="no voxel size"):
+            typed_size(no_size)
 
 
 def test_a_long_name_is_shortened_where_it_stands_not_cut(person: Person, crop: Path) -> None:

@@ -6,14 +6,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from empanada_desktop.core.geometry import Spacing
-from empanada_desktop.document import ImageLayer
-from empanada_desktop.document.edits import Edit, Edits, PropertyEdit
-from empanada_desktop.document.layers import LabelsLayer
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, Row, Segmented, push_button, text_label
 from empanada_desktop.gui.objects.terms import UNITS, Terms
 from empanada_desktop.gui.params_form import plain_row
-from empanada_desktop.gui.volume_desk import typed_size
+from empanada_desktop.gui.voxel_size import set_voxel_size
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.objects.desk import ObjectsDesk
@@ -70,25 +67,12 @@ class UnitsPart(QWidget):
 
     def _take_size(self) -> None:
         try:
-            self.set_voxel_size(self.size_field.text())
+            set_voxel_size(self._desk.document, self.size_field.text())
         except AppError as problem:
             self.failed.emit(problem)
             return
         self.failed.emit(None)
         self.size_field.hide()
-
-    def set_voxel_size(self, text: str) -> None:
-        """Take a voxel size for everything that is open in the volume; one deed that undoes."""
-        z, y, x = typed_size(text)
-        spacing, document = Spacing(z, y, x, "typed"), self._desk.document
-        layers = [layer for layer in document.layers if isinstance(layer, ImageLayer | LabelsLayer)]
-        edits: list[Edit] = [
-            PropertyEdit("Set the voxel size", layer.id, {"spacing": layer.spacing}, {"spacing": spacing})
-            for layer in layers
-            if layer.shape == document.shape and not layer.is_preview
-        ]
-        document.apply(Edits(f"Set the voxel size to {text.strip()} nm", tuple(edits)))
-        self._desk.workspace.window.status.show_voxel(spacing)
 
 
 def _indented(widget: QWidget, *beside: QWidget) -> QWidget:

@@ -113,6 +113,13 @@ class VolumePanel(TaskPanel):
         self._show_sizes()
         self.check()
 
+    def show_spacing(self, spacing: Spacing) -> None:
+        """Take note of another voxel size."""
+        self._spacing = spacing
+        self.advise()
+        self._show_sizes()
+        self.check()
+
     def show_more(self, files: list[str]) -> None:
         """Segment other volumes after the one that is shown, with the same values."""
         self.more_files = files
