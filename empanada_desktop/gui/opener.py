@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from empanada_desktop.document import ImageLayer, Layer
+from empanada_desktop.document import ImageLayer, LabelsLayer, Layer
 from empanada_desktop.document.editable import file_of
+from empanada_desktop.document.results import add_layers
 from empanada_desktop.gui.label_files import add_labels, offer_labels
 from empanada_desktop.gui.moved_files import Wanted
 from empanada_desktop.gui.opening import Opened
@@ -87,8 +89,12 @@ class Opener:
 
     def _add(self, opened: Opened, place: int | None = None) -> None:
         tell_apart(opened.layers, self._document.layers)
-        for layer in opened.layers:
-            self._document.add_layer(layer, place if isinstance(layer, ImageLayer) else None, f"Open {layer.title}")
+        for image in (layer for layer in opened.layers if isinstance(layer, ImageLayer)):
+            self._document.add_layer(image, place, f"Open {image.title}")
+        labels = [layer for layer in opened.layers if isinstance(layer, LabelsLayer)]
+        if labels:  # the classes and stacks of a result, which are one step to undo
+            title = labels[0].title if len(labels) == 1 else Path(opened.path).stem
+            add_layers(self._document, labels[::-1], f"Open {title}")
         if opened.layers:
             self._tell_title(opened.layers[0].title)
 

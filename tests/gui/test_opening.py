@@ -48,6 +48,10 @@ def test_results_of_the_same_classes_are_told_apart(person: Person, crop: Path, 
     # Those of one result go together.
     later = ["mito, volume 2", "mito, volume 3", "nucleus, volume 3"]
     assert sorted(person.layers) == sorted(["crop", "mito", "nucleus", *later])
+    person.key(Qt.Key.Key_Z, CONTROL)  # one step, whatever it holds
+    person.until(lambda: sorted(person.layers) == sorted(["crop", "mito", "nucleus", "mito, volume 2"]))
+    person.workspace.document.redo()
+    assert sorted(person.layers) == sorted(["crop", "mito", "nucleus", *later])
 
 
 def test_a_file_of_ids_becomes_labels_and_an_image_again(person: Person, crop: Path, tmp_path: Path) -> None:
