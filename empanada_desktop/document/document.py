@@ -58,7 +58,7 @@ class Document:
         self._active: Layer | None = None
         self._gone_while_active = ""
         self._view = ViewState()
-        self.history = History(budget)
+        self.history = History(budget, lambda: self._layers)
         self.open_strokes: set[Stroke] = set()
         self.long_deed: LongDeed | None = None
         self._edited = EditedIds(self.history)

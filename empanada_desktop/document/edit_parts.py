@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from empanada_desktop.core.edit_pieces import changed_ids
 from empanada_desktop.document.edits import Edit, Edits, LayerEdit, PropertyEdit, VoxelEdit
+from empanada_desktop.document.layers import Layer
 
 Ids = dict[str, NDArray[np.int64]]
 
@@ -35,12 +36,18 @@ def holds_layers(edit: Edit) -> bool:
     return any(isinstance(part, LayerEdit) for part in parts_of(edit))
 
 
+def named_layers(edit: Edit) -> dict[str, Layer]:
+    """Return the layers that an edit itself holds, by id; previews are no part of the history."""
+    lists = [(*part.before, *part.after) for part in parts_of(edit) if isinstance(part, LayerEdit)]
+    return {layer.id: layer for layers in lists for layer in layers if not layer.is_preview}
+
+
 def touched_layers(edit: Edit) -> set[str]:
     """Return the ids of all layers that an edit names; previews are no part of the history."""
     found = set[str]()
     for part in parts_of(edit):
         if isinstance(part, LayerEdit):
-            found |= {layer.id for layer in (*part.before, *part.after) if not layer.is_preview}
+            found |= named_layers(part).keys()
         elif isinstance(part, VoxelEdit | PropertyEdit):
             found.add(part.layer_id)
     return found

@@ -4,9 +4,18 @@ import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from empanada_desktop.document.edit_parts import Ids, count_voxels, holds_layers, ids_of, touched_layers, voxel_edits
+from empanada_desktop.document.edit_parts import (
+    Ids,
+    count_voxels,
+    holds_layers,
+    ids_of,
+    named_layers,
+    touched_layers,
+    voxel_edits,
+)
 from empanada_desktop.document.edits import Edit
 from empanada_desktop.document.journal_file import Reachable
+from empanada_desktop.document.layers import Layer
 
 DEFAULT_BUDGET = 1 << 30
 Reader = Callable[[], Edit]
@@ -70,9 +79,11 @@ class History:
     With a journal they stay undoable; without one they are forgotten.
     """
 
-    def __init__(self, budget: int = DEFAULT_BUDGET) -> None:
-        self._budget = budget
+    def __init__(self, budget: int = DEFAULT_BUDGET, open_layers: Callable[[], Sequence[Layer]] = tuple) -> None:
+        """open_layers: those whose memory is not the history's."""
+        self._budget, self._open_layers = budget, open_layers
         self._deeds: list[Deed] = []
+        self._with_layers: list[Deed] = []
         self._position = 0
         self._saved = 0
         self._bytes = 0
@@ -91,8 +102,16 @@ class History:
 
     @property
     def n_bytes(self) -> int:
-        """Memory that the edits take."""
-        return self._bytes
+        """Memory that the edits take, and the layers that only they hold: as much as those take now."""
+        return self._bytes + self._layer_bytes()
+
+    def _layer_bytes(self) -> int:
+        held: dict[str, Layer] = {}
+        for deed in self._with_layers:
+            held |= named_layers(deed.edit)
+        for layer in self._open_layers():
+            held.pop(layer.id, None)
+        return sum(layer.n_bytes for layer in held.values())
 
     @property
     def next_undo(self) -> Deed | None:
@@ -117,9 +136,11 @@ class History:
         """Add an edit that was just made; what was undone before it is gone."""
         if self._saved > self._position:
             self._saved = -1
-        self._bytes -= sum(deed.n_bytes for deed in self._deeds[self._position :] if deed.held is not None)
+        self._let_go(self._deeds[self._position :])
         del self._deeds[self._position :]
         deed = Deed.of(edit, ids)
+        if holds_layers(edit):
+            self._with_layers.append(deed)
         self._deeds.append(deed)
         self._position += 1
         self._bytes += deed.n_bytes
@@ -147,7 +168,7 @@ class History:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._deeds = []
+        self._deeds, self._with_layers = [], []
         self._position = self._saved = self._bytes = self._held_from = 0
 
     def _make_room(self) -> None:
@@ -158,8 +179,8 @@ class History:
 
     def _spill(self) -> None:
         """Let the oldest deeds be in the journal only; those that are not in it yet stay."""
-        place = min(self._held_from, len(self._deeds))
-        while self._bytes > self._budget and place < len(self._deeds) - 1:
+        place, room = min(self._held_from, len(self._deeds)), self._budget - self._layer_bytes()
+        while self._bytes > room and place < len(self._deeds) - 1:
             deed = self._deeds[place]
             if deed.number and deed.held is not None and deed.reader is None:
                 break
@@ -168,8 +189,12 @@ class History:
         self._held_from = place
 
     def _forget(self) -> None:
-        while self._bytes > self._budget and len(self._deeds) > 1:
-            self._bytes -= self._deeds[0].n_bytes if self._deeds[0].held is not None else 0
+        while self.n_bytes > self._budget and len(self._deeds) > 1:
+            self._let_go(self._deeds[:1])
             del self._deeds[0]
             self._position -= 1
             self._saved -= 1
+
+    def _let_go(self, deeds: Sequence[Deed]) -> None:
+        self._bytes -= sum(deed.n_bytes for deed in deeds if deed.held is not None)
+        self._with_layers = [deed for deed in self._with_layers if deed not in deeds]

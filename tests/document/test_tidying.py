@@ -211,10 +211,13 @@ def test_a_deleted_layer_leaves_the_memory_and_comes_back(tmp_path: Path) -> Non
     source, voxels = work.layer.source, np.array(work.layer.source[:, :, :])
     assert isinstance(source, EditableSource)
     work.session.save(work.document)
-    assert source.n_bytes > 0
+    size, history, without = source.n_bytes, work.document.history, work.document.history.n_bytes
+    assert size > 0
     work.document.remove_layer(work.layer)
+    assert history.n_bytes > without + size
     work.session.save(work.document)
     assert source.n_bytes == 0
+    assert history.n_bytes < without + 3_000, "nor does it take the history's budget any more"
     work.document.undo()
     np.testing.assert_array_equal(source[:, :, :], voxels)
     work.paint()
