@@ -105,7 +105,7 @@ def test_a_folder_of_one_stack_opens_it(tmp_path: Path, crop: NDArray[Any], asse
     write_plane(tmp_path / "planes" / "stack.tif", crop)
     with open_volume(tmp_path / "planes") as volume:
         assert_reads(volume, crop)
-        assert volume.notes == ["stack.tif is open."]
+        assert volume.notes == ["The folder holds one image file, stack.tif."]
 
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,10 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import torch
 import zarr
 
 from empanada_desktop.cli import main
 from empanada_desktop.core.context import QuietContext
+from empanada_desktop.engine.device import GraphicsMemoryError, memory_guard
+from empanada_desktop.engine.predictor import PlaneOutputs, Predictor
 from empanada_desktop.errors import DiskFullError, JobCancelled, SettingsError
 from empanada_desktop.io.ome_zarr import find_unfinished, finished_planes, is_complete, read_header, read_recipe
 from empanada_desktop.io.predictions import StackPlanes
@@ -196,6 +200,37 @@ def test_a_full_disk_keeps_what_is_done(segment: Segment, tmp_path: Path, monkey
     with pytest.raises(DiskFullError, match=r"The disk is full after plane 6 of 10\.") as error:
         segment("result.zarr")
     assert error.value.hint == "Free 10 MB, then resume: the same job goes on from there."
+    monkeypatch.undo()
+    assert content(segment("result.zarr")) == content(segment("whole.zarr"))
+
+
+def test_a_graphics_card_without_memory_keeps_what_is_done(
+    segment: Segment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no fewer planes and no smaller tiles help."""
+    append, predict = StackPlanes.append, Predictor.predict
+    shown, two_are_done = 0, threading.Event()
+
+    def appended(planes: StackPlanes, *plane: Any) -> None:
+        append(planes, *plane)
+        if planes.n_done == 2:
+            two_are_done.set()
+
+    def until_short(predictor: Predictor, *plane: Any) -> PlaneOutputs:
+        nonlocal shown
+        shown += 1
+        if shown == 7:
+            assert two_are_done.wait(60)
+            with memory_guard("Use less."):
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return predict(predictor, *plane)
+
+    monkeypatch.setattr(StackPlanes, "append", appended)
+    monkeypatch.setattr(Predictor, "predict", until_short)
+    words = r"The graphics card has not enough memory for this\. [2-5] of 10 planes are kept\."
+    with pytest.raises(GraphicsMemoryError, match=words) as error:
+        segment("result.zarr")
+    assert error.value.hint == "Use less. Then resume: the same job goes on from there."
     monkeypatch.undo()
     assert content(segment("result.zarr")) == content(segment("whole.zarr"))
 

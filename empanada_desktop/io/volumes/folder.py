@@ -26,7 +26,8 @@ def open_folder(path: Path, dataset: str | None = None) -> Opened:
     first = read_picture_header(files[0])
     if len(files) == 1 and first.pages > 1:
         opened = open_tiff(files[0])
-        return Opened(opened.source, opened.spacing, [*notes, f"{files[0].name} is open.", *opened.notes])
+        only = f"The folder holds one image file, {files[0].name}."
+        return Opened(opened.source, opened.spacing, [*notes, only, *opened.notes])
     for file in files:
         _same(read_picture_header(file), first, file, files[0])
     if first.samples > 1:
