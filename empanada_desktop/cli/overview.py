@@ -27,7 +27,7 @@ GROUPS = {
         "filter-labels",
         MERGE,
     ),
-    "Hand it on": ("export-planes", "cut-tiles", "merge-tiles"),
+    "Hand it on": ("export-planes", "export-meshes", "cut-tiles", "merge-tiles"),
     "Networks": ("weights", "train", "finetune", "quantise"),
     "The program": (OPEN, RUN, "demo"),
 }

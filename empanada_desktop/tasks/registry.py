@@ -26,6 +26,7 @@ TASKS = {
     "cut-tiles": "cut_tiles",
     "merge-tiles": "merge_tiles",
     "export-planes": "export_planes",
+    "export-meshes": "export_meshes",
     "weights": "weights",
     "quantise": "quantise",
     "demo": "demo",
