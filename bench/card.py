@@ -36,7 +36,9 @@ def _case_rows(folder: Path, architecture: str, case: tuple[int, int, int]) -> I
 
     side, count, n_planes = case
     weights = our_weights(folder, architecture)
-    segment = segmentation_job(folder, architecture, StackOfDiscs(side, count, n_planes), {"use_gpu": True})
+    segment = segmentation_job(
+        folder, architecture, StackOfDiscs(side, count, n_planes), {"use_gpu": True, "threads": 0}
+    )
     segment()  # prepares
     whole = _seconds(segment)
     alone = _network_alone(weights, side, n_planes)

@@ -6,14 +6,17 @@ the machine disturbs less than the time on the wall; on a free core they are the
 """
 
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +303,32 @@ def whole(
     yield from rows(f"{architecture}, {side}², {count} objects a plane", median, each, note, aim)
 
 
+def on_card(child: Child, folder: Path, n_planes: int | None = None, use_gpu: bool = True) -> Iterator[Row]:
+    """As whole, on the graphics card that both use: planes a second by the clock, after a run that prepares."""
+    import torch
+
+    if use_gpu and not torch.cuda.is_available():
+        yield Row("planes a second", math.nan, "1/s", "not measured: there was no graphics card")
+        return
+    networks, where = Networks(child, folder), {"use_gpu": use_gpu, "threads": 0}
+    for architecture, case in product(("PanopticBiFPN", "PanopticDeepLab"), STACKS):
+        networks.weights(architecture)
+        side, count = case
+        depth = n_planes or STACKS[case]
+        asked = {"architecture": architecture, "side": side, "count": count, "n_planes": depth, "use_gpu": use_gpu}
+        segment = segmentation_job(folder, architecture, StackOfDiscs(side, count, depth), where)
+        theirs, ours = list[float](), list[float]()
+        for _ in range(1 + STACK_RUNS):
+            theirs.append(child.ask("segment", file=networks.scripted(architecture), **asked)["elapsed"])
+            started = time.perf_counter()
+            segment()
+            ours.append(time.perf_counter() - started)
+        slow, fast = (depth / statistics.median(each[1:]) for each in (theirs, ours))
+        title = f"{architecture}, {side}², {count} objects a plane"
+        yield Row(f"{title}: reference", slow, "1/s", f"planes a second of {depth}, {STACK_RUNS} runs in turn")
+        yield Row(f"{title}: ours", fast, "1/s", f"**{fast / slow:.2f} ×** (aim 3)")
+
+
 def segmentation_job(
     folder: Path, architecture: str, discs: StackOfDiscs, where: dict[str, object]
 ) -> Callable[[], int]:
@@ -370,13 +399,14 @@ PARTS: dict[str, tuple[str, Callable[[Child, Path], Iterator[Row]]]] = {
         for short, name in (("bifpn", "PanopticBiFPN"), ("deeplab", "PanopticDeepLab"))
         for case in STACKS
     },
+    "card": ("On a graphics card, against the reference", on_card),
 }
 
 
 def run(folders: Sequence[Path], part: str, n_planes: int | None = None) -> list[Row]:
     """Measure one part against the reference in `folders`; `n_planes` counts where whole volumes are segmented."""
     work = PARTS[part][1]
-    if n_planes and part.startswith("whole-"):
+    if n_planes and (part == "card" or part.startswith("whole-")):
         work = partial(work, n_planes=n_planes)
     os.environ["OMP_NUM_THREADS"] = "1"
     with tempfile.TemporaryDirectory() as name:

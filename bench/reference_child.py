@@ -90,7 +90,8 @@ class _Recorded(torch.nn.Module):
 
     def forward(self, image: torch.Tensor, render_steps: int, interpolate_ins: bool) -> dict[str, torch.Tensor]:
         self.network(image, render_steps, interpolate_ins)
-        logits, heatmap, offsets = (torch.from_numpy(maps)[None] for maps in self.discs.quarter_maps(self.index))
+        said = self.discs.quarter_maps(self.index)
+        logits, heatmap, offsets = (torch.from_numpy(maps)[None].to(image.device) for maps in said)
         self.index += 1
         return {"sem_logits": logits, "ctr_hmp": heatmap, "offsets": offsets}
 
@@ -159,7 +160,9 @@ class Reference:
         seconds, tracker = _timed(work)
         return {"seconds": seconds, "objects": len(tracker.instances)}
 
-    def segment(self, architecture: str, file: str, side: int, count: int, n_planes: int) -> dict[str, Any]:
+    def segment(
+        self, architecture: str, file: str, side: int, count: int, n_planes: int, use_gpu: bool = False
+    ) -> dict[str, Any]:
         """Segment a stack as the plugin does, into an array in memory; the network runs, then says discs."""
         inference = importlib.import_module("empanada_napari.inference")
         norms = {"mean": 0.57571, "std": 0.12765}
@@ -168,7 +171,7 @@ class Reference:
         discs = StackOfDiscs(side, count, n_planes)
         volume = discs.grey()
         engine = inference.Engine3d(
-            {**facts, "padding_factor": padding}, median_kernel_size=3, min_extent=2, use_gpu=False, **SETTINGS
+            {**facts, "padding_factor": padding}, median_kernel_size=3, min_extent=2, use_gpu=use_gpu, **SETTINGS
         )
         engine.engine.model = _Recorded(engine.engine.model, discs)
 
@@ -178,8 +181,10 @@ class Reference:
             axis_trackers = {"xy": trackers}
             return list(inference.stack_postprocessing(axis_trackers, None, config, 10_000, 500, 2))
 
+        started = time.perf_counter()
         seconds, results = _timed(work)
-        return {"seconds": seconds, "objects": len(results[0][2])}
+        elapsed = time.perf_counter() - started
+        return {"seconds": seconds, "elapsed": elapsed, "objects": len(results[0][2])}
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
