@@ -88,7 +88,7 @@ class Predictor:
         network, notes = load_network(weights), list[str]()
         runs: Backend | None = None
         if use_quantised:
-            runs = open_quantised(weights, threads)
+            runs, notes = open_quantised(weights, threads)
         elif device.type == "cpu":
             sha256 = descriptor.sha256 or sha256_of(weights.file)
             runs, notes = choose_backend(network, sha256, backend, threads, may_prepare)

@@ -102,6 +102,7 @@ class _VolumeWork:
         self.axes = list(Axis) if params.ortho_plane else [Axis(params.inference_plane)]
         self.region = region_of(inputs.region, whole.shape, params)
         self.volume = whole if self.region is None else whole.cropped(self.region)
+        check_directions(self.volume.shape, params)
         self.grey = volume_grey_range(whole)
         things = frozenset(() if params.semantic_only else descriptor.thing_list)
         self.classes = Classes(descriptor.class_names, things)
@@ -311,6 +312,12 @@ def region_of(spans: Region, shape: tuple[int, int, int], params: StackParams) -
                     f"Make it {min(least, shape[place])} voxels or more{remedy}",
                 )
     return None if box.shape == shape else box
+
+
+def check_directions(shape: tuple[int, int, int], params: StackParams) -> None:
+    """Raise SettingsError where ortho-plane is asked for of a single plane: no two directions could ever agree."""
+    if params.ortho_plane and min(shape) == 1:
+        raise SettingsError("A single plane can be seen from one direction only.", "Leave ortho-plane out.")
 
 
 def smallest_side(params: StackParams) -> int:

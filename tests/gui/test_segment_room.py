@@ -231,6 +231,13 @@ def test_what_stands_in_the_way_carries_its_remedy(
     assert panel.form.values()["tile_size"] == 1024
     assert panel.start_button.isEnabled()
 
+    panel.form.set_value("ortho_plane", True)
+    assert panel.start_button.isEnabled()
+    panel.show_volume("single", (1, 64, 64), person.workspace.document.spacing, tmp_path / "single.zarr")
+    assert panel.reason.text() == "Available when this is mended: directions."
+    person.click(person.button("One only", within=panel))
+    assert panel.start_button.isEnabled()
+
 
 def test_the_confidence_map_goes_along_with_the_plane(person: Person, crop: Path, weights_file: Path) -> None:
     open_file(person, crop)

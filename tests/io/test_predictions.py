@@ -103,6 +103,19 @@ def test_tracking_goes_on_as_if_there_had_been_no_break(axis: Axis, n_before: in
     np.testing.assert_array_equal(again.array[:], [components for components, _ in planes])
 
 
+def test_a_plane_counts_only_when_its_pixels_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planes = ResultStore.create(tmp_path / "X.zarr", (3, 20, 30), Spacing(), 16, {}).stack_planes(Axis.XY)
+    components, record = records_of(np.random.default_rng(1), StackTracker(Axis.XY), 1)[0]
+
+    def no_room(*_: object) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(predictions, "write_plane_file", no_room)
+    with pytest.raises(OSError, match="no room"):
+        planes.append(components, record)
+    assert (planes.n_done, finished_planes(tmp_path / "X.zarr")) == (0, 0)
+
+
 @pytest.mark.parametrize("moment", ["before its pixels go", "before its table is there"])
 def test_a_plane_that_a_stopped_process_ends_while_the_job_begins_anew(
     moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -242,6 +242,18 @@ def test_stretched_voxels_are_doubted(tiny_volume: str, tiny_weights: str, tmp_p
     assert any("40 × 8 × 8 nm" in note for note in notes)
 
 
+def test_a_single_plane_has_no_three_directions(tiny_volume: str, tiny_weights: str, tmp_path: Path) -> None:
+    """It took a network's pass over every row and every column, and found nothing."""
+    inputs = segment_volume.Inputs(volume=tiny_volume, out=str(tmp_path / "x.zarr"), region=((3, 4), (0, 48), (0, 56)))
+    single = tmp_path / "single.tif"
+    tifffile.imwrite(single, tifffile.imread(tiny_volume)[:1], photometric="minisblack")
+    params = segment_volume.Params.checked({**COMMON, "weights": tiny_weights, "ortho_plane": True})
+    for each in (inputs, inputs.model_copy(update={"volume": str(single), "region": None})):
+        with pytest.raises(SettingsError, match=r"one direction only|too thin"):
+            segment_volume.run(each, params, QuietContext())
+    assert [path.name for path in tmp_path.iterdir()] == ["single.tif"]
+
+
 def test_plane_files_that_are_no_stack_are_not_fused(result: Path, tmp_path: Path) -> None:
     """A journal that ends early, as when somebody copied a part of a result."""
     journal = result / "predictions" / "xy" / "components" / "planes.journal"

@@ -30,6 +30,7 @@ def test_quantised_weights_are_refused_until_they_are_made_and_then_used(
     assert main(["quantise", SAMPLE, "--planes", "2", "--threads", "1"]) == 0
     assert "Use it with --use-quantised." in capsys.readouterr().out
     assert main(segment) == 0
+    assert f"The 8-bit form was measured on {Path(SAMPLE).name} (F1 " in capsys.readouterr().out
     recipe = read_tiff_recipe(out)
     assert recipe is not None
     assert "int8" in recipe["facts"]["ran_with"]

@@ -25,7 +25,7 @@ from empanada_desktop.jobs.batch import RESULT_SUFFIXES
 from empanada_desktop.jobs.progress import in_words
 from empanada_desktop.tasks.inference_params import StackParams
 from empanada_desktop.tasks.recipe import MAY_DIFFER
-from empanada_desktop.tasks.segment_volume import region_of
+from empanada_desktop.tasks.segment_volume import check_directions, region_of
 
 Triple = tuple[int, int, int]
 CONFINE = (("whole", "Nothing"), ("box", "Box from two views"))
@@ -200,6 +200,7 @@ class VolumePanel(TaskPanel):
         checks = [
             self._voxel_check(),
             self._region_check(),
+            self._directions_check(),
             *self._room_checks(),
             self._out_check(),
             self._weights_check(),
@@ -228,6 +229,16 @@ class VolumePanel(TaskPanel):
             return Check("error", "Region", words, "Draw anew", self.region_asked.emit)
         part = math.prod(self.region.shape) / math.prod(self._shape)
         return Check("good", "Region", f"{part:.0%} of the volume" if part >= 0.01 else "less than 1 % of the volume")
+
+    def _directions_check(self) -> Check | None:
+        """What speaks against ortho-plane."""
+        try:
+            check_directions(self.work_shape(), StackParams(ortho_plane=bool(self.form.values()["ortho_plane"])))
+        except AppError as problem:
+            return Check(
+                "error", "Directions", problem.message, "One only", lambda: self.form.set_value("ortho_plane", False)
+            )
+        return None
 
     def plan(self) -> Plan:
         """What the form asks for, in figures."""
