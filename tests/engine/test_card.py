@@ -172,6 +172,26 @@ def test_16_bits_only_where_the_card_is_made_for_them(monkeypatch: pytest.Monkey
     assert card.halves_of(CPU) == card.halves_of(torch.device("mps")) == []
 
 
+def test_maps_lie_channels_last_all_the_way() -> None:
+    """A single convolution whose output lay otherwise would have the next one turn it round."""
+    network, others = load_network(find_weights("MitoStarter_v1")), list[str]()
+    backend, seen = TorchBackend(network, CPU), 0
+
+    def look(module: torch.nn.Module, _given: object, maps: torch.Tensor) -> None:
+        nonlocal seen
+        seen += 1
+        if not maps.is_contiguous(memory_format=torch.channels_last):
+            others.append(str(module))
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.MaxPool2d):
+            module.register_forward_hook(look)
+    with torch.inference_mode():
+        backend.run(torch.zeros(2, 1, 64, 96))
+    assert others == []
+    assert seen > 50
+
+
 def test_a_network_that_overflows_in_float16_takes_bfloat16_or_32_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """An overflow in a single map, which the others do not show."""
     real = TorchBackend.run
