@@ -229,3 +229,10 @@ def test_holes_are_filled_plane_by_plane_where_that_is_asked_for(fills: bool) ->
 
     segment_stack(lambda _: ring, 2, Player(), asked, take, QuietContext())
     assert found == [144 if fills else 128] * 2
+
+
+def test_maps_are_kept_before_their_plane_counts() -> None:
+    order: list[tuple[str, int]] = []
+    take_plane, take_maps = (lambda index, *_, kind=kind: order.append((kind, index)) for kind in ("plane", "maps"))
+    segment_stack(read_plane, 3, Player(), settings(1), take_plane, QuietContext(), take_maps=take_maps)
+    assert order == [(kind, index) for index in range(3) for kind in ("maps", "plane")]
