@@ -57,10 +57,6 @@ class Settings:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return replace(self, recent=recent, opened={one: self.opened.get(one, "") for one in recent} | {path: now})
 
-    def without_recent(self, path: str) -> Settings:
-        """Return the settings without a recent path."""
-        return replace(self, recent=tuple(other for other in self.recent if other != path))
-
     def save(self) -> None:
         """Write the settings, complete or not at all; OSError where the folder may not be written to."""
         write_json(user_folder() / SETTINGS_FILE, {"version": SETTINGS_VERSION, **asdict(self)})

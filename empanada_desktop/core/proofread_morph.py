@@ -32,7 +32,6 @@ from empanada_desktop.core.proofread_change import (
 Kind = Literal["dilate", "erode", "close", "open"]
 Labels = NDArray[np.uint32]
 Mask = NDArray[np.bool_]
-MAX_RADIUS = 7
 # A larger object is searched for holes part by part; a hole longer than the margin is then none.
 HOLE_BOX = 2**27
 HOLE_MARGIN = 64

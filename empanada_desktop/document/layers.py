@@ -215,7 +215,6 @@ class ShapesLayer(Layer):
         return "shapes"
 
 
-VoxelLayer = ImageLayer | LabelsLayer
 
 
 def source_grey_range(source: VolumeSource) -> GreyRange:

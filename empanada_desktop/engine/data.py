@@ -22,11 +22,6 @@ class LabelRules:
     things: tuple[int, ...] = (1,)
     label_divisor: int = 1000
 
-    @property
-    def n_channels(self) -> int:
-        """Semantic channels of a network for these classes: 1 for one class, otherwise background and every class."""
-        return 1 if len(self.class_ids) == 1 else len(self.class_ids) + 1
-
 
 @dataclass(frozen=True)
 class Sampling:

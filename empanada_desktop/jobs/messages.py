@@ -100,6 +100,5 @@ class Faulted:
     details: str
 
 
-Order = Request | Stop | Pause
 Ending = Done | Failed | Stopped | Faulted
 News = Progress | StageNews | PartialNews | Ending

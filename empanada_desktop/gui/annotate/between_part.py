@@ -4,7 +4,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from empanada_desktop.gui.actions import Actions
-from empanada_desktop.gui.annotate.parts import field_row
+from empanada_desktop.gui.annotate.rows import field_row
 from empanada_desktop.gui.controls import Column, Segmented, push_button, text_label, whole_box
 
 LARGEST_RADIUS = 20

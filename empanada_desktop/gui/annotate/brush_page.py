@@ -8,7 +8,7 @@ from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.document import Layer
 from empanada_desktop.document.paint_settings import GUIDED
 from empanada_desktop.document.painting import Painter
-from empanada_desktop.gui.annotate.parts import field_row
+from empanada_desktop.gui.annotate.rows import field_row
 from empanada_desktop.gui.controls import (
     Column,
     ElidedLabel,

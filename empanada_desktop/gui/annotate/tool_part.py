@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QWidget
 
 from empanada_desktop.document.painting import Painter
 from empanada_desktop.gui.annotate.brush_page import BrushPage, SmartPage
-from empanada_desktop.gui.annotate.parts import field_row
+from empanada_desktop.gui.annotate.rows import field_row
 from empanada_desktop.gui.controls import Column, Segmented, fraction_box, text_label
 from empanada_desktop.gui.rooms import Pages
 

@@ -53,11 +53,6 @@ class Preflight(QWidget):
         for check in checks:
             self._rows.addWidget(_line(check))
 
-    @property
-    def is_blocked(self) -> bool:
-        """Whether something stands in the way."""
-        return any(check.state == "error" for check in self.checks)
-
 
 def _line(check: Check) -> QWidget:
     name = text_label(check.name, "second")

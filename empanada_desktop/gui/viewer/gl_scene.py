@@ -220,10 +220,6 @@ class SceneView(GLViewMixin, QWidget):  # type: ignore[misc]  # pyqtgraph has no
             for axis in Axis
         ]
 
-    def has_wall(self, axis: Axis, index: int) -> bool:
-        """Whether the picture of a wall is there."""
-        return (axis, index) in self._pictures
-
     def arrange_walls(self) -> None:
         """Put the pictures that are there on the walls that face the camera from behind."""
         for axis, index in self.wanted_walls():

@@ -134,11 +134,6 @@ class TileLoader(QObject):
             self._wanted.pop(viewer, None)
             self._ahead.pop(viewer, None)
 
-    def forget_failures(self) -> None:
-        """Try again what could not be read."""
-        with self._lock:
-            self._broken.clear()
-
     def acknowledge(self) -> None:
         """Called when the news of arrived tiles has been heard: the next one is told again."""
         with self._lock:

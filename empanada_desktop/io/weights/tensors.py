@@ -17,7 +17,6 @@ from empanada_desktop.io.weights.pickles import ScriptObject, Storage, TensorRec
 MAX_INDEX_BYTES = 32 << 20
 MAX_OBJECTS = 100_000
 MAX_DEPTH = 60
-ITEM_BYTES = {"bfloat16": 2}
 
 Tensors = dict[str, NDArray[Any]]
 

@@ -24,12 +24,3 @@ def field_row(title: str, *controls: QWidget | QHBoxLayout | QVBoxLayout | int, 
     below.setContentsMargins(14 + TITLE_WIDTH + 6, 0, 12, 4)
     holder.setLayout(Column(line, below))
     return holder
-
-
-def stacked(*rows: QWidget) -> QWidget:
-    """Rows below one another, with some air at the end."""
-    column = Column(*rows)
-    column.setContentsMargins(0, 2, 0, 6)
-    holder = QWidget()
-    holder.setLayout(column)
-    return holder
