@@ -187,15 +187,15 @@ class EditableSource(FlatSource):
         """Let blocks that find no room lie in a temporary folder until the labels belong to a session."""
         self.use_folder(self._own_folder())
 
-    def ref(self) -> VolumeRef:
+    def ref(self, moment: FrozenLabels | None = None) -> VolumeRef:
         """Write what was changed, and return the address of the labels as they are now, for other processes.
 
-        VolumeError on a full disk.
+        moment: or as they were then. VolumeError on a full disk.
         """
         pack = self.blocks.pack
         folder = pack.path.parent if pack is not None else self._own_folder()
         with writing(folder):
-            return VolumeRef(str(self.freeze().write(folder, is_lent=True)))
+            return VolumeRef(str((moment or self.freeze()).write(folder, is_lent=True)))
 
     @classmethod
     def opened(cls, path: Path, budget: int = BUDGET, moved: Mapping[str, str] | None = None) -> Self:

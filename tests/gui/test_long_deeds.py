@@ -15,8 +15,9 @@ from empanada_desktop.document import ArraySource, EditableSource, LabelsLayer
 from empanada_desktop.document.sources import whole_box
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.jobs_strip import JobLine
+from empanada_desktop.gui.objects.label_jobs import FREEZES, labels_address
 from empanada_desktop.gui.qt_runner import THREADS
-from empanada_desktop.io.volumes import open_volume
+from empanada_desktop.io.volumes import VolumeRef
 
 from .person import CONTROL, Person
 
@@ -104,9 +105,15 @@ def test_what_is_painted_while_labels_are_saved_is_not_in_the_file(person: Perso
             for _ in range(THREADS):
                 person.window.background.run(gate.wait)
             workspace.save_labels(layer, tmp_path / "saved.zarr")
+            assert isinstance(layer.source, FREEZES)
+            moment = layer.source.freeze()
         gate.set()
         person.until(lambda: "saved.zarr" in person.window.toast.text())
         person.window.toast.say("")
-        with open_volume(tmp_path / "saved.zarr") as saved:
-            assert np.unique(saved[:, :, :]).tolist() == [0, 3]
+        lent, kept = labels_address(layer.source, moment)
+        assert kept
+        addresses = lent, VolumeRef(str(tmp_path / "saved.zarr"))
+        for volume in (address.open() for address in addresses):  # what a job reads, and the file
+            assert np.unique(volume[:, :, :]).tolist() == [0, 3]
+            volume.close()
         gate.clear()

@@ -3,14 +3,16 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from empanada_desktop.core.blocks import blocks
-from empanada_desktop.document import EditableSource, ImageLayer, LabelsLayer
+from empanada_desktop.document import ArraySource, EditableSource, ImageLayer, LabelsLayer
+from empanada_desktop.document.frozen import FrozenArray
+from empanada_desktop.document.frozen_labels import FrozenLabels
 from empanada_desktop.document.placed import PlacedSource
 from empanada_desktop.document.sources import PlaneSource, VolumeSource
 from empanada_desktop.gui.objects.desk import ObjectsDesk
@@ -19,6 +21,8 @@ from empanada_desktop.jobs.job import Job, JobState
 from empanada_desktop.jobs.spec import JobSpec
 
 COPIED = (64, 512, 512)
+FREEZES = ArraySource | EditableSource
+Moment = FrozenArray | FrozenLabels
 
 
 @dataclass
@@ -27,7 +31,7 @@ class Running:
 
     then: Callable[[Any], object]
     after: Callable[[], object]
-    kept: tuple[PlaneSource, ...]
+    kept: tuple[PlaneSource, ...] = ()
 
 
 class LabelJobs(QObject):
@@ -57,23 +61,30 @@ class LabelJobs(QObject):
     ) -> None:
         """Find the addresses of labels in a thread, queue the job that `make` makes of them.
 
-        `then` gets the job's result, `after` is called however it ends.
+        The labels are those of now, or of the moment when a large edit that is being made has ended. `then` gets the
+        job's result, `after` is called however it ends.
         """
         self._is_preparing = True
         self.changed.emit()
-        sources = [layer.source for layer in layers]
+        edits = self.desk.workspace.edits
+        edits.when_free(lambda: self._begin([layer.source for layer in layers], make, title, Running(then, after)))
+
+    def _begin(self, sources: list[PlaneSource], make: Callable[..., JobSpec], title: str, running: Running) -> None:
+        moments = [source.freeze() if isinstance(source, FREEZES) else None for source in sources]
 
         def submit(found: list[tuple[VolumeRef, PlaneSource]]) -> None:
             self._is_preparing = False
             job = self.desk.workspace.jobs.submit(make(*(ref for ref, _ in found)), title)
-            self._running[job.id] = Running(then, after, tuple(kept for _, kept in found))
+            self._running[job.id] = replace(running, kept=tuple(kept for _, kept in found))
 
         def failed(problem: BaseException) -> None:
             self._is_preparing = False
             self.desk.workspace.window.failed(problem)
             self.changed.emit()
 
-        self.desk.threads.run(lambda: [labels_address(source) for source in sources], submit, failed)
+        self.desk.threads.run(
+            lambda: [labels_address(*pair) for pair in zip(sources, moments, strict=True)], submit, failed
+        )
 
     def _ended(self, job: Job) -> None:
         running = self._running.pop(job.id, None)
@@ -102,24 +113,25 @@ class LabelVerb(QObject):
         return self.jobs.is_running
 
 
-def labels_address(source: PlaneSource) -> tuple[VolumeRef, PlaneSource]:
-    """Return where other processes read the labels as they are now, and what to keep until they have.
+def labels_address(source: PlaneSource, moment: Moment | None = None) -> tuple[VolumeRef, PlaneSource]:
+    """Return where other processes read the labels as they were at a moment, and what to keep until they have.
 
-    Labels that are in no file are written to one. VolumeError on a full disk.
+    moment: None for now. Labels that are in no file are written to one. VolumeError on a full disk.
     """
     if isinstance(source, VolumeSource):
         return source.ref, source
     if isinstance(source, EditableSource):
-        base = source.base
-        if source.blocks.is_empty and isinstance(base, VolumeSource):
-            return base.ref, source
-        return source.ref(), source
+        state = moment if isinstance(moment, FrozenLabels) else source.freeze()
+        if state.is_as_in_file and isinstance(state.base, VolumeSource):
+            return state.base.ref, source
+        return source.ref(state), source
     if isinstance(source, PlacedSource):
         placed = EditableSource(source)
         return placed.ref(), placed
     copy = EditableSource(shape=source.shape, dtype=source.dtype)
+    held = source if moment is None else moment
     for box in blocks(source.shape, COPIED):
-        voxels = source[box.slices]
+        voxels = held[box.slices]
         if voxels.any():
             copy[box.slices] = voxels
     return copy.ref(), copy
