@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+
+sys.path.insert(0, str(Path(__file__).with_name("children")))
+
+import warm_children
 
 # Which back end is faster is measured once for a user's folder, and most tests have a new one. Processes inherit this.
 os.environ["EMPANADA_DESKTOP_BACKEND"] = "torch"
@@ -44,6 +49,21 @@ def give_back_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+@pytest.fixture(scope="session")
+def children_are_warm() -> None:
+    """From here on, children of the program are copied from a process that has loaded the engine, where it can be."""
+    if warm_children.are_to_be_had():
+        from empanada_desktop.jobs import process
+
+        process.CONTEXT = warm_children.WarmContext()
+
+
+@pytest.fixture
+def children_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children of the program begin in this test as they do in the program."""
+    monkeypatch.setattr("empanada_desktop.jobs.process.CONTEXT", multiprocessing.get_context("spawn"))
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,8 @@ from empanada_desktop.tasks.registry import TaskResult
 POLL = 0.05
 GOODBYE = 2.0
 PATIENCE = 20.0
+# How a child begins: anew, on every system alike; nothing of this process is copied into it.
+CONTEXT = multiprocessing.get_context("spawn")
 
 _children: "weakref.WeakSet[Child]" = weakref.WeakSet()
 
@@ -119,9 +121,8 @@ class Child:
         if self._process is not None and self._connection is not None and self._process.is_alive():
             return self._process, self._connection
         self._clear()
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs,), name=self.name)
+        ours, theirs = CONTEXT.Pipe()
+        process = CONTEXT.Process(target=serve, args=(theirs,), name=self.name)
         process.start()
         theirs.close()
         self._process, self._connection = process, ours

@@ -61,7 +61,7 @@ def qtbot(qapp: object, request: pytest.FixtureRequest) -> QtBot:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_survives(qapp: object) -> Iterator[None]:
+def _nothing_survives(qapp: object, children_are_warm: None) -> Iterator[None]:
     """Fail a test that leaves windows, threads, processes, pools or timers behind."""
     with nothing_survives():
         yield

@@ -3,7 +3,6 @@
 import concurrent.futures
 import gc
 import multiprocessing.pool
-import os
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QThread, QThreadPool, QTimer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolTip
+from warm_children import own_processes
 
 PATIENCE = 30.0
 # Threads that libraries start once and keep for the life of the process; and numba's compiling, once for all windows.
@@ -70,7 +70,7 @@ def living() -> Living:
     found["threads"] = {
         id(thread): thread.name for thread in threading.enumerate() if not thread.name.startswith(LASTING_THREADS)
     }
-    found["processes"] = {child.pid or 0: child.name for child in active_children()} | raw_children()
+    found["processes"] = {child.pid or 0: child.name for child in active_children()} | own_processes()
     if busy := QThreadPool.globalInstance().activeThreadCount():
         found["Qt threads"][busy] = f"{busy} in Qt's pool"
     wanted = _kinds()
@@ -115,23 +115,6 @@ def is_open(pool: Any) -> bool:
     if str(getattr(pool, "_thread_name_prefix", "")).startswith(LASTING_THREADS):
         return False
     return not getattr(pool, "_shutdown", getattr(pool, "_shutdown_thread", True))
-
-
-def raw_children() -> dict[int, str]:
-    """Processes of the system that are children of this one, however they were started: pid -> command."""
-    if not Path("/proc/self/task").exists():
-        return {}
-    helper = getattr(resource_tracker._resource_tracker, "_pid", None)
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, rest = path.read_text().rpartition(")")
-        except OSError:
-            continue
-        pid, fields = int(path.parent.name), rest.split()
-        if int(fields[1]) == os.getpid() and fields[0] != "Z" and pid != helper:
-            found[pid] = name.partition("(")[2]
-    return found
 
 
 def _address(thing: QObject) -> int:

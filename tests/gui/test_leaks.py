@@ -139,6 +139,8 @@ def test_every_test_of_the_window_is_watched(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("conftest.py", "leaks.py", "person.py"):
         shutil.copy(HERE / name, folder)
+    shutil.copy(HERE.parent / "conftest.py", folder.parent)
+    shutil.copytree(HERE.parent / "children", folder.parent / "children")
     text = (folder / "leaks.py").read_text()
     (folder / "leaks.py").write_text(text.replace("PATIENCE = 30.0", "PATIENCE = 0.5"))
     (folder / "test_leaking.py").write_text(LEAKING)

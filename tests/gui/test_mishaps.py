@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PySide6.QtWidgets import QPushButton
+from warm_children import own_processes
 
 from empanada_desktop.document import PointsLayer
 from empanada_desktop.document.kept import kept_sessions
@@ -18,7 +19,6 @@ from empanada_desktop.gui.actions import ROW_BY_ID
 from empanada_desktop.gui.notify import log_path, start_log
 from empanada_desktop.jobs.job import JobState
 
-from .leaks import raw_children
 from .person import Person
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -107,8 +107,8 @@ def test_a_volume_survives_its_process(at_work: Person, weights_file: Path, tmp_
     person.type_into(person.workspace.form.volume.out, str(out))
     person.click(person.button("Segment volume", within=person.workspace.form.volume))
     job = person.job()
-    person.until(lambda: job.state is JobState.RUNNING and raw_children())
-    for child in raw_children():
+    person.until(lambda: job.state is JobState.RUNNING and own_processes())
+    for child in own_processes():
         os.kill(child, signal.SIGKILL)
     person.until_ended(job)
     assert job.state is JobState.FAILED

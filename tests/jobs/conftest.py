@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zarr
+from warm_children import are_to_be_had, own_processes
 
 from empanada_desktop.core.context import Partial
 from empanada_desktop.errors import JobCancelled
@@ -73,19 +74,8 @@ class Killer(Watcher):
 
 
 def child_processes() -> set[int]:
-    """Processes that this one started, the helper of multiprocessing left out."""
-    if not Path("/proc/self").exists():
-        return set()
-    helper = getattr(resource_tracker._resource_tracker, "_pid", None)
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == os.getpid() and fields[0] != "Z" and int(path.parent.name) != helper:
-            found.add(int(path.parent.name))
-    return found
+    """Processes that this one started, the helpers of multiprocessing left out."""
+    return set(own_processes())
 
 
 def pipes() -> set[str]:
@@ -116,8 +106,15 @@ def zarr_is_running() -> None:
     zarr.create_array({}, shape=(2,), dtype="u1")[:] = 1
 
 
+@pytest.fixture(scope="session")
+def server_is_running(children_are_warm: None) -> None:
+    """So does the server that children are copied from."""
+    if are_to_be_had():
+        forkserver.ensure_running()
+
+
 @pytest.fixture(autouse=True)
-def nothing_survives(zarr_is_running: None) -> Iterator[None]:
+def nothing_survives(zarr_is_running: None, server_is_running: None) -> Iterator[None]:
     resource_tracker.ensure_running()
     before = living()
     yield
@@ -131,7 +128,7 @@ def nothing_survives(zarr_is_running: None) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pool() -> Iterator[Devices]:
+def pool(children_are_warm: None) -> Iterator[Devices]:
     """Two processors that stand for two graphics cards; their processes stay warm from test to test."""
     with Devices(["cpu", "cpu"]) as places:
         yield places

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from warm_children import are_to_be_had
 
 from empanada_desktop.cli import main
 from empanada_desktop.core.context import JobContext
@@ -47,11 +48,13 @@ def nothing_survives(children_are_warm: None) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def cluster(server_is_running: None) -> Iterator[Any]:
     """A scheduler with two workers, each a process that is started again when it dies."""
+    import dask.config
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as running:
+    begin = {"distributed.worker.multiprocessing-method": "forkserver" if are_to_be_had() else "spawn"}
+    with dask.config.set(begin), LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as running:
         yield running
 
 

@@ -57,7 +57,7 @@ class Listener:
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSession]:
+def session(tmp_path_factory: pytest.TempPathFactory, children_are_warm: None) -> Iterator[LiveSession]:
     """One session, whose process is warm, for all tests that leave it alive."""
     session = LiveSession(Child("live", patience=5.0), tmp_path_factory.mktemp("live") / "live.log")
     session.warm_up(QuietContext())

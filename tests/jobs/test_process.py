@@ -19,6 +19,7 @@ from empanada_desktop.jobs.process import Child
 
 from .conftest import Watcher, child_processes
 
+pytestmark = pytest.mark.usefixtures("children_begin_anew")
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
 
