@@ -53,7 +53,13 @@ LINT_STEPS = {
     "mypy": ["-m", "mypy"],
     "import-linter": ["-c", "from importlinter.cli import lint_imports_command as run; run()"],
 }
-TEST_SETTINGS = {"QT_QPA_PLATFORM": "offscreen", "MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+# Bytecode is kept even where that is switched off: the tests start some 100 programs, and each would compile all anew.
+TEST_SETTINGS = {
+    "QT_QPA_PLATFORM": "offscreen",
+    "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "",
+}
 
 NO_CPU_BUILD = """\
 Note: the package index that pip is set up for offers no CPU-only build of torch, so its general build is used. It works
