@@ -1,20 +1,12 @@
 """A form made from a task's Params class: labels, ranges, steps, units and help are read from it, never repeated."""
 
-import types
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import yaml
-from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QLabel,
-    QLineEdit,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,166 +14,20 @@ from PySide6.QtWidgets import (
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.controls import (
     Column,
-    ElidedLabel,
     IconButton,
     Row,
     Section,
     Segmented,
-    SliderField,
     push_button,
     set_role,
     text_label,
-    whole_box,
 )
+from empanada_desktop.gui.fields import Control, FieldFacts, facts_of, make_control
+from empanada_desktop.gui.form_rows import RESET_WIDTH, FormBody, field_label, field_line
 from empanada_desktop.tasks.params import TaskParams
 
-LABEL_WIDTH, NARROW_LABEL, ROW_HEIGHT, RESET_WIDTH = 159, 116, 30, 20
-NARROW, NARROWEST = 345, 290
-LABEL_NAME = "field name"
-SLIDER_STEPS, SEGMENTS = 100, 3
 SECTIONS = ("Input", "Objects", "Across planes", "Clean up", "Output", "Computer")
 CLOSED_AT_FIRST = ("Clean up", "Output", "Computer")
-
-
-@dataclass(frozen=True)
-class FieldFacts:
-    """What a form has to know of a field of a Params class."""
-
-    name: str
-    title: str
-    help: str
-    kind: Any
-    choices: tuple[Any, ...]
-    low: float | None
-    high: float | None
-    default: Any
-    group: str
-    step: float
-    unit: str
-    words: str = ""
-    zero: str = ""
-    needs: str = ""
-
-    @property
-    def is_fraction(self) -> bool:
-        """True for numbers with a part behind the point."""
-        return self.kind is float
-
-
-def facts_of(record: type[TaskParams]) -> list[FieldFacts]:
-    """Read the fields of a Params class in their order."""
-    return [_facts(name, field) for name, field in record.model_fields.items()]
-
-
-def _facts(name: str, field: Any) -> FieldFacts:  # noqa: ANN401 - pydantic's FieldInfo
-    extra = field.json_schema_extra or {}
-    kind = _plain_type(field.annotation)
-    limits = {type(limit).__name__: limit for limit in field.metadata}
-    low, high = getattr(limits.get("Ge"), "ge", None), getattr(limits.get("Le"), "le", None)
-    choices = get_args(kind) if get_origin(kind) is Literal else ()
-    step = extra.get("step") or (0.05 if kind is float else 1)
-    title, unit = field.title or name, extra.get("unit") or ""
-    return FieldFacts(
-        name,
-        title,
-        field.description or "",
-        kind,
-        choices,
-        low,
-        high,
-        field.default,
-        extra.get("group", ""),
-        step,
-        unit,
-        extra.get("words", ""),
-        extra.get("zero", ""),
-        extra.get("needs", ""),
-    )
-
-
-def _plain_type(annotation: Any) -> Any:  # noqa: ANN401 - a type expression
-    if get_origin(annotation) in (Union, types.UnionType):
-        return next(part for part in get_args(annotation) if part is not type(None))
-    return annotation
-
-
-class Control:
-    """One field's widget with a way to read it, to set it, and to learn that it changed."""
-
-    def __init__(self, widget: QWidget, read: Callable[[], Any], write: Callable[[Any], None]) -> None:
-        self.widget = widget
-        self.read = read
-        self.write = write
-
-
-def make_control(facts: FieldFacts, changed: Callable[[], None]) -> Control:
-    """Make the widget that fits a field's type and limits."""
-    if facts.kind is bool:
-        return _check(facts, changed)
-    if facts.choices:
-        return _choice(facts, facts.choices, changed)
-    if facts.kind in (int, float) and facts.low is not None and facts.high is not None:
-        steps = (facts.high - facts.low) / facts.step
-        if facts.kind is int and steps < SEGMENTS:
-            return _choice(facts, tuple(range(int(facts.low), int(facts.high) + 1)), changed)
-        return _slider(facts, changed) if steps <= SLIDER_STEPS else _whole(facts, changed)
-    return _text(facts, changed)
-
-
-def _check(facts: FieldFacts, changed: Callable[[], None]) -> Control:
-    box = QCheckBox(facts.words)
-    box.toggled.connect(lambda _on: changed())
-    return Control(box, box.isChecked, box.setChecked)
-
-
-def _choice(facts: FieldFacts, choices: tuple[Any, ...], changed: Callable[[], None]) -> Control:
-    if len(choices) <= SEGMENTS:
-        segments = Segmented([(choice, str(choice)) for choice in choices])
-        segments.chosen.connect(lambda _value: changed())
-        return Control(segments, segments.value, segments.set_value)
-    box = QComboBox()
-    narrow_combo(box)
-    for choice in choices:
-        box.addItem(f"{choice} {facts.unit}".strip(), choice)
-    box.currentIndexChanged.connect(lambda _number: changed())
-    return Control(box, box.currentData, lambda value: box.setCurrentIndex(box.findData(value)))
-
-
-def _slider(facts: FieldFacts, changed: Callable[[], None]) -> Control:
-    digits = 2 if facts.is_fraction else 0
-    # Sliders move in tenths of the advised step: a value is felt while it is dragged.
-    step = facts.step / 10 if facts.is_fraction else facts.step
-    field = SliderField(facts.low or 0, facts.high or 1, max(step, 0.01), facts.unit, digits)
-    field.number.setSingleStep(facts.step if facts.is_fraction else int(facts.step))  # type: ignore[arg-type]
-    field.changed.connect(lambda _value: changed())
-
-    def read() -> float | int:
-        return round(field.value(), 4) if facts.is_fraction else int(field.value())
-
-    return Control(field, read, field.set_value)
-
-
-def _whole(facts: FieldFacts, changed: Callable[[], None]) -> Control:
-    box = whole_box()
-    box.setRange(int(facts.low or 0), int(facts.high or 0))
-    box.setSuffix(f" {facts.unit}" if facts.unit else "")
-    box.setSingleStep(int(facts.step))
-    box.setSpecialValueText(facts.zero)
-    box.setFixedWidth(88)
-    box.valueChanged.connect(lambda _value: changed())
-    return Control(box, box.value, box.setValue)
-
-
-def _text(facts: FieldFacts, changed: Callable[[], None]) -> Control:
-    line = QLineEdit()
-    line.editingFinished.connect(changed)
-    if get_origin(facts.kind) is not tuple:
-        return Control(line, line.text, lambda value: line.setText(str(value)))
-
-    def read() -> tuple[str, ...]:
-        return tuple(part.strip() for part in line.text().replace("×", ",").split(",") if part.strip())
-
-    return Control(line, read, lambda value: line.setText(", ".join(map(str, value))))
 
 
 class FieldRow(QWidget):
@@ -265,21 +111,6 @@ def _in_words(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-class FormBody(QWidget):
-    """What a form's area shows: it gives way where the dock is narrow."""
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """As narrow as the dock: what it holds gives way."""
-        return QSize(NARROWEST, super().minimumSizeHint().height())
-
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
-        """In a narrow dock names take less room, in two lines if need be."""
-        super().resizeEvent(event)
-        width = NARROW_LABEL if event.size().width() < NARROW else LABEL_WIDTH
-        for label in self.findChildren(QLabel, LABEL_NAME):
-            label.setFixedWidth(width)
 
 
 class ParamsForm(FormBody):
@@ -439,80 +270,3 @@ def _recipe_params(path: Path, known: set[str]) -> dict[str, Any]:
     if not isinstance(params, dict):
         raise SettingsError(f"{path} is not a recipe.", hint)
     return {name: value for name, value in params.items() if name in known}
-
-
-def plain_row(title: str, widget: QWidget, beside: QWidget | None = None) -> QWidget:
-    """A row that looks like a field's and belongs to the panel, not to the Params."""
-    row = QWidget()
-    label = field_label(title)
-    room = QWidget()
-    room.setFixedWidth(RESET_WIDTH)
-    line = field_line(label, widget, beside, room)
-    line.setContentsMargins(12, 0, 4, 0)
-    row.setLayout(line)
-    row.setAccessibleName(title)
-    return row
-
-
-def narrow_combo(box: QComboBox) -> None:
-    """A combo box that may be narrower than its longest choice."""
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-
-
-class ChoiceBox(QComboBox):
-    """A choice of the panel's own; `chosen` carries the value that the user took."""
-
-    chosen = Signal(object)
-
-    def __init__(self, choices: Sequence[tuple[object, str]], tip: str = "") -> None:
-        super().__init__()
-        narrow_combo(self)
-        for value, title in choices:
-            self.addItem(title, value)
-        self.setToolTip(tip)
-        self.activated.connect(lambda _number: self.chosen.emit(self.value()))
-
-    def value(self) -> object:
-        """What is chosen."""
-        return self.currentData()
-
-    def set_value(self, value: object) -> None:
-        """Choose without telling anybody."""
-        self.setCurrentIndex(self.findData(value))
-
-
-def words_below() -> QLabel:
-    """A line under a row of the panel's own, hidden while it says nothing."""
-    label = text_label(role="hint", wraps=True)
-    label.setContentsMargins(26, 0, RESET_WIDTH + 6, 4)
-    label.hide()
-    return label
-
-
-def say_below(label: QLabel, words: str) -> None:
-    """Say something under a row, or nothing."""
-    label.setText(words)
-    label.setVisible(bool(words))
-
-
-def field_line(label: QLabel, widget: QWidget, beside: QWidget | None, end: QWidget) -> Row:
-    """One line of a form: controls that can be wide fill the room, so that their right edges stand under each other."""
-    is_wide = isinstance(widget, SliderField | Segmented | QComboBox | QLineEdit | ElidedLabel)
-    is_wide = is_wide or (isinstance(widget, QLabel) and widget.wordWrap())
-    line = Row(label, widget, *([beside] if beside is not None else []), *([] if is_wide else [1]), end, spacing=5)
-    if is_wide:
-        line.setStretch(1, 1)
-        room = widget.sizePolicy()
-        room.setHorizontalPolicy(QSizePolicy.Policy.Expanding)
-        widget.setSizePolicy(room)
-    return line
-
-
-def field_label(title: str) -> QLabel:
-    """The name left of a control; its height is that of a row."""
-    label = text_label(title, wraps=True)
-    label.setObjectName(LABEL_NAME)
-    label.setFixedWidth(LABEL_WIDTH)
-    label.setMinimumHeight(ROW_HEIGHT)
-    return label

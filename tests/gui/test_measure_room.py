@@ -15,11 +15,11 @@ from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.measure import measure
 from empanada_desktop.document import ArraySource, LabelsLayer
 from empanada_desktop.document.chosen import ChosenObjects
+from empanada_desktop.gui.form_rows import FormBody
 from empanada_desktop.gui.objects.definitions import DefinitionsPage
 from empanada_desktop.gui.objects.room import MeasureDock
 from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.objects.terms import Terms
-from empanada_desktop.gui.params_form import FormBody
 from empanada_desktop.io.volumes import open_volume
 from empanada_desktop.tasks.demo import sample_path
 

@@ -9,10 +9,10 @@ from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog
 from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import ImageLayer, LabelsLayer
 from empanada_desktop.errors import SettingsError
+from empanada_desktop.gui.form_rows import narrow_combo
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.label_jobs import LabelJobs, image_address, known_size
 from empanada_desktop.gui.objects.task_page import PathField, TaskPage, ask_folder
-from empanada_desktop.gui.params_form import narrow_combo
 from empanada_desktop.jobs.spec import JobSpec
 
 if TYPE_CHECKING:

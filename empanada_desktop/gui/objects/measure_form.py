@@ -11,6 +11,7 @@ from empanada_desktop.core.plurals import noun
 from empanada_desktop.document import ImageLayer
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, Segmented, push_button, rule
+from empanada_desktop.gui.form_rows import FormBody, narrow_combo, plain_row
 from empanada_desktop.gui.objects.column_histogram import ColumnHistogram
 from empanada_desktop.gui.objects.columns import MARK, NUMBER, grouped
 from empanada_desktop.gui.objects.columns import Column as TableColumn
@@ -21,7 +22,6 @@ from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.objects.terms import UNITS, Terms
 from empanada_desktop.gui.objects.units_part import UnitsPart
 from empanada_desktop.gui.panel_area import PanelArea
-from empanada_desktop.gui.params_form import FormBody, narrow_combo, plain_row
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

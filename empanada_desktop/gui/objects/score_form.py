@@ -20,10 +20,10 @@ from empanada_desktop.document.chosen import ChosenObjects
 from empanada_desktop.document.results import add_layers
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.controls import Column, MessageBar, Row, Section, push_button, rule, text_label
+from empanada_desktop.gui.form_rows import FormBody, narrow_combo, plain_row
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.exports import ask_table_path
 from empanada_desktop.gui.objects.label_jobs import LabelJobs
-from empanada_desktop.gui.params_form import FormBody, narrow_combo, plain_row
 from empanada_desktop.io.tables import TableColumn, write_table
 from empanada_desktop.jobs.spec import JobSpec
 

@@ -8,7 +8,8 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QLineEdit, QVBoxLayout, QWid
 
 from empanada_desktop.errors import AppError, SettingsError
 from empanada_desktop.gui.controls import Column, MessageBar, Row, push_button, text_label
-from empanada_desktop.gui.params_form import ParamsForm, plain_row
+from empanada_desktop.gui.form_rows import plain_row
+from empanada_desktop.gui.params_form import ParamsForm
 from empanada_desktop.gui.theme import TITLE, scaled_font
 from empanada_desktop.tasks.params import TaskParams
 

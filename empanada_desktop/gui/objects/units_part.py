@@ -8,8 +8,8 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 from empanada_desktop.core.geometry import Spacing
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, Row, Segmented, push_button, text_label
+from empanada_desktop.gui.form_rows import plain_row
 from empanada_desktop.gui.objects.terms import UNITS, Terms
-from empanada_desktop.gui.params_form import plain_row
 from empanada_desktop.gui.voxel_size import set_voxel_size
 
 if TYPE_CHECKING:

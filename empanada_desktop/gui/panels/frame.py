@@ -8,8 +8,10 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.hints import Hint, Situation
 from empanada_desktop.gui.controls import Column, MessageBar, rule
+from empanada_desktop.gui.fields import Control
+from empanada_desktop.gui.form_rows import narrow_combo
 from empanada_desktop.gui.panel_area import PanelArea
-from empanada_desktop.gui.params_form import Control, ParamsForm, narrow_combo
+from empanada_desktop.gui.params_form import ParamsForm
 from empanada_desktop.tasks.inference_params import BUNDLED_WEIGHTS
 from empanada_desktop.tasks.params import TaskParams
 

@@ -7,8 +7,9 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from empanada_desktop.gui.controls import Column, MessageBar, push_button, rule, text_label
+from empanada_desktop.gui.form_rows import plain_row
 from empanada_desktop.gui.panel_area import PanelArea
-from empanada_desktop.gui.params_form import ParamsForm, plain_row
+from empanada_desktop.gui.params_form import ParamsForm
 from empanada_desktop.tasks.fuse import Params, params_of
 from empanada_desktop.tasks.regroup import REGROUPING
 

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QCheckBox, QLabel, QWidget
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.hints import Hint, plane_hints
 from empanada_desktop.gui.controls import Column, ElidedLabel, MessageBar, Row, Section, push_button, text_label
+from empanada_desktop.gui.form_rows import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.gui.icons import show_icon
 from empanada_desktop.gui.panels.frame import TaskPanel
-from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.jobs.progress import computing_time
 from empanada_desktop.tasks.inference_params import PlaneParams
 from empanada_desktop.tasks.live_plane import COUNTABLE

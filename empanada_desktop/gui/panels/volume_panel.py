@@ -18,9 +18,9 @@ from empanada_desktop.core.preflight import Plan, estimate
 from empanada_desktop.errors import AppError
 from empanada_desktop.gui.computer import Computer, disk_free_gigabytes, is_there, memory_gigabytes
 from empanada_desktop.gui.controls import ElidedLabel, IconButton, Row, push_button, text_label
+from empanada_desktop.gui.form_rows import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.gui.panels.frame import TaskPanel
 from empanada_desktop.gui.panels.preflight import Check, Preflight
-from empanada_desktop.gui.params_form import ChoiceBox, plain_row, say_below, words_below
 from empanada_desktop.jobs.batch import RESULT_SUFFIXES
 from empanada_desktop.jobs.progress import in_words
 from empanada_desktop.tasks.inference_params import StackParams

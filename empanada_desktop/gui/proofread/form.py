@@ -18,7 +18,7 @@ from empanada_desktop.gui.controls import (
     text_label,
     whole_box,
 )
-from empanada_desktop.gui.params_form import ChoiceBox
+from empanada_desktop.gui.form_rows import ChoiceBox
 from empanada_desktop.gui.proofread import values as limits
 from empanada_desktop.gui.proofread.values import Mode, Values
 

@@ -14,7 +14,7 @@ from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.errors import AppError, VolumeError
 from empanada_desktop.gui.controls import Column, ElidedLabel, IconButton, Row, push_button, text_label
-from empanada_desktop.gui.params_form import ChoiceBox
+from empanada_desktop.gui.form_rows import ChoiceBox
 from empanada_desktop.gui.proofread.form import LABEL_WIDTH, Line, number_field
 from empanada_desktop.gui.proofread.values import LARGEST_ID
 
