@@ -293,6 +293,7 @@ class MainWindow(QMainWindow):
             self.arrangement.take_workspace()
             if self.computer is not None:
                 self.workspace.computer_changed(self.computer)
+            self._show_frame(self.stack.currentWidget() is not self.start)
         return self.workspace
 
     # What is shown

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from empanada_desktop.gui.main_window import MainWindow
 
 ABOUT = "missing files"
-HINT = "Nothing was changed. Say where it is now, or go on without it: all of this then stays in Earlier work, too."
+HINT = "Nothing was changed. Find it, or go on without it: the session as it is then stays in Earlier work."
 
 
 @dataclass(frozen=True)

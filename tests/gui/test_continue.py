@@ -133,6 +133,8 @@ def test_what_was_renamed_is_asked_for(
     until(qtbot, window.bar.isVisible)
     assert window.bar.text().startswith(f"crop could not be opened: {kept} does not exist.")
     assert window.stack.currentWidget() is window.start
+    assert window.workspace is not None
+    assert not any(part.isVisible() for part in (window.tools, window.jobs_bar, window.workspace.right_dock))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(elsewhere), ""))
     press(window, qtbot, "Find crop.tif")
     until(qtbot, lambda: window.workspace is not None and window.workspace.document.layers)
