@@ -38,7 +38,7 @@ class Params(WhereParams):
         json_schema_extra=ui("Split"),
     )
     min_distance: Annotated[int, Field(ge=1, le=100)] = Field(
-        12,
+        10,
         title="Min distance",
         description="How far apart bodies are at least.",
         json_schema_extra=ui("Split", unit="voxels"),

@@ -91,6 +91,26 @@ class Person:
             queue.job_changed.disconnect(look)
             queue.pause(job, False)
 
+    @contextmanager
+    def holding_new(self, begin: Callable[[], object]) -> Iterator[Job]:
+        """Do what starts a job, and let it wait from its beginning, however quick it is, until the block has ended."""
+        queue, known, held = self.workspace.jobs.queue, list(self.workspace.jobs.queue.jobs), list[Job]()
+
+        def look(changed: Job) -> None:  # on the queue's own thread
+            if changed not in known and changed.state is JobState.RUNNING and not held:
+                held.append(changed)
+                queue.pause(changed)
+
+        queue.job_changed.connect(look)
+        try:
+            begin()
+            self.until(lambda: held)
+            yield self.job()
+        finally:
+            queue.job_changed.disconnect(look)
+            for job in held:
+                queue.pause(job, False)
+
     def labels(self, part: str) -> LabelsLayer:
         """The label layer whose title holds `part`."""
         return next(layer for layer in self.workspace.document.of_kind(LabelsLayer) if part in layer.title)

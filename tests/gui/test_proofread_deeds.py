@@ -13,6 +13,7 @@ from empanada_desktop.core.geometry import Axis, Spacing
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import ArraySource, Document, LabelsLayer, open_source
 from empanada_desktop.errors import AppError
+from empanada_desktop.gui.proofread import values as limits
 from empanada_desktop.gui.proofread.deed_jobs import task_of
 from empanada_desktop.gui.proofread.deeds import Ground, Outcome, carry_out, work_voxels
 from empanada_desktop.gui.proofread.facts import pair_facts, plane_facts
@@ -132,6 +133,14 @@ def test_every_plan_is_a_task(crop: Labels) -> None:
     assert isinstance(deletion, Plan)
     assert deletion.title == "Delete voxels of 10008"
     assert task_of(deletion, 10_000)[0] == "delete-labels"
+
+
+def test_ranges_and_defaults_are_those_of_published_advice() -> None:
+    """As in empanada-napari 1.2.2."""
+    values = Values()
+    assert (limits.MIN_DISTANCE, values.min_distance) == ((1, 100), 10)
+    assert (limits.RADIUS, values.radius, values.hole_size) == ((1, 7), 1, 64)
+    assert (limits.MIN_SIZE[0], values.min_size) == (1, 100)
 
 
 def test_the_dearest_word_is_an_error_in_plain_words(crop: Labels) -> None:

@@ -25,6 +25,7 @@ from empanada_desktop.gui.proofread.working import Work
 
 from .person import CONTROL, Person
 from .proofreader import Proofreader, mitochondria, open_room, write_result
+from .test_measure_room import read_xlsx
 from .viewer.test_volume_view import screen
 
 Labels = NDArray[np.uint32]
@@ -351,7 +352,7 @@ def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofr
     hand = proofreader
     part = hand.room.labels
     hand.person.unfold(hand.room.dock.labels_section)
-    assert part.counts[0][:3] == (1, "mito", 24)
+    assert (part.counts[0].class_id, part.counts[0].title, len(part.counts[0])) == (1, "mito", 24)
     assert part.free_id() == 10025
     hand.person.click(part.take)
     assert hand.layer.active_id == 10025
@@ -361,12 +362,13 @@ def test_labels_are_counted_and_leaving_leaves_nothing_shown(proofreader: Proofr
     hand.person.click(part.jump_button)
     hand.person.until(lambda: hand.desk.picking.id_at(hand.document.view.crosshair) == 10008)
     assert hand.desk.picks.ids == (10008,)
-    with hand.person.choosing(tmp_path / "ids.csv"):
-        hand.person.click(part.export)
-    hand.person.until((tmp_path / "ids.csv").exists)
-    lines = (tmp_path / "ids.csv").read_text().splitlines()
-    assert lines[0] == "class,class name,id,voxels"
-    assert len(lines) == 25
+    for name in ("ids.csv", "ids.xlsx"):
+        with hand.person.choosing(tmp_path / name):
+            hand.person.click(part.export)
+        hand.person.until(lambda name=name: hand.person.window.toast.text() == f"Wrote 24 ids to {name}.")
+    lines = (tmp_path / "ids.csv").read_text("utf-8-sig").splitlines()
+    assert (lines[0], len(lines)) == ("Class,Class name,Id,Voxels", 25)
+    assert [",".join(map(str, row)) for row in read_xlsx(tmp_path / "ids.xlsx")] == lines
     hand.settle()
 
     left = hand.workspace.rooms["proofread"].left
@@ -426,7 +428,7 @@ def test_the_queue_goes_on_after_a_merge(proofreader: Proofreader, true_labels: 
 
 
 def test_what_takes_long_is_a_job(
-    proofreader: Proofreader, true_labels: Labels, monkeypatch: pytest.MonkeyPatch
+    proofreader: Proofreader, true_labels: Labels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("empanada_desktop.gui.proofread.doing.LONG_VOXELS", 1000)
     hand = proofreader
@@ -442,6 +444,8 @@ def test_what_takes_long_is_a_job(
     hand.settle()
     hand.undo()
     np.testing.assert_array_equal(hand.voxels(), true_labels)
+    a_surface_is_saved(hand, hand.inside(10005, true_labels), tmp_path / "mito.stl")
+    job = hand.person.job()
     hand.document.select(hand.layer, [10005])
     hand.settle()
     hand.desk.delete()
@@ -456,10 +460,7 @@ def test_what_takes_long_is_a_job(
     painted, position = hand.voxels(), hand.document.history.position
     hand.document.select(hand.layer, [10005])
     hand.settle()
-    hand.desk.delete()
-    hand.person.until(lambda: hand.person.job() is not second)
-    third = hand.person.job()
-    with hand.person.holding(third, lambda job: job.done):
+    with hand.person.holding_new(hand.desk.delete) as third:
         hand.person.click(hand.person.button("Cancel this job"))
         hand.person.until_ended(third)
     hand.settle()
@@ -476,6 +477,20 @@ def test_what_takes_long_is_a_job(
     hand.settle()
     assert hand.document.history.position == position
     np.testing.assert_array_equal(hand.voxels(), painted)
+
+
+def a_surface_is_saved(hand: Proofreader, place: tuple[int, int, int], path: Path) -> None:
+    """From the menu of the right button, as a job."""
+    hand.look_at(place)
+    hand.right_click(Axis.XY, place)
+    menu = hand.room.menu
+    assert menu is not None
+    hand.person.until(menu.isVisible)
+    with hand.person.choosing(path):
+        hand.person.menu_entry(menu, "Save surface")
+    hand.person.until(lambda: hand.person.window.toast.text() == "Wrote 1 surface in µm to mito.stl.")
+    assert path.stat().st_size > 10_000
+    hand.settle()
 
 
 def never_ending(_plan: object, _ground: object, work: Work) -> None:

@@ -1,51 +1,38 @@
 """The section "Labels": jump to an id, find the next free one, count objects by class."""
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QApplication, QFileDialog, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
+from empanada_desktop.core.counting import ClassCount, count_classes
 from empanada_desktop.core.ids import next_free_id
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.core.plurals import counted
 from empanada_desktop.document import LabelsLayer
-from empanada_desktop.errors import AppError, VolumeError
+from empanada_desktop.errors import AppError
 from empanada_desktop.gui.controls import Column, ElidedLabel, IconButton, Row, push_button, text_label
 from empanada_desktop.gui.form_rows import ChoiceBox
+from empanada_desktop.gui.objects.exports import ask_table_path
 from empanada_desktop.gui.proofread.form import LABEL_WIDTH, Line, number_field
 from empanada_desktop.gui.proofread.values import LARGEST_ID
+from empanada_desktop.io.tables import TableColumn, write_table
 
 if TYPE_CHECKING:
     from empanada_desktop.gui.proofread.desk import ProofreadDesk
 
-CSV = "CSV (*.csv)"
-Counts = list[tuple[int, str, int, int]]
 
-
-def count_classes(layer: LabelsLayer, objects: ObjectIndex) -> Counts:
-    """Count objects and voxels of each class that occurs: (class, name, objects, voxels), by class."""
-    classes = objects.ids // layer.label_divisor
-    counts = []
-    for class_id in np.unique(classes).tolist():
-        own = classes == class_id
-        name = layer.class_names.get(class_id, f"class {class_id}")
-        counts.append((class_id, name, int(own.sum()), int(objects.voxels[own].sum())))
-    return counts
-
-
-def write_ids(path: Path, layer: LabelsLayer, objects: ObjectIndex) -> None:
-    """Write one row for every object: class, name, id, voxels; VolumeError where that is not possible."""
-    from empanada_desktop.io.volumes.faults import writing
-
-    with writing(path), path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("class", "class name", "id", "voxels"))
-        for label_id, voxels in zip(objects.ids.tolist(), objects.voxels.tolist(), strict=True):
-            class_id = label_id // layer.label_divisor
-            writer.writerow((class_id, layer.class_names.get(class_id, ""), label_id, voxels))
+def id_columns(layer: LabelsLayer, objects: ObjectIndex) -> list[TableColumn]:
+    """The columns of a table with a row for every object: class, its name, id, voxels."""
+    classes = (objects.ids // layer.label_divisor).tolist()
+    names = [layer.class_names.get(class_id, "") for class_id in classes]
+    return [
+        TableColumn("Class", "Number of the class: the id divided by the ids per class, rounded down.", classes),
+        TableColumn("Class name", "What the class is called.", names),
+        TableColumn("Id", "The object's label id.", objects.ids.tolist()),
+        TableColumn("Voxels", "Number of its voxels.", objects.voxels.tolist()),
+    ]
 
 
 class LabelsPart(QWidget):
@@ -69,7 +56,7 @@ class LabelsPart(QWidget):
         self._counts = QVBoxLayout()
         self._counts.setContentsMargins(14, 0, 12, 0)
         self._counts.setSpacing(0)
-        self.counts: Counts = []
+        self.counts: list[ClassCount] = []
         self.export = push_button("Export ids…", self.ask_export, "export")
         self._arrange()
 
@@ -93,11 +80,11 @@ class LabelsPart(QWidget):
         self.setEnabled(layer is not None and objects is not None)
         if layer is None or objects is None:
             return
-        counts = count_classes(layer, objects)
+        counts = count_classes(objects, layer.label_divisor, layer.class_names)
         if counts != self.counts:
             self.counts = counts
             self._show_counts()
-        names = {class_id: name for class_id, name, _, _ in counts}
+        names = {each.class_id: each.title for each in counts}
         names = {**layer.class_names, **names} or {1: "class 1"}
         if [self.classes.itemData(place) for place in range(self.classes.count())] != sorted(names):
             self._show_classes(names)
@@ -130,23 +117,21 @@ class LabelsPart(QWidget):
         QApplication.clipboard().setText(str(self.free_id()))
 
     def ask_export(self) -> None:
-        """Ask for a file and write ids by class to it."""
-        path, _ = QFileDialog.getSaveFileName(self, "Export ids by class", "ids.csv", CSV)
-        if path:
-            self.write(Path(path))
+        """Ask for a file, CSV or XLSX, and write ids by class to it."""
+        path = ask_table_path(self, "Export ids by class", "ids")
+        if path is not None:
+            self.write(path)
 
     def write(self, path: Path) -> None:
-        """Write ids by class."""
+        """Write ids by class, in a thread."""
         layer, objects = self._desk.layer, self._desk.index
         if layer is None or objects is None:
             return
-        window = self._desk.workspace.window
-        try:
-            write_ids(path, layer, objects)
-        except VolumeError as problem:
-            window.tell(problem)
-            return
-        window.toast.say(f"Wrote {counted(len(objects), 'id')} to {path.name}.")
+        columns, toast = id_columns(layer, objects), self._desk.workspace.window.toast
+        self._desk.objects.run(
+            lambda: write_table(path, columns, title="Ids"),
+            lambda _: toast.say(f"Wrote {counted(len(objects), 'id')} to {path.name}."),
+        )
 
     def _show_classes(self, names: dict[int, str]) -> None:
         chosen = self.classes.value()
@@ -160,10 +145,10 @@ class LabelsPart(QWidget):
             widget = item.widget()
             if widget is not None:
                 widget.deleteLater()
-        for class_id, name, count, _voxels in self.counts:
+        for each in self.counts:
             row = QWidget()
-            words = text_label(counted(count, "object"))
-            line = Row(ElidedLabel(f"{name} ({class_id})", "second"), words)
+            words = text_label(counted(len(each), "object"))
+            line = Row(ElidedLabel(f"{each.title} ({each.class_id})", "second"), words)
             line.setStretch(0, 1)
             row.setLayout(line)
             row.setMinimumHeight(24)

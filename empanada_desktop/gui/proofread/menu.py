@@ -11,6 +11,7 @@ from empanada_desktop.document import LabelsLayer
 from empanada_desktop.gui.docks.layers import object_colour
 from empanada_desktop.gui.icons import icon
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
+from empanada_desktop.gui.objects.mesh_export import MeshExport
 from empanada_desktop.gui.proofread.facts import volume_words
 from empanada_desktop.gui.proofread.form import MORPHS
 from empanada_desktop.gui.proofread.plans import objects_words, sizes_of
@@ -72,6 +73,10 @@ class ObjectMenu(QMenu):
             self._add(f"Show {len(layer.hidden)} hidden", "eye", self._deeds.show_all)
         self._add("Jump", "target", lambda: self._deeds.jump(self.label_id))
         self._add("Copy id", "copy", lambda: QApplication.clipboard().setText(str(self.label_id)))
+        picked = self._desk.picks.ids
+        ids = picked if self.label_id in picked else (self.label_id,)
+        words = "Save surface…" if len(ids) == 1 else f"Save {len(ids)} surfaces…"
+        self._add(words, "cube", lambda: MeshExport.of(self._desk.objects).ask(ids))
 
     def _add_review(self) -> None:
         said = self._layer.review.get(self.label_id, "")
