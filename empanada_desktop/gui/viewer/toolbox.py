@@ -18,8 +18,9 @@ from empanada_desktop.gui.viewer.brush_tool import BrushTool, resize
 from empanada_desktop.gui.viewer.canvas_tool import CanvasTool, Modifiers
 from empanada_desktop.gui.viewer.click_tools import CONTROL, PolygonTool, Vertices, Voxel, VoxelTool
 from empanada_desktop.gui.viewer.guide_pick import GuidePick, Take
-from empanada_desktop.gui.viewer.mark_tools import PointsTool, ShapesTool
+from empanada_desktop.gui.viewer.points_tool import PointsTool
 from empanada_desktop.gui.viewer.region_deeds import RegionDeeds, Stoppable, Work
+from empanada_desktop.gui.viewer.shapes_tool import ShapesTool
 from empanada_desktop.gui.viewer.view_grid import ViewGrid
 
 # Copies that are asked for while one is made: a key that is held sets the pace, and soon ends when it is let go.
