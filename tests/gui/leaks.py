@@ -15,7 +15,6 @@ from typing import Any
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QEventLoop, QObject, QThread, QThreadPool, QTimer
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolTip
-from warm_children import own_processes
 
 PATIENCE = 30.0
 # Threads that libraries start once and keep for the life of the process; and numba's compiling, once for all windows.
@@ -65,6 +64,8 @@ def settle() -> None:
 
 def living() -> Living:
     """Everything that must end with the test that began it: kind -> {key: words}."""
+    from warm_children import own_processes  # the checks that run as programs find no way to it, and need none
+
     found: Living = {"windows": {}, "threads": {}, "processes": {}, "pools": {}, "timers": {}, "Qt threads": {}}
     found["windows"] = {_address(widget): _name(widget) for widget in QApplication.topLevelWidgets()}
     found["threads"] = {
