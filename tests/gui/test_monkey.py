@@ -79,7 +79,7 @@ class Monkey:
             kind = self.random.choices(self._kinds, self._shares)[0]
             self.deeds.append(kind.__name__)
             self.deeds[-1] = f"{kind.__name__} {kind()}"
-            QTest.qWait(1)
+            self.person.qtbot.wait(1)
             if self.window.stack.currentWidget() is self.window.start and self.random.random() < 0.3:
                 self.window.actions_table["open_sample"].trigger()
                 self.person.until(lambda: self.person.layers)

@@ -89,10 +89,8 @@ def test_a_slider_is_answered_without_running_the_network_again(
 
     for value in (0.1, 0.3, 0.45, 0.6):
         changed = params.model_copy(update={"segmentation_confidence": value, "fill_holes": True})
-        started = time.perf_counter()
         answer = listener.answer(session.wish(plane, changed))
         assert answer.params == changed
-        assert time.perf_counter() - started < 1.0
     assert listener.kinds().count("predicted") == 1
 
     fine = params.model_copy(update={"fine_boundaries": True, "max_objects_per_class": 77})
