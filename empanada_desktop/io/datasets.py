@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from empanada_desktop.core.grey import BIT_DEPTHS
 from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import DatasetError, VolumeError
+from empanada_desktop.io.mask_ids import MaskIds
 from empanada_desktop.io.volumes.faults import reading
 
 IMAGE_SUFFIXES = (".tif", ".tiff")
 FAULTS_SHOWN = 20
-USUAL_DIVISORS = (1000, 10_000, 100_000, 1_000_000)  # published sets have the first, labels of this program the second
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,9 @@ class TrainingSet:
 class _Check:
     """What one pass over a training set has found so far."""
 
-    class_ids: tuple[int, ...]
-    label_divisor: int
+    ids: MaskIds
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    ids: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    """Those that stand in each mask, ascending, without 0."""
 
 
 def read_plane(path: Path) -> NDArray[np.generic]:
@@ -78,20 +75,21 @@ def read_training_set(folder: Path, class_ids: Iterable[int], label_divisor: int
     """Check every file of a training set and list its image and mask pairs, sorted by sub-data-set and name.
 
     Masks hold class * label_divisor + k, or, where there is one class only, any instance ids below the divisor. Where
-    all of them fit another of USUAL_DIVISORS instead, that one is taken and told. Raises one DatasetError that names
+    all of them fit another usual divisor instead, that one is taken and told. Raises one DatasetError that names
     every fault. Stray files are skipped and told in the notes.
     """
-    check = _Check(tuple(sorted(class_ids)), label_divisor)
+    check = _Check(MaskIds(tuple(sorted(class_ids)), label_divisor))
     folder = Path(folder)
     if not folder.is_dir():
         raise DatasetError(f"The training set {folder} is not a folder.", "Choose the folder that holds the data sets.")
     images = [image for subset in _subsets(folder, check) for image in _read_subset(subset, check)]
-    _check_ids(check)
+    check.notes += check.ids.settle()
+    check.faults += check.ids.faults()
     if not images and not check.faults:
         check.faults.append("There is no pair of an image and a mask in it")
     if check.faults:
         raise _all_faults(folder, check.faults)
-    return TrainingSet(folder, tuple(images), tuple(check.notes), check.label_divisor)
+    return TrainingSet(folder, tuple(images), tuple(check.notes), check.ids.label_divisor)
 
 
 def _all_faults(folder: Path, faults: list[str]) -> DatasetError:
@@ -183,63 +181,10 @@ def _check_pair(image: Path, mask: Path, subset: str, check: _Check) -> tuple[La
         check.faults.append(f"{subset}: {image.name} has {grey.shape} pixels, its mask {ids.shape}")
     if not np.issubdtype(ids.dtype, np.integer):
         check.faults.append(f"{subset}: mask {mask.name} is {ids.dtype}, not whole numbers")
-    else:
-        _note_ids(ids, f"{subset}/masks/{mask.name}", check)
+    elif not check.ids.take(name := f"{subset}/masks/{mask.name}", ids):
+        check.notes.append(f"{name} is empty: the whole image counts as background.")
     rows, columns = grey.shape
     return LabelledImage(image, mask, subset, shape=(rows, columns)), int(grey.max(initial=0))
-
-
-def _note_ids(ids: NDArray[np.generic], name: str, check: _Check) -> None:
-    present = np.unique(ids).astype(np.int64)
-    present = present[present != 0]
-    if present.size:
-        check.ids[name] = present
-    else:
-        check.notes.append(f"{name} is empty: the whole image counts as background.")
-
-
-def _check_ids(check: _Check) -> None:
-    """Find out by which divisor the ids of all masks go, and which of them do not."""
-    _take_the_masks_divisor(check)
-    plain = [name for name, ids in check.ids.items() if _is_plain(ids, check)]
-    coded = [name for name, ids in check.ids.items() if not _outside(ids, check.label_divisor, check).size]
-    if plain and coded:
-        check.faults.append(
-            f"Some masks hold plain instance ids (such as {plain[0]}), others class * {check.label_divisor} + k "
-            f"(such as {coded[0]})"
-        )
-    wanted = ", ".join(str(class_id) for class_id in check.class_ids)
-    for name, ids in check.ids.items():
-        outside = _outside(ids, check.label_divisor, check)
-        if outside.size and not _is_plain(ids, check):
-            few = ", ".join(str(label_id) for label_id in outside[:5])
-            check.faults.append(
-                f"{name} holds ids outside the classes {wanted} (label divisor {check.label_divisor}): {few}"
-            )
-
-
-def _take_the_masks_divisor(check: _Check) -> None:
-    """Go by another usual divisor where no id means anything by the one asked for, and every one does by that."""
-    if any(_is_plain(ids, check) for ids in check.ids.values()):
-        return
-    for divisor in (check.label_divisor, *USUAL_DIVISORS):
-        if not any(_outside(ids, divisor, check).size for ids in check.ids.values()):
-            if divisor != check.label_divisor:
-                words = (
-                    f"The masks' ids go by a label divisor of {divisor}, not {check.label_divisor}: so they are read."
-                )
-                check.notes.append(words)
-            check.label_divisor = divisor
-            return
-
-
-def _is_plain(ids: NDArray[np.int64], check: _Check) -> bool:
-    return bool(len(check.class_ids) == 1 and ids[0] > 0 and ids[-1] < check.label_divisor)
-
-
-def _outside(ids: NDArray[np.int64], divisor: int, check: _Check) -> NDArray[np.int64]:
-    """Return the ids that belong to no class."""
-    return ids[~np.isin(ids // divisor, check.class_ids)]
 
 
 def load_pair(
