@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, PlaneLabels
 from empanada_desktop.gui.controls import text_label
-from empanada_desktop.gui.theme import PLANE_COLOURS, SMALL, scaled_font
+from empanada_desktop.gui.theme import OVER_WHITE, PLANE_COLOURS, SMALL, scaled_font
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.composing import DrawnLabels
 from empanada_desktop.gui.viewer.document_link import LayerLink
@@ -70,12 +70,12 @@ class ColourBar(QWidget):
         for place, colour in enumerate(INFERNO):
             gradient.setColorAt(place / (len(INFERNO) - 1), QColor(colour))
         painter.fillRect(bar, gradient)
-        painter.setPen(QColor("#FFFFFF"))
+        painter.setPen(OVER_WHITE)
         self._write(painter, bar, 1.0, "1.0")
         self._write(painter, bar, 0.0, "0.0")
         if self._cut is not None:
             y = bar.bottom() - self._cut * bar.height()
-            painter.fillRect(QRectF(bar.left() - 3, y - 1, bar.width() + 6, 2), QColor("#FFFFFF"))
+            painter.fillRect(QRectF(bar.left() - 3, y - 1, bar.width() + 6, 2), OVER_WHITE)
             self._write(painter, bar, self._cut, f"{self._cut:.2f} cut")
         painter.end()
 

@@ -89,6 +89,8 @@ LIGHT = Tokens(
     error_fill="#FBE4E2",
     good="#23703A",
 )
+# Lines and marks that are drawn over images, in both themes.
+OVER_DARK, OVER_WHITE = QColor("#101114"), QColor("#FFFFFF")
 THEMES = {"dark": DARK, "light": LIGHT}
 
 

@@ -4,9 +4,10 @@ from math import floor, hypot
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QKeyEvent, QPainter, QPainterPath, QPen, QPolygonF
 
 from empanada_desktop.gui.proofread.picks import Line, Place, Triple
+from empanada_desktop.gui.theme import OVER_DARK, OVER_WHITE
 from empanada_desktop.gui.viewer.camera import DISPLAYED, Look, PlaneCamera
 from empanada_desktop.gui.viewer.canvas_tool import LEFT, Buttons, CanvasTool, Modifiers
 from empanada_desktop.gui.viewer.overlays import paint_badge
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 DRAG_BEGINS, POINT_REACH, LINE_STEP = 4, 8, 2
 RADIUS, BADGE_BELOW, BADGE_ABOVE = 6, 40, 14
-DARK, WHITE = QColor("#101114"), QColor("#FFFFFF")
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
@@ -164,8 +164,8 @@ def _point(camera: PlaneCamera, place: Place) -> QPointF:
 def _paint_dashes(painter: QPainter, line: QPolygonF) -> None:
     path = QPainterPath()
     path.addPolygon(line)
-    dark = QPen(DARK, 5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
-    white = QPen(WHITE, 2.5, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.RoundJoin)
+    dark = QPen(OVER_DARK, 5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
+    white = QPen(OVER_WHITE, 2.5, Qt.PenStyle.CustomDashLine, Qt.PenCapStyle.FlatCap, Qt.PenJoinStyle.RoundJoin)
     white.setDashPattern([2.4, 1.6])
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for pen in (dark, white):
@@ -174,11 +174,11 @@ def _paint_dashes(painter: QPainter, line: QPolygonF) -> None:
 
 
 def _paint_disc(painter: QPainter, middle: QPointF, radius: float, dotted: bool) -> None:
-    painter.setPen(QPen(DARK, 2.5))
-    painter.setBrush(WHITE)
+    painter.setPen(QPen(OVER_DARK, 2.5))
+    painter.setBrush(OVER_WHITE)
     painter.drawEllipse(middle, radius, radius)
     if dotted:
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(DARK)
+        painter.setBrush(OVER_DARK)
         painter.drawEllipse(middle, radius * 0.4, radius * 0.4)
     painter.setBrush(Qt.BrushStyle.NoBrush)

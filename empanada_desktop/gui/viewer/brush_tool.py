@@ -10,12 +10,13 @@ from empanada_desktop.core.geometry import Axis
 from empanada_desktop.core.paint_path import THIN
 from empanada_desktop.document.paint_settings import Kind
 from empanada_desktop.document.painting import Painter
+from empanada_desktop.gui.theme import OVER_WHITE
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.canvas_tool import LEFT, Buttons, CanvasTool, Modifiers, Place
 
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
-DARK, WHITE, WAITING = QColor(16, 17, 20, 200), QColor("#FFFFFF"), QColor(255, 255, 255, 110)
+DARK, WAITING = QColor(16, 17, 20, 200), QColor(255, 255, 255, 110)
 STEP = 1.15
 AROUND = 4
 
@@ -105,7 +106,7 @@ class BrushTool(CanvasTool):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         draw = painter.drawRect if self._is_thin(camera.axis) else painter.drawEllipse
         rect = outline.toRect()
-        for colour, away in ((DARK, 1), (DARK, -1), (WHITE, 0)):
+        for colour, away in ((DARK, 1), (DARK, -1), (OVER_WHITE, 0)):
             painter.setPen(colour)
             draw(rect.adjusted(-away, -away, away, away))
 

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen, QPolygonF
 
 from empanada_desktop.core.geometry import Axis
+from empanada_desktop.gui.theme import OVER_DARK, OVER_WHITE
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.canvas_tool import Buttons, CanvasTool, Modifiers, Place
@@ -14,7 +15,7 @@ from empanada_desktop.gui.viewer.canvas_tool import Buttons, CanvasTool, Modifie
 Voxel = tuple[int, int, int]
 Vertices = tuple[tuple[float, float], ...]
 CONTROL = Qt.KeyboardModifier.ControlModifier
-DARK, WHITE, TINT = QColor("#101114"), QColor("#FFFFFF"), QColor(255, 255, 255, 40)
+TINT = QColor(255, 255, 255, 40)
 NEAR = 8.0
 ENTER = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 BACK = (Qt.Key.Key_Backspace, Qt.Key.Key_Delete)
@@ -138,12 +139,12 @@ class PolygonTool(CanvasTool):
         painter.setBrush(TINT)
         painter.drawPolygon(QPolygonF(line))
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        for pen in (QPen(DARK, 3), QPen(WHITE, 1)):
+        for pen in (QPen(OVER_DARK, 3), QPen(OVER_WHITE, 1)):
             painter.setPen(pen)
             painter.drawPolyline(QPolygonF(line))
         for corner in seen:
-            painter.setPen(QPen(DARK, 1))
-            painter.setBrush(WHITE)
+            painter.setPen(QPen(OVER_DARK, 1))
+            painter.setBrush(OVER_WHITE)
             painter.drawEllipse(corner, 3.5, 3.5)
 
     def _finish(self, modifiers: Modifiers) -> None:

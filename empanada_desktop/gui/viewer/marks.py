@@ -7,9 +7,8 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from empanada_desktop.document.layers import Layer, PointsLayer, Shape, ShapesLayer
+from empanada_desktop.gui.theme import OVER_DARK, OVER_WHITE
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera
-
-DARK, WHITE = QColor("#101114"), QColor("#FFFFFF")
 
 
 def paint_marks(painter: QPainter, camera: PlaneCamera, plane: int, layers: Sequence[Layer]) -> None:
@@ -33,18 +32,18 @@ def _paint_points(painter: QPainter, camera: PlaneCamera, plane: int, layer: Poi
         if floor(place[camera.axis.normal]) != plane:
             continue
         middle = QPointF(*camera.point_of(float(place[rows]), float(place[columns])))
-        painter.setPen(QPen(DARK, 1))
-        painter.setBrush(WHITE)
+        painter.setPen(QPen(OVER_DARK, 1))
+        painter.setBrush(OVER_WHITE)
         painter.drawEllipse(middle, radius, radius)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(DARK)
+        painter.setBrush(OVER_DARK)
         painter.drawEllipse(middle, radius * 0.45, radius * 0.45)
     painter.setBrush(Qt.BrushStyle.NoBrush)
 
 
 def _paint_shape(painter: QPainter, camera: PlaneCamera, shape: Shape, colour: QColor) -> None:
     outline = QPolygonF([_seen(camera, *vertex) for vertex in shape.vertices])
-    for pen in (QPen(DARK, 3), QPen(colour, 1.5)):
+    for pen in (QPen(OVER_DARK, 3), QPen(colour, 1.5)):
         painter.setPen(pen)
         if shape.kind == "rectangle":
             painter.drawRect(QRectF(outline.first(), outline.last()).normalized())

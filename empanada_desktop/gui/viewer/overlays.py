@@ -4,13 +4,12 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from empanada_desktop.core.geometry import Axis, Box
-from empanada_desktop.gui.theme import PLANE_COLOURS
+from empanada_desktop.gui.theme import OVER_DARK, OVER_WHITE, PLANE_COLOURS
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PLANE_OF, PlaneCamera, Triple
 from empanada_desktop.gui.viewer.lengths import round_length, words
 
 LONGEST_BAR = 130
 BADGE = QColor(16, 17, 20, 215)
-BADGE_TEXT = QColor("#FFFFFF")
 MARGIN = 10
 PENS = {axis: QPen(QColor(PLANE_COLOURS[axis.value]), 1) for axis in Axis}
 
@@ -55,9 +54,9 @@ def paint_scale_bar(painter: QPainter, height: int, bar: tuple[float, str], font
     badge = QRectF(MARGIN, height - MARGIN - 30, width, 30)
     _paint_badge(painter, badge)
     painter.setFont(font)
-    painter.setPen(BADGE_TEXT)
+    painter.setPen(OVER_WHITE)
     painter.drawText(badge.adjusted(0, 3, 0, -9), Qt.AlignmentFlag.AlignCenter, caption)
-    painter.fillRect(QRectF(badge.center().x() - length / 2, badge.bottom() - 8, length, 3), BADGE_TEXT)
+    painter.fillRect(QRectF(badge.center().x() - length / 2, badge.bottom() - 8, length, 3), OVER_WHITE)
 
 
 def paint_badge(painter: QPainter, left: float, bottom: float, caption: str, font: QFont) -> None:
@@ -66,7 +65,7 @@ def paint_badge(painter: QPainter, left: float, bottom: float, caption: str, fon
     badge = QRectF(left, bottom - 24, width, 24)
     _paint_badge(painter, badge)
     painter.setFont(font)
-    painter.setPen(BADGE_TEXT)
+    painter.setPen(OVER_WHITE)
     painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, caption)
 
 
@@ -76,7 +75,7 @@ def paint_frame(painter: QPainter, camera: PlaneCamera, plane: int, box: Box) ->
     corner = QPointF(*camera.point_of(box.start[rows], box.start[columns]))
     frame = QRectF(corner, QPointF(*camera.point_of(box.stop[rows], box.stop[columns])))
     holds = box.start[camera.axis.normal] <= plane < box.stop[camera.axis.normal]
-    for pen in (QPen(QColor("#101114"), 3), QPen(BADGE_TEXT, 1)):
+    for pen in (QPen(OVER_DARK, 3), QPen(OVER_WHITE, 1)):
         pen.setStyle(Qt.PenStyle.SolidLine if holds else Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.drawRect(frame)
@@ -84,9 +83,9 @@ def paint_frame(painter: QPainter, camera: PlaneCamera, plane: int, box: Box) ->
 
 def paint_rubber_band(painter: QPainter, band: QRectF, caption: str, font: QFont) -> None:
     """Draw the box that is being drawn, with its size beside it."""
-    painter.setPen(QPen(QColor("#101114"), 3))
+    painter.setPen(QPen(OVER_DARK, 3))
     painter.drawRect(band)
-    painter.setPen(QPen(BADGE_TEXT, 1))
+    painter.setPen(QPen(OVER_WHITE, 1))
     painter.drawRect(band)
     paint_badge(painter, band.left(), band.bottom() + 28, caption, font)
 

@@ -5,16 +5,15 @@ from math import floor, hypot
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen
+from PySide6.QtGui import QKeyEvent, QPainter, QPen
 
 from empanada_desktop.document import Document, PointsLayer
+from empanada_desktop.gui.theme import OVER_WHITE
 from empanada_desktop.gui.viewer.camera import DISPLAYED, PlaneCamera
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.canvas_tool import LEFT, Buttons, CanvasTool, Modifiers, Place
 from empanada_desktop.gui.viewer.click_tools import BACK
 from empanada_desktop.gui.viewer.mark_layers import HIT, Guard, target_layer, unlocked
-
-WHITE = QColor("#FFFFFF")
 
 
 class PointsTool(CanvasTool):
@@ -100,7 +99,7 @@ class PointsTool(CanvasTool):
         if floor(point[camera.axis.normal]) == plane:
             rows, columns = DISPLAYED[camera.axis]
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(WHITE, 2))
+            painter.setPen(QPen(OVER_WHITE, 2))
             middle = QPointF(*camera.point_of(float(point[rows]), float(point[columns])))
             painter.drawEllipse(middle, layer.size / 2 + 4, layer.size / 2 + 4)
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Literal
 
-from PySide6.QtGui import QColor, QKeyEvent, QPainter, QPen, QPolygonF
+from PySide6.QtGui import QKeyEvent, QPainter, QPen, QPolygonF
 
 from empanada_desktop.core.geometry import Axis
 from empanada_desktop.document import Document, Shape, ShapesLayer
+from empanada_desktop.gui.theme import OVER_DARK, OVER_WHITE
 from empanada_desktop.gui.viewer.camera import PlaneCamera
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 from empanada_desktop.gui.viewer.canvas_tool import LEFT, Buttons, CanvasTool, Modifiers, Place
@@ -23,7 +24,6 @@ from empanada_desktop.gui.viewer.shape_places import (
 )
 
 ShapeKind = Literal["rectangle", "polygon", "line"]
-WHITE, DARK = QColor("#FFFFFF"), QColor("#101114")
 
 
 class ShapesTool(CanvasTool):
@@ -145,15 +145,15 @@ class ShapesTool(CanvasTool):
         layer, chosen = self._layer, self._chosen
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if self._drawn is not None and (self._drawn.axis, self._drawn.index) == (camera.axis, plane):
-            for pen in (QPen(DARK, 3), QPen(WHITE, 1)):
+            for pen in (QPen(OVER_DARK, 3), QPen(OVER_WHITE, 1)):
                 painter.setPen(pen)
                 painter.drawPolyline(QPolygonF([point_of(camera, *each) for each in outline_of(self._drawn)]))
         if layer is None or chosen is None or chosen >= len(layer.shapes) or layer not in self._document.layers:
             return
         shape = layer.shapes[chosen]
         if (shape.axis, shape.index) == (camera.axis, plane):
-            painter.setPen(QPen(DARK, 1))
-            painter.setBrush(WHITE)
+            painter.setPen(QPen(OVER_DARK, 1))
+            painter.setBrush(OVER_WHITE)
             for vertex in corners_of(shape):
                 painter.drawEllipse(point_of(camera, *vertex), 3.5, 3.5)
 
