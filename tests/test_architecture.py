@@ -74,6 +74,24 @@ def test_only_the_command_line_prints() -> None:
     assert offenders == []
 
 
+def test_voxels_of_a_layer_are_written_behind_the_one_door() -> None:
+    """Outside document/ nobody writes into a layer's source, so that whatever changes it is an edit that undoes."""
+
+    def writes(node: ast.AST) -> bool:
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
+        )
+        places = [target.value for target in targets if isinstance(target, ast.Subscript)]
+        return any(isinstance(place, ast.Attribute) and place.attr.endswith("source") for place in places)
+
+    def offenders(paths: list[Path]) -> list[str]:
+        found = [(path, node) for path in paths for node in ast.walk(tree(path)) if writes(node)]
+        return [f"{relative(path)}:{node.lineno}" for path, node in found]  # type: ignore[attr-defined]
+
+    assert not offenders([path for path in MODULES if PACKAGE / "document" not in path.parents])
+    assert offenders([PACKAGE / "document" / "strokes.py"]), "the test sees nothing any more"
+
+
 def test_functions_are_small() -> None:
     lengths = dict(functions())
     longest = sorted(lengths.items(), key=lambda item: -item[1])[:8]

@@ -1,6 +1,8 @@
 """The journal: what was done is on the disk at once, and comes back with its history, whatever broke off."""
 
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from empanada_desktop.core.edits import RegionEdit, relabel
 from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.document import Document, EditableSource, LabelsLayer, PointsLayer, Shape, ShapesLayer
 from empanada_desktop.document.edits import Edits, VoxelEdit
+from empanada_desktop.document.journal import SYNC_SECONDS
 from empanada_desktop.document.journal_file import JOURNAL_FILE, JournalFile
 from empanada_desktop.document.reopening import Opened
 from empanada_desktop.document.reviewing import QueueItem
@@ -187,6 +190,30 @@ def test_a_long_stroke_is_in_the_journal_before_it_ends(
     np.testing.assert_array_equal(voxels(other)[0][2], before)
     assert (opened.faults, other.undo()) == ([], None)
     again.close()
+
+
+def test_what_is_done_is_on_the_disk_without_waiting_for_an_end(
+    document: Document, labels: LabelsLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut takes what no fsync was waited for: each deed is followed by one, while the session goes on."""
+    synced, fsync = dict[int, int](), os.fsync
+
+    def watched(descriptor: int) -> None:
+        about = os.fstat(descriptor)
+        fsync(descriptor)
+        synced[about.st_ino] = max(synced.get(about.st_ino, 0), about.st_size)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    assert SYNC_SECONDS <= 0.5
+    with Session.create() as session:
+        journal = session.begin_journal(document)
+        file = (session.folder / JOURNAL_FILE).stat().st_ino
+        for label_id in (5, 6):
+            paint(document, labels, label_id)
+            end, deadline = journal.wait_for(journal.position), time.monotonic() + 60
+            while synced.get(file, 0) < end and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert synced[file] >= end
 
 
 def test_wherever_the_journal_is_torn_what_was_whole_before_comes_back(
