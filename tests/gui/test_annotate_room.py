@@ -372,18 +372,23 @@ def test_the_smart_brush_minds_the_object_that_was_picked(painting: Person) -> N
 def test_points_and_shapes_are_added_and_coloured(painting: Person) -> None:
     document, layers = painting.workspace.document, painting.workspace.layers
     choose_from_button(painting, layers.add, "New points")
+    painting.until(lambda: isinstance(document.active, PointsLayer))
+    painting.let_it_settle()
     canvas = painting.workspace.grid.canvas(Axis.XY)
     painting.click(canvas, spot(painting, Axis.XY, 30, 40))
     points = document.active
     assert isinstance(points, PointsLayer)
     painting.until(lambda: len(points.points) == 1)
     assert np.allclose(points.points[0], (12.5, 30, 40), atol=0.5)
+    painting.until(layers.marks_look.colour.buttons[2].isVisible)
     painting.click(layers.marks_look.colour.buttons[2])
     assert QColor(points.colour) == QColor(layers.marks_look.colour.buttons[2].colour)
     painting.type_into(layers.marks_look.size_field.number, "14")
     assert points.size == 14
     painting.palette("new shapes")
     painting.until(lambda: isinstance(document.active, ShapesLayer))
+    painting.until(dock(painting).tools.shapes.kind.button("line").isVisible)
+    painting.let_it_settle()
     painting.click(dock(painting).tools.shapes.kind.button("line"))
     painting.drag(canvas, spot(painting, Axis.XY, 10, 10), spot(painting, Axis.XY, 20, 50))
     shapes = document.active

@@ -248,8 +248,9 @@ def test_the_confidence_map_goes_along_with_the_plane(person: Person, crop: Path
     assert map_desk.view is not None
     person.until(lambda: map_desk.view.canvas.is_complete)
     person.until(lambda: abs(map_desk.view.width() - person.workspace.grid.width()) < 30)
+    person.let_it_settle()  # the picture is fitted anew into its half
+    person.until(lambda: map_desk.view.canvas.is_complete and (pixels_of(map_desk.view.canvas) == 0xFFFFFFFF).any())
     before, pixels = line_of(person), pixels_of(map_desk.view.canvas)
-    assert (pixels == 0xFFFFFFFF).any()
     slider = rows["segmentation_confidence"].control.widget
     assert isinstance(slider, SliderField)
     person.slide(slider.slider, 0.05)
