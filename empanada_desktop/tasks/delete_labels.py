@@ -5,7 +5,7 @@ from empanada_desktop.core.edits import ArrayEdit
 from empanada_desktop.core.objects import LabelArray
 from empanada_desktop.core.proofread import delete
 from empanada_desktop.errors import SettingsError
-from empanada_desktop.tasks.label_edits import Divisor, EditInputs, EditResult, WhereParams, carry_out
+from empanada_desktop.tasks.label_edits import Divisor, EditInputs, EditResult, WhereParams, boxes_of, carry_out
 
 TITLE = "Delete objects."
 Inputs = EditInputs
@@ -23,6 +23,7 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> EditResult:
         raise SettingsError("No object is named.", "Name the objects to delete: --ids 10012,10019.")
 
     def deed(labels: LabelArray) -> tuple[ArrayEdit, ...]:
-        return delete(labels, None, params.ids, axis=params.axis, index=params.index, context=context)
+        boxes = boxes_of(labels, params.ids, params.axis, context)
+        return delete(labels, boxes, params.ids, axis=params.axis, index=params.index, context=context)
 
     return carry_out("delete-labels", inputs, params, deed, params.max_objects_per_class, context)

@@ -4,7 +4,7 @@ A result is a new OME-Zarr or TIFF with the labels as they become, or a file of 
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +17,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from empanada_desktop.core.blocks import blocks, count_blocks
 from empanada_desktop.core.context import JobContext
 from empanada_desktop.core.edits import ArrayEdit
-from empanada_desktop.core.geometry import Axis
+from empanada_desktop.core.geometry import Axis, Box
 from empanada_desktop.core.ids import UINT32_MAX
-from empanada_desktop.core.objects import LabelArray
+from empanada_desktop.core.objects import LabelArray, ObjectIndex
 from empanada_desktop.core.proofread_change import as_uint32
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.tasks.inference import TIFF_SUFFIXES, check_apart, check_tiff_output
@@ -181,6 +181,22 @@ def class_titles(path: str, dataset: str | None) -> dict[int, str]:
     own = zarr.open_group(path, mode="r", path=name).attrs.get("empanada_desktop")
     facts = own if isinstance(own, dict) else {}
     return {int(facts["class_id"]): str(facts["class_name"])} if {"class_id", "class_name"} <= facts.keys() else {}
+
+
+def boxes_of(
+    labels: LabelArray, ids: tuple[int, ...], axis: Axis | None, context: JobContext
+) -> Mapping[int, Box] | None:
+    """Return where the objects of a volume are, None where nothing asks for it: of a plane, or without ids.
+
+    SettingsError where one of the ids is nowhere: it may be misspelt, and another one meant.
+    """
+    if axis is not None or not ids:
+        return None
+    objects = ObjectIndex.of(labels, context)
+    missing = [str(each) for each in ids if each not in objects]
+    if missing:
+        raise SettingsError(f"There is no object {' or '.join(missing)}.", "count-labels lists the ids.")
+    return objects.boxes
 
 
 def carry_out(

@@ -10,7 +10,15 @@ from empanada_desktop.core.objects import LabelArray
 from empanada_desktop.core.proofread_change import ISOTROPIC, relative_sizes
 from empanada_desktop.core.proofread_morph import fill_holes, morph
 from empanada_desktop.core.proofread_smooth import smooth
-from empanada_desktop.tasks.label_edits import Divisor, EditInputs, EditResult, WhereParams, carry_out, opened_labels
+from empanada_desktop.tasks.label_edits import (
+    Divisor,
+    EditInputs,
+    EditResult,
+    WhereParams,
+    boxes_of,
+    carry_out,
+    opened_labels,
+)
 from empanada_desktop.tasks.params import ui
 
 TITLE = "Dilate, erode, close, open or smooth objects, or fill their holes."
@@ -51,15 +59,16 @@ def run(inputs: Inputs, params: Params, context: JobContext) -> EditResult:
 
     def deed(labels: LabelArray) -> tuple[ArrayEdit, ...]:
         axis, index = params.axis, params.index
+        boxes = boxes_of(labels, params.ids, axis, context)
         if params.operation == "fill":
             size = params.hole_size or None
-            return fill_holes(labels, None, params.chosen, size, axis=axis, index=index, context=context)
+            return fill_holes(labels, boxes, params.chosen, size, axis=axis, index=index, context=context)
         if params.operation == "smooth":
             return smooth(
-                labels, None, params.chosen, params.radius, axis=axis, index=index, sampling=sampling, context=context
+                labels, boxes, params.chosen, params.radius, axis=axis, index=index, sampling=sampling, context=context
             )
         return morph(
-            labels, None, params.chosen, params.operation, params.radius, axis=axis, index=index, sampling=sampling,
+            labels, boxes, params.chosen, params.operation, params.radius, axis=axis, index=index, sampling=sampling,
             context=context,
         )  # fmt: skip
 

@@ -145,6 +145,8 @@ def test_points_and_lines_are_typed(stored: Path, tmp_path: Path, capsys: pytest
         (["merge-labels", "--ids", "1001,99"], "There is no object 99"),
         (["merge-labels", "--ids", "1001,1002", "--into", "2001"], "2001 is another object"),
         (["delete-labels"], "No object is named"),
+        (["delete-labels", "--ids", "1001", "99", "98"], "There is no object 99 or 98."),
+        (["morph-labels", "--ids", "99"], "There is no object 99."),
         (["split-labels", "--by", "points"], "Nothing was split"),
         (["split-labels", "--by", "line", "--line", "1,1"], "two points or more"),
         (["split-labels", "--min-distance", "101"], "should be 100 or less"),
