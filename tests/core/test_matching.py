@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from empanada_desktop.core.matching import assign_pairs, certain_pairs
+from empanada_desktop.core.matching import assign_pairs, certain_pairs, match_objects
 
 
 def matrix_of(shape: tuple[int, int], density: float, seed: int, steps: int) -> NDArray[np.float64]:
@@ -44,3 +44,11 @@ def test_a_pair_that_is_worth_less_than_its_rivals_together_is_not_certain() -> 
     assert assign_pairs(first, second, scores).tolist() == [1, 2]
     certain, is_open = certain_pairs(first, second, np.array([0.7, 0.3, 0.3]))
     assert (certain.tolist(), is_open.tolist()) == ([True, False, False], [False, False, False])
+
+
+def test_objects_match_from_the_threshold_on() -> None:
+    """2 of 8 voxels are a quarter; which of two parts is larger is asked only where none matches."""
+    one = np.zeros(1, np.int64)
+    for shared, found in ((2, 0), (1, -1)):
+        areas = np.array([5])
+        assert match_objects(one, one, np.array([shared]), areas, areas, 0.25).tolist() == [found]

@@ -113,6 +113,17 @@ def test_nested_and_crossing_shells_are_filled_innermost_first(shape: tuple[int,
     np.testing.assert_array_equal(fill_holes(labels), filled_one_by_one(labels))
 
 
+def test_of_two_objects_round_a_hole_the_inner_one_takes_it() -> None:
+    """The outer one touches it too, with a part in its middle."""
+    labels = np.zeros((9, 9), np.uint32)
+    for margin, label_id in ((0, 5), (2, 7)):
+        labels[margin : 9 - margin, margin : 9 - margin] = label_id
+        labels[margin + 1 : 8 - margin, margin + 1 : 8 - margin] = 0
+    labels[4, 4] = 5
+    filled = fill_holes(labels)
+    assert (filled[1, 1], filled[3, 3], filled[4, 4]) == (5, 7, 5)
+
+
 def test_a_gap_between_three_objects_is_no_hole() -> None:
     labels = np.array([[1, 1, 2, 2], [1, 0, 0, 2], [1, 3, 3, 2], [3, 3, 3, 3]], np.uint32)
     np.testing.assert_array_equal(fill_holes(labels), labels)
