@@ -17,7 +17,7 @@ from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.facts import columns_for, object_columns
 from empanada_desktop.gui.objects.table import ObjectTable
 from empanada_desktop.gui.objects.table_model import ObjectsModel
-from empanada_desktop.gui.objects.table_view import ROW_HEIGHT
+from empanada_desktop.gui.objects.table_view import PADDING, ROW_HEIGHT, SWATCH
 
 from .objects_at_hand import Opened, mitochondria
 from .person import CONTROL, NO_KEY, SHIFT, Person
@@ -340,6 +340,8 @@ def test_a_hundred_thousand_objects(many: ObjectIndex) -> None:
     objects = object_columns(layer, many, None, np.zeros(0, np.int64), frozenset())
     model.show_objects(objects, columns_for(layer, None))
     assert model.rowCount() == 100_000
+    assert objects.longest("id") == "100000"
+    assert objects.longest("centre") == "160, 200, 200"
     model.sort(model.place_of("centre"), Qt.SortOrder.DescendingOrder)
     last = np.lexsort([-many.centroids[:, axis].round() for axis in (2, 1, 0)])
     np.testing.assert_array_equal(model.rows, last)
@@ -354,6 +356,8 @@ def test_a_hundred_thousand_objects(many: ObjectIndex) -> None:
 
 def test_only_rows_in_sight_are_worded(person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = Table(person, tmp_path, many_ids())
+    room = table.view.columnWidth(table.model.place_of("id")) - SWATCH - 3 * PADDING
+    assert room >= table.view.fontMetrics().horizontalAdvance("100000")
     asked: set[int] = set()
     words = ObjectsModel.words
 

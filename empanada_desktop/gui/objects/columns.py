@@ -201,6 +201,17 @@ class ObjectColumns:
         question = self.questions[row]
         return f"{self.asked[question]} {self.scores[row]:.2f}" if question else NOTHING
 
+    def longest(self, key: str) -> str:
+        """Return words as long as the longest id, centre or box of all objects; "" for other columns."""
+        if not len(self.ids):
+            return ""
+        ends = self.stops.max(axis=0).tolist()
+        return {
+            "id": str(int(self.ids[-1])),
+            "centre": ", ".join(str(end) for end in ends),
+            "box": ", ".join(f"{end}:{end}" for end in ends),
+        }.get(key, "")
+
     def _box_words(self, row: int) -> str:
         spans = zip(self.starts[row].tolist(), self.stops[row].tolist(), strict=True)
         return ", ".join(f"{start}:{stop}" for start, stop in spans)

@@ -17,7 +17,7 @@ from empanada_desktop.gui.objects.columns import grouped
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.exports import ask_export
-from empanada_desktop.gui.objects.table_view import ObjectsView
+from empanada_desktop.gui.objects.table_view import PADDING, SWATCH, ObjectsView
 from empanada_desktop.gui.timers import single_shot
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class ObjectTable(QWidget):
         self.setLayout(layout)
         self._filter_later = single_shot(self, self._apply_filter, FILTER_MS)
         self._connect()
+        self._longest: dict[str, str] = {}
         self._columns_changed()
         self._tell()
 
@@ -210,9 +211,23 @@ class ObjectTable(QWidget):
             self.view.setColumnHidden(place, not choices.get(column.key, column.is_shown))
             self.view.setColumnWidth(place, max(column.width, metrics.horizontalAdvance(column.heading) + 28))
         self.view.setColumnWidth(self.model.place_of("visible"), 34)
+        self._longest = {}
+        self._fit_widths()
         place = self.model.place_of(self.model.sorted_by)
         order = Qt.SortOrder.DescendingOrder if self.model.is_descending else Qt.SortOrder.AscendingOrder
         self.view.horizontalHeader().setSortIndicator(max(place, 1), order)
+
+    def _fit_widths(self) -> None:
+        """Make room for the longest id and place; what is wide enough stays as it is."""
+        for key in ("id", "centre", "box"):
+            words = self.model.objects.longest(key)
+            if words != self._longest.get(key, ""):
+                self._longest[key] = words
+                room = self.view.fontMetrics().horizontalAdvance(words) + 2 * PADDING
+                room += SWATCH + PADDING if key == "id" else 0
+                place = self.model.place_of(key)
+                if room > self.view.columnWidth(place):
+                    self.view.setColumnWidth(place, room)
 
     def columns_menu(self) -> QMenu:
         """The menu of the columns, with what each of them means."""
@@ -271,6 +286,7 @@ class ObjectTable(QWidget):
     # Words
 
     def _tell(self) -> None:
+        self._fit_widths()
         model, layer = self.model, self.desk.layer
         there, shown, chosen = len(model.objects), len(model.rows), int(np.count_nonzero(model.selected))
         counted = self.desk.index is not None
