@@ -21,8 +21,9 @@ from empanada_desktop.document.editable import EditableSource
 from empanada_desktop.document.edits import Edit, Edits, LayerEdit, PropertyEdit, VoxelEdit
 from empanada_desktop.document.kept import SESSION_FILE, sessions_folder
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
-from empanada_desktop.document.merging_layers import copied, pair_layers, put_in
+from empanada_desktop.document.merging_layers import copied, files_by_name, pair_layers, put_in
 from empanada_desktop.document.merging_values import Course, join_value
+from empanada_desktop.document.plain import Moved
 from empanada_desktop.document.session import Session
 from empanada_desktop.document.sources import ArraySource, whole_box
 from empanada_desktop.errors import SettingsError
@@ -55,7 +56,8 @@ class Merged:
 def merge_sessions(first: str, second: str, out: str) -> Merged:
     """Write a session at `out` that holds the first one's edits and then the second one's.
 
-    first, second: folders of sessions, or the names of kept ones. SettingsError where one is open, damaged, or none.
+    first, second: folders of sessions, or the names of kept ones. Files that lie elsewhere here are found by their
+    names among the other's. SettingsError where a session is open, damaged, or none, or where a file is nowhere.
     """
     target = Path(out) if Path(out).name != out else sessions_folder() / out
     if target.exists():
@@ -64,15 +66,16 @@ def merge_sessions(first: str, second: str, out: str) -> Merged:
         parts = {name: Path(scratch) / name for name in ("kept", "begin", "other")}
         for name, source in (("kept", first), ("begin", second), ("other", second)):
             _copy(source, parts[name])
+        moved = files_by_name(parts.values())
         _copy(first, target)
         with (
             Session(target) as session,
-            _Opened(parts["kept"]) as kept,
-            _Opened(parts["begin"]) as begin,
-            _Opened(parts["other"]) as other,
+            _Opened(parts["kept"], moved) as kept,
+            _Opened(parts["begin"], moved) as begin,
+            _Opened(parts["other"], moved) as other,
         ):
             document = Document()
-            opened = session.load(document)
+            opened = session.load(document, moved)
             session.go_on(opened, document)
             merged = _Join(document, kept.document, begin.document, other.document).run()
             session.save(document, opened.parameters, opened.title)
@@ -82,10 +85,10 @@ def merge_sessions(first: str, second: str, out: str) -> Merged:
 class _Opened(Session):
     """A copy of a session, open for reading."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, moved: Moved) -> None:
         super().__init__(folder)
         self.document = Document()
-        self.load(self.document)
+        self.load(self.document, moved)
 
 
 class _Join:

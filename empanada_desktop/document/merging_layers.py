@@ -1,14 +1,17 @@
 """Layers of two sessions: which of them are the same, and copies that go from one session to the other."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from empanada_desktop.core.edits import box_blocks
-from empanada_desktop.document.editable import EditableSource
+from empanada_desktop.document.editable import EditableSource, file_of
 from empanada_desktop.document.layers import ImageLayer, LabelsLayer, Layer
 from empanada_desktop.document.placed import PlacedSource
+from empanada_desktop.document.plain import Moved
+from empanada_desktop.document.reopening import Reader
 from empanada_desktop.document.sources import ArraySource, VolumeSource, whole_box
+from empanada_desktop.errors import SettingsError
 
 Address = tuple[str, str, str | None, tuple[int, int, int]]
 
@@ -22,6 +25,24 @@ def pair_layers(second: Sequence[Layer], first: Sequence[Layer]) -> dict[str, st
     places = {_address(layer): layer.id for layer in first if _address(layer) is not None}
     pairs = {layer.id: layer.id if layer.id in known else places.get(_address(layer), "") for layer in second}
     return {theirs: mine for theirs, mine in pairs.items() if mine}
+
+
+def files_by_name(folders: Iterable[Path]) -> Moved:
+    """Return where files of sessions lie that are not where they were: those of the other sessions with their names.
+
+    SettingsError where a file is nowhere: what was done to its layers would be left out without a word.
+    """
+    missing, there = dict[str, str](), dict[str, str]()
+    for folder in folders:
+        reader = Reader(folder, {}, {})
+        reader.layers()
+        missing |= reader.opened.missing
+        places = [place for layer in reader.opened.layers if (place := file_of(layer)) is not None]
+        there |= {Path(path).name: path for path, _ in places}
+    lost = [words for path, words in missing.items() if Path(path).name not in there]
+    if lost:
+        raise SettingsError(" ".join(lost), "Put it back. Or open both sessions here first: Continue asks where it is.")
+    return {path: there[Path(path).name] for path in missing}
 
 
 def _address(layer: Layer) -> Address | None:

@@ -149,9 +149,9 @@ class Session:
                 if layer in snapshot.closed:
                     source.leave_memory()
 
-    def load(self, document: Document) -> Opened:
+    def load(self, document: Document, moved: Mapping[str, str] | None = None) -> Opened:
         """Open everything that was open; read() and show() in one."""
-        opened = self.read()
+        opened = self.read(moved)
         self.show(opened, document)
         return opened
 

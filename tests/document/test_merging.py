@@ -222,8 +222,14 @@ def test_two_who_opened_the_same_file_by_themselves(
             stroke.commit()
 
         hands(tmp_path / name, name, monkeypatch, paint_there)
+    shutil.rmtree(tmp_path / "a disk" / "ben")  # theirs is another computer
     merged = merge_sessions(str(tmp_path / "ann"), str(tmp_path / "ben"), str(tmp_path / "both"))
     assert merged.lines() == ["1 edit of the second session joined.", "No conflicts."]
+    (tmp_path / "a disk").rename(tmp_path / "away")
+    with pytest.raises(SettingsError, match=r"could not be opened: .*result\.zarr does not exist"):
+        merge_sessions(str(tmp_path / "ann"), str(tmp_path / "ben"), str(tmp_path / "nothing"))
+    assert not (tmp_path / "nothing").exists()
+    (tmp_path / "away").rename(tmp_path / "a disk")
     with Session(tmp_path / "both") as session:
         joined = Document()
         session.load(joined)
