@@ -45,7 +45,11 @@ class Inputs(TaskInputs):
     out: str = Field(title="Output", description="TIFF to write.", json_schema_extra={"option": True})
     plane: Literal["xy", "xz", "yz"] = Field("xy", title="Plane", description="Orientation of the plane.")
     index: Annotated[int, Field(ge=0)] = Field(0, title="Index", description="Which plane, counted from 0.")
-    batch: bool = Field(False, title="Batch mode", description="Segment every plane of the orientation on its own.")
+    batch: bool = Field(
+        False,
+        title="Batch mode",
+        description="Segment every plane of the orientation on its own; ids begin anew in each.",
+    )
     region: tuple[int, int, int, int] | None = Field(
         None,
         title="Region",

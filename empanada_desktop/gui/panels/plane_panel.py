@@ -104,7 +104,10 @@ class PlanePanel(TaskPanel):
         form.add_row("Objects", plain_row("Confidence map", self.map))
         form.add_row("Output", plain_row("Keep in", self.target))
         batch = push_button("Segment every plane", self.batch_asked.emit)
-        batch.setToolTip("Run these settings on every plane of this orientation, each on its own, as a job.")
+        batch.setToolTip(
+            "Run these settings on every plane of this orientation, each on its own, as a job. Ids begin anew in each "
+            "plane: to join objects across planes, segment the volume."
+        )
         form.add_row("Output", plain_row("Whole stack", batch))
         form.sections["Output"].set_open(True)
         content = QWidget()
