@@ -41,6 +41,8 @@ class Painter:
         self.document = document
         self.settings = PaintSettings()
         self.reader: Reader = _at_once
+        self.knows_label: Callable[[LabelsLayer], bool] = lambda _layer: True
+        """Whether it is known which label a layer is to be painted with."""
         self._strokes: deque[BrushStroke] = deque()
         self._current: BrushStroke | None = None
         self._is_reading = False
@@ -64,8 +66,8 @@ class Painter:
         """Sides of a voxel that the brush counts in: the shortest is 1, all are where the brush is round in voxels."""
         return (1.0, 1.0, 1.0) if self.settings.is_round_in_voxels else sides(self.document.spacing)
 
-    def target(self) -> LabelsLayer:
-        """The layer to paint on; SettingsError where there is none that may be changed."""
+    def target(self, erases: bool = False) -> LabelsLayer:
+        """The layer to paint on, or to erase from; SettingsError where there is none that may be changed."""
         layer = self.document.active
         if not isinstance(layer, LabelsLayer):
             labels = [one for one in self.document.of_kind(LabelsLayer) if not one.is_preview]
@@ -78,6 +80,9 @@ class Painter:
             raise SettingsError(f"{layer.title} is locked.", "Unlock it in the list of layers, or paint on a copy.")
         if not layer.visible:
             raise SettingsError(f"{layer.title} is hidden.", "Show it in the list of layers first.")
+        if not erases and not self.knows_label(layer):
+            hint = "Then the next free label is known. What is there can be painted on: click it with the cursor."
+            raise SettingsError(f"The objects of {layer.title} are being counted.", hint)
         return layer
 
     # Strokes
@@ -94,7 +99,7 @@ class Painter:
 
     def begin(self, kind: Kind, axis: Axis, place: Place, pressure: float = 1.0) -> None:
         """Begin a stroke; SettingsError where nothing may be painted."""
-        layer = self.target()
+        layer = self.target(kind == "eraser")
         image, guide = self._image_for(kind, layer), self._guide_for(kind, layer)
         self.document.make_editable(layer)
         if kind != "eraser":

@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from empanada_desktop.core.edits import RegionEdit
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.document import ArraySource, LabelsLayer
+from empanada_desktop.document.painting import Painter
 from empanada_desktop.errors import SettingsError
 from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.main_window import MainWindow
@@ -54,6 +55,23 @@ def test_new_labels_count_within_their_class(desk: LabelDesk, person: Person) ->
         desk.new_label()  # at once, before the objects are counted again
         person.until(lambda number=number: layer.active_id == 1002 + number)
     assert desk.new_layer().title == "labels 2"
+
+
+def test_nothing_is_painted_before_the_next_free_label_is_known(desk: LabelDesk, person: Person) -> None:
+    document = person.workspace.document
+    voxels = np.zeros(document.shape, np.uint32)
+    voxels[3] = 1001
+    painter = Painter(document)
+    painter.knows_label = desk.knows_label
+    layer = LabelsLayer(title="mito", source=ArraySource(voxels), label_divisor=1000, class_names={1: "mito"})
+    document.add_layer(layer)  # counted in a thread; the window has not been told yet
+    with pytest.raises(SettingsError, match="being counted"):
+        painter.target()
+    assert painter.target(erases=True) is layer
+    desk.new_label()
+    assert person.window.toast.text().startswith("Counting the objects")
+    person.until(lambda: layer.active_id == 1002)
+    assert painter.target() is layer
 
 
 def test_a_new_id_that_a_split_has_taken_is_not_painted_with(desk: LabelDesk, person: Person) -> None:

@@ -113,6 +113,7 @@ class LabelDesk(QObject):
     def choose_class(self, class_id: int) -> None:
         """Paint objects of a class, the next one being the first id that is free."""
         if class_id != self.class_id:
+            self._say_if_counting()
             self._with_used(lambda used: self._take_new(class_id, used))
 
     def new_label(self) -> None:
@@ -123,6 +124,7 @@ class LabelDesk(QObject):
             if not layer.active_id or layer.active_id in used:
                 self._take_new(self.class_id, used)
 
+        self._say_if_counting()
         self._with_used(take)
 
     def step(self, by: int) -> None:
@@ -213,6 +215,17 @@ class LabelDesk(QObject):
             self._objects.when_current(lambda: self._call(deed, layer))
         else:
             deed(self._used(layer))
+
+    def _say_if_counting(self) -> None:
+        """Say why nothing happens yet that was asked for."""
+        if self._objects.layer is self.layer and self._objects.index is None:
+            self._workspace.window.toast.say("Counting the objects; the next free label comes then.")
+
+    def knows_label(self, layer: LabelsLayer) -> bool:
+        """Whether the label of a layer was chosen, or found free: not before objects that have classes are counted."""
+        objects = self._objects
+        is_counting = objects.layer is layer and objects.index is None and not objects.is_refused
+        return not is_counting or layer.active_id != UNCHOSEN or not first_class(layer)
 
     def _call(self, deed: Callable[[set[int]], object], layer: LabelsLayer) -> None:
         """What had to wait for the counting: nothing when another layer is painted in by now."""

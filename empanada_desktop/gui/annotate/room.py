@@ -40,6 +40,7 @@ class AnnotateDesk(QObject):
         self.labels = LabelDesk(workspace)
         self.toolbox = Toolbox(workspace.grid)
         self.painter = self.toolbox.painter
+        self.painter.knows_label = self.labels.knows_label
         self.tools = ToolPart(self.painter)
         self.tools.shapes.chosen.connect(self._shape_chosen)
         self.tools.smart.follow_guide(self.toolbox.guide)
