@@ -158,7 +158,8 @@ def check_foreseen(plan: Plan, labels: Labels) -> None:
     if plan.values.mode is Mode.FILTER:
         assert found.going is not None
         assert set(found.going.tolist()) == set(np.unique(labels).tolist()) - set(np.unique(after).tolist())
-        assert found.words == whole.words == f"{len(found.going)} of 5 objects go"
+        goes = "goes" if len(found.going) == 1 else "go"
+        assert found.words == whole.words == f"{len(found.going)} of 5 objects {goes}"
     elif found.shown is None:
         assert found.words in ("nothing in sight changes", "in sight: nothing changes")
         others = (labels != 1001) & (after != 1001)
