@@ -19,7 +19,8 @@ from empanada_desktop.gui.actions import ROW_BY_ID
 from empanada_desktop.gui.advisor import Advisor
 from empanada_desktop.gui.computer import Computer
 from empanada_desktop.gui.controls import Column
-from empanada_desktop.gui.docks.layers import LayersDock, object_colour
+from empanada_desktop.gui.docks.active_object import object_colour
+from empanada_desktop.gui.docks.layers import LayersDock
 from empanada_desktop.gui.fuse_desk import FuseDesk
 from empanada_desktop.gui.jobs_controller import JobsController, place_of
 from empanada_desktop.gui.label_files import use_as

@@ -20,8 +20,8 @@ from empanada_desktop.gui.controls import (
     fraction_box,
     text_label,
 )
+from empanada_desktop.gui.docks.active_object import object_colour
 from empanada_desktop.gui.docks.histogram import Histogram
-from empanada_desktop.gui.docks.layers import object_colour
 from empanada_desktop.gui.docks.rows import show_value
 from empanada_desktop.gui.viewer.guide_pick import GuidePick
 

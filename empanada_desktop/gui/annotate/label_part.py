@@ -12,7 +12,7 @@ from empanada_desktop.gui.annotate.between_part import action_button
 from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.annotate.rows import field_row
 from empanada_desktop.gui.controls import Column, IconButton, Row, Swatch, fraction_box, push_button, text_label
-from empanada_desktop.gui.docks.layers import object_colour
+from empanada_desktop.gui.docks.active_object import object_colour
 from empanada_desktop.gui.theme import theme
 
 SWATCH, LARGEST_DIVISOR = 12, 100_000_000

@@ -11,7 +11,7 @@ from empanada_desktop.gui.annotate.between_part import BetweenPart
 from empanada_desktop.gui.annotate.dock import AnnotateDock
 from empanada_desktop.gui.annotate.label_desk import LabelDesk
 from empanada_desktop.gui.annotate.tool_part import ToolPart
-from empanada_desktop.gui.docks.layers import greys_of
+from empanada_desktop.gui.docks.contrast import greys_of
 from empanada_desktop.gui.jobs_strip import JobLine
 from empanada_desktop.gui.notify import DEED
 from empanada_desktop.gui.rooms import Room

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
-from empanada_desktop.gui.controls import Row, SliderField, text_label
+from empanada_desktop.gui.controls import Column, Row, SliderField, text_label
 
 LABEL_WIDTH = 60
 
@@ -33,3 +33,10 @@ def show_value(field: SliderField, value: float) -> None:
     blocked = field.blockSignals(True)
     field.set_value(round(value))
     field.blockSignals(blocked)
+
+
+def stacked(*widgets: QWidget) -> QWidget:
+    """Widgets below one another, as one."""
+    holder = QWidget()
+    holder.setLayout(Column(*widgets))
+    return holder

@@ -11,7 +11,7 @@ from empanada_desktop.core.ids import next_free_id
 from empanada_desktop.document import LabelsLayer
 from empanada_desktop.document.reviewing import QueueItem
 from empanada_desktop.errors import AppError
-from empanada_desktop.gui.docks.layers import object_colour
+from empanada_desktop.gui.docks.active_object import object_colour
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.objects.review_queue import ReviewQueue
 from empanada_desktop.gui.proofread.banner import MOST_NAMED, Banner, BannerState, NamedObject

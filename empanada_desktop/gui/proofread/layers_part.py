@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QWidget
 from empanada_desktop.document import Document, ImageLayer, LabelsLayer, Layer
 from empanada_desktop.gui.actions import Actions
 from empanada_desktop.gui.controls import Column, Section, rule
-from empanada_desktop.gui.docks.layers import ImageLook, LabelsLook
 from empanada_desktop.gui.docks.layers_list import ROW_HEIGHT, LayersList
+from empanada_desktop.gui.docks.looks import ImageLook, LabelsLook
 
 MOST_ROWS = 4
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QAction, QColor, QIcon, QPixmap
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from empanada_desktop.document import LabelsLayer
-from empanada_desktop.gui.docks.layers import object_colour
+from empanada_desktop.gui.docks.active_object import object_colour
 from empanada_desktop.gui.icons import icon
 from empanada_desktop.gui.objects.deeds import ObjectDeeds
 from empanada_desktop.gui.objects.mesh_export import MeshExport
