@@ -1,8 +1,10 @@
 """A person at the window: nothing but mouse and key events, sent to what is really under the mouse."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QMouseEvent, QWheelEvent
@@ -93,23 +95,23 @@ class Person:
 
     @contextmanager
     def holding_new(self, begin: Callable[[], object]) -> Iterator[Job]:
-        """Do what starts a job, and let it wait from its beginning, however quick it is, until the block has ended."""
-        queue, known, held = self.workspace.jobs.queue, list(self.workspace.jobs.queue.jobs), list[Job]()
+        """Do what starts a job; it runs, and gets nowhere, until the block has ended, however quick it is."""
+        runner = self.workspace.jobs.queue._runner
+        run, is_held, may_go_on = runner.run, threading.Event(), threading.Event()
 
-        def look(changed: Job) -> None:  # on the queue's own thread
-            if changed not in known and changed.state is JobState.RUNNING and not held:
-                held.append(changed)
-                queue.pause(changed)
+        def wait_and_run(*what: Any) -> Any:
+            is_held.set()
+            assert may_go_on.wait(LONG / 1000)
+            return run(*what)
 
-        queue.job_changed.connect(look)
+        runner.run = wait_and_run  # type: ignore[method-assign]
         try:
             begin()
-            self.until(lambda: held)
+            self.until(is_held.is_set)
             yield self.job()
         finally:
-            queue.job_changed.disconnect(look)
-            for job in held:
-                queue.pause(job, False)
+            may_go_on.set()
+            runner.run = run  # type: ignore[method-assign]
 
     def labels(self, part: str) -> LabelsLayer:
         """The label layer whose title holds `part`."""

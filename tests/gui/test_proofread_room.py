@@ -22,6 +22,7 @@ from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.proofread.banner import Banner, BannerState, NamedObject
 from empanada_desktop.gui.proofread.layers_part import QueueAndLayers
 from empanada_desktop.gui.proofread.working import Work
+from empanada_desktop.jobs.job import JobState
 
 from .person import CONTROL, Person
 from .proofreader import Proofreader, mitochondria, open_room, write_result
@@ -462,7 +463,8 @@ def test_what_takes_long_is_a_job(
     hand.settle()
     with hand.person.holding_new(hand.desk.delete) as third:
         hand.person.click(hand.person.button("Cancel this job"))
-        hand.person.until_ended(third)
+    hand.person.until_ended(third)
+    assert third.state is JobState.CANCELLED
     hand.settle()
     monkeypatch.setattr("empanada_desktop.gui.proofread.doing.LONG_VOXELS", 1 << 26)
     monkeypatch.setattr("empanada_desktop.gui.proofread.doing.carry_out", never_ending)
