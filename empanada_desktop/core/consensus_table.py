@@ -37,9 +37,11 @@ def _grown(slots: Indices, ids: Ids, rows: Indices) -> tuple[Indices, Ids, Indic
     new_slots = np.full(2 * slots.size, -1, np.int64)
     new_ids = np.zeros((slots.size, 3), np.uint32)
     new_rows = np.zeros((slots.size, COLUMNS), np.int64)
-    new_ids[: len(ids)] = ids
-    new_rows[: len(rows)] = rows
-    for row in range(len(ids)):
+    for row in range(len(ids)):  # numba takes seconds to compile a whole array's assignment, and milliseconds for this
+        for column in range(3):
+            new_ids[row, column] = ids[row, column]
+        for column in range(COLUMNS):
+            new_rows[row, column] = rows[row, column]
         new_slots[_slot(new_slots, new_ids, ids[row, 0], ids[row, 1], ids[row, 2])] = row
     return new_slots, new_ids, new_rows
 

@@ -38,13 +38,24 @@ def _contains(values: Indices, value: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _put_shortest_first(nodes: Indices, starts: Indices) -> None:
+    """Sort the nodes, three at most, by the lengths of their lists."""
+    for turn in range(1, nodes.size):
+        place, node = turn, nodes[turn]
+        length = starts[node + 1] - starts[node]
+        while place > 0 and starts[nodes[place - 1] + 1] - starts[nodes[place - 1]] > length:
+            nodes[place] = nodes[place - 1]
+            place -= 1
+        nodes[place] = node
+
+
+@njit(cache=True, nogil=True)
 def _gather(nodes: Indices, starts: Indices, clusters: Indices, votes: int, found: Indices) -> int:
-    """Put the clusters that hold `votes` or more of the nodes into `found`; return how many there are.
+    """Put the clusters that hold `votes` or more of the nodes into `found`; return how many. The nodes are sorted.
 
     A cluster in `votes` of n lists is in one of the n - votes + 1 shortest, so a long list is seldom walked through.
     """
-    lengths = starts[nodes + 1] - starts[nodes]
-    nodes = nodes[np.argsort(lengths, kind="mergesort")]
+    _put_shortest_first(nodes, starts)
     count = 0
     for turn in range(nodes.size - votes + 1):
         for cluster in clusters[starts[nodes[turn]] : starts[nodes[turn] + 1]]:
@@ -81,7 +92,8 @@ def _claims(
         kept = min(count, 1) if is_alone else count
         while used + kept > len(rows):
             grown = np.empty((2 * len(rows), 2), np.int64)
-            grown[:used] = rows[:used]
+            for row in range(used):
+                grown[row, 0], grown[row, 1] = rows[row, 0], rows[row, 1]
             rows = grown
         for index in range(kept):
             rows[used, 0], rows[used, 1] = triple, found[index]
@@ -110,11 +122,13 @@ def _meetings(rows: Indices, voxels: Indices, groups: Indices, classes: Indices)
             counts[slot] += voxels[rows[index, 0]]
             if 2 * used > keys.size:
                 keys, counts = double_slots(keys, counts)
-    filled = keys != EMPTY
-    pairs = np.empty((used, 2), np.int64)
-    pairs[:, 0] = keys[filled] >> np.uint64(32)
-    pairs[:, 1] = keys[filled] & np.uint64(0xFFFFFFFF)
-    return pairs, counts[filled]
+    pairs, shared, row = np.empty((used, 2), np.int64), np.empty(used, np.int64), 0
+    for slot in range(keys.size):
+        if keys[slot] != EMPTY:
+            pairs[row, 0], pairs[row, 1] = keys[slot] >> np.uint64(32), keys[slot] & np.uint64(0xFFFFFFFF)
+            shared[row] = counts[slot]
+            row += 1
+    return pairs, shared
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,7 @@ def vote(
     members (n, 3) are the detections of each triple (-1: none), voxels (n,) those of the triple. Results that hold no
     voxel are left out.
     """
+    voxels = np.ascontiguousarray(voxels)  # of another layout, all that follows would be compiled a second time
     lists = memberships(clusters, len(detections.classes))
     classes = detections.classes[np.array([cluster[0] for cluster in clusters], np.int64)]
     certain = _certain_links(members, voxels, detections, lists, votes, pairs)
