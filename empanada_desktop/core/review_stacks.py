@@ -33,9 +33,6 @@ def seen_in(thing: ObjectMask, stacks: Mapping[str, LabelArray]) -> Iterator[Sus
         yield Suspicion((thing.label_id,), "Real?", "stacks", f"Found in {words}", score, place)
     for _, part in divided[:1]:
         score = 0.4 + part * (1 if len(divided) == 1 else 1.2)
-        reason = (
-            f"{' and '.join(each for each, _ in divided)} sees two objects here"
-            if len(divided) == 1
-            else (f"{' and '.join(each for each, _ in divided)} see two objects here")
-        )
+        names = " and ".join(each for each, _ in divided)
+        reason = f"{names} {'sees' if len(divided) == 1 else 'see'} two objects here"
         yield Suspicion((thing.label_id,), "Split?", "stacks", reason, min(1.0, score), place)

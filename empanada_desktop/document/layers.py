@@ -215,8 +215,6 @@ class ShapesLayer(Layer):
         return "shapes"
 
 
-
-
 def source_grey_range(source: VolumeSource) -> GreyRange:
     """Find the grey values that become black and white, as segmenting does."""
     from empanada_desktop.tasks.inference import volume_grey_range
