@@ -313,6 +313,8 @@ class MainWindow(QMainWindow):
             self._show_frame(True)
             self.choose_tab(room or self.settings.window.get("tab", "segment"))
             self.enable_actions()
+            # Keys are for the views then, Space above all, not for what Qt finds to be the next control.
+            self.workspace.grid.canvas(self.workspace.grid.active_axis).setFocus()
 
     def _show_frame(self, is_shown: bool) -> None:
         for part in (self.tools, self.jobs_bar):

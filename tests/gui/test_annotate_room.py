@@ -15,6 +15,7 @@ from empanada_desktop.document import LabelsLayer, PointsLayer, ShapesLayer
 from empanada_desktop.gui.annotate.dock import AnnotateDock
 from empanada_desktop.gui.main_window import MainWindow
 from empanada_desktop.gui.objects.desk import ObjectsDesk
+from empanada_desktop.gui.viewer.canvas import PlaneCanvas
 
 from .person import CONTROL, NO_KEY, SHIFT, Person
 from .viewer.test_canvas_tool import touch
@@ -87,6 +88,7 @@ def stroke(person: Person, axis: Axis, start: tuple[float, float], stop: tuple[f
 
 
 def test_there_is_one_button_where_there_are_no_labels(at_home: Person) -> None:
+    assert isinstance(at_home.window.focusWidget(), PlaneCanvas), "Space moves the picture at once"
     found = dock(at_home)
     assert found.empty.isVisible()
     assert not found.paint_section.isVisible()
