@@ -38,9 +38,7 @@ class JobSpec:
         except FileNotFoundError as error:
             raise SettingsError(f"There is no file {path}.", "Check the path.") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"{path} is not a job file.", JOB_FILE
-            ) from error
+            raise SettingsError(f"{path} is not a job file.", JOB_FILE) from error
         if not isinstance(values, dict) or "task" not in values:
             raise SettingsError(f"{path} is not a job file.", JOB_FILE)
         values["inputs"] = {**(values.get("inputs") or {}), **changed_inputs}
