@@ -74,6 +74,20 @@ def tell_stage(context: JobContext, number: int, count: int) -> None:
 
 
 @runtime_checkable
+class CanPause(Protocol):
+    """A context whose user may let the work wait."""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the work is to wait now."""
+
+
+def is_paused(context: JobContext) -> bool:
+    """Whether the user wants the work to wait; most contexts know no pause."""
+    return isinstance(context, CanPause) and context.is_paused
+
+
+@runtime_checkable
 class Spreads(Protocol):
     """A context whose map works in several places at once, in other processes."""
 

@@ -24,6 +24,7 @@ class Request:
     deed: Deed
     log: str | None = None
     stops_after: float = 1.0
+    waits: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from empanada_desktop.core.context import JobContext, offer_partial, tell_stage
+from empanada_desktop.core.context import JobContext, is_paused, offer_partial, tell_stage
 from empanada_desktop.errors import JobCancelled
 from empanada_desktop.jobs.executor import InlineExecutor
 from empanada_desktop.jobs.faults import JobFault, died
@@ -68,23 +68,19 @@ class Child:
     def carry_out(self, deed: Deed, context: JobContext, log: Path | None = None, stops_after: float = 1.0) -> Any:  # noqa: ANN401 - what the deed returns
         """Do a deed in the process and return its result; blocks, so call it in a thread.
 
-        Raises what the deed raises that a user can mend, JobCancelled, JobDied when the process ended, JobFault for a
+        A context that is paused lets the deed wait at its next check. Raises what the deed raises that a user can mend, JobCancelled, JobDied when the process ended, JobFault for a
         defect. A cancelled deed that does not end within the child's patience takes the process with it.
         """
         with self._busy:
             self._number += 1
-            request = Request(self._number, deed, str(log) if log else None, stops_after)
+            waits = is_paused(context)
+            request = Request(self._number, deed, str(log) if log else None, stops_after, waits)
             process, connection = self._started()
             try:
                 self._tell(request)
             except OSError:
                 raise self._died() from None
-            return self._await(_Waiting(request.number, process, connection, context, log, self._patience))
-
-    def pause(self, waits: bool) -> None:
-        """Let the deed that runs wait at its next check, or go on."""
-        with contextlib.suppress(OSError):
-            self._tell(Pause(self._number, waits))
+            return self._await(_Waiting(request.number, process, connection, context, log, self._patience, waits))
 
     def close(self) -> None:
         """End the process: gently when it is idle, by force when it is in the middle of something."""
@@ -139,6 +135,9 @@ class Child:
             if waiting.wants_to_stop():
                 with contextlib.suppress(OSError):
                     self._tell(Stop(waiting.number))
+            elif waiting.has_changed_its_pace():
+                with contextlib.suppress(OSError):
+                    self._tell(Pause(waiting.number, waiting.is_paused))
             if waiting.is_out_of_patience():
                 self._clear()
                 raise JobCancelled
@@ -182,6 +181,7 @@ class _Waiting:
     context: JobContext
     log: Path | None
     patience: float
+    is_paused: bool = False
     stopped_at: float | None = None
     is_hung_up: bool = False
 
@@ -195,6 +195,11 @@ class _Waiting:
             self.stopped_at = time.monotonic()
             return True
         return False
+
+    def has_changed_its_pace(self) -> bool:
+        """True once after the user has paused the work, or let it go on."""
+        before, self.is_paused = self.is_paused, is_paused(self.context)
+        return self.is_paused != before
 
     def is_out_of_patience(self) -> bool:
         return self.stopped_at is not None and time.monotonic() - self.stopped_at > self.patience
@@ -272,11 +277,6 @@ class ProcessExecutor:
     def warm_up(self, context: JobContext) -> None:
         """Start the child and let it load what every job needs; blocks."""
         self.child.carry_out(WarmUp(), context)
-
-    def pause(self, waits: bool) -> None:
-        """Let the running job wait, or go on."""
-        self.child.pause(waits)
-
     def close(self) -> None:
         """End the child."""
         self.child.close()

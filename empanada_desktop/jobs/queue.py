@@ -32,9 +32,6 @@ class JobRunner(Protocol):
     def run(self, spec: JobSpec, context: JobContext, log: Path | None = None) -> TaskResult:
         """Run a job to its end."""
 
-    def pause(self, waits: bool) -> None:
-        """Let the running job wait, or go on."""
-
     def close(self) -> None:
         """End whatever still runs."""
 
@@ -111,7 +108,6 @@ class JobQueue:
             if job.state not in (JobState.RUNNING, JobState.PAUSED):
                 return
             job.state = JobState.PAUSED if waits else JobState.RUNNING
-        self._runner.pause(waits)
         self.job_changed.emit(job)
 
     def discard(self, job: Job) -> None:
@@ -232,6 +228,10 @@ class _QueueContext:
     def partial(self, partial: Partial) -> None:
         self._job.partial = partial
         self._queue.partial.emit(self._job, partial)
+
+    @property
+    def is_paused(self) -> bool:
+        return self._job.state is JobState.PAUSED
 
     def check_cancelled(self) -> None:
         if self._job.is_stopping:

@@ -94,8 +94,9 @@ class Worker:
         self._requests: queue.Queue[Request | None] = queue.Queue()
         self._sending = threading.Lock()
         self._current: WorkerContext | None = None
+        self._obeying = threading.Lock()
         self._stopped_early: set[int] = set()
-        self._waiting_early: set[int] = set()
+        self._paused_early: dict[int, bool] = {}
         self._room: Room = {}
         self._output: Any = None
 
@@ -110,11 +111,12 @@ class Worker:
     def _answer(self, request: Request) -> News:
         """Carry a deed out; the boundary at which every error becomes a message."""
         context = WorkerContext(request, self._send)
-        if request.number in self._stopped_early:
-            return Stopped(request.number)
-        if request.number in self._waiting_early:
-            context.may_go_on.clear()
-        self._current = context
+        with self._obeying:
+            if request.number in self._stopped_early:
+                return Stopped(request.number)
+            if self._paused_early.pop(request.number, request.waits):
+                context.may_go_on.clear()
+            self._current = context
         try:
             return Done(request.number, request.deed.carry_out(self._room, context))
         except JobCancelled:
@@ -152,23 +154,22 @@ class Worker:
                 self._obey(order)
 
     def _obey(self, order: Stop | Pause) -> None:
-        context = self._current
-        if context is None or context.request.number != order.number:
-            self._obey_early(order)
-        elif isinstance(order, Pause):
-            context.may_go_on.clear() if order.waits else context.may_go_on.set()
-        else:
-            context.stopped.set()
-            threading.Thread(target=self._insist, args=(context,), daemon=True).start()
+        with self._obeying:
+            context = self._current
+            if context is None or context.request.number != order.number:
+                self._obey_early(order)
+            elif isinstance(order, Pause):
+                context.may_go_on.clear() if order.waits else context.may_go_on.set()
+            else:
+                context.stopped.set()
+                threading.Thread(target=self._insist, args=(context,), daemon=True).start()
 
     def _obey_early(self, order: Stop | Pause) -> None:
         """Keep in mind what is to become of a deed that has not begun."""
         if isinstance(order, Stop):
             self._stopped_early.add(order.number)
-        elif order.waits:
-            self._waiting_early.add(order.number)
         else:
-            self._waiting_early.discard(order.number)
+            self._paused_early[order.number] = order.waits
 
     def _insist(self, context: WorkerContext) -> None:
         """Interrupt the main thread again and again until the cancelled deed has ended."""

@@ -34,6 +34,7 @@ class Watcher:
         self.partials: list[Partial] = []
         self.stages: list[tuple[int, int]] = []
         self.cancelled = threading.Event()
+        self.is_paused = False
         self._cancel_after = cancel_after
 
     def report(self, done: int, total: int, message: str = "") -> None:

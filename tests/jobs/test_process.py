@@ -158,18 +158,36 @@ def test_a_pause_holds_the_deed(child: Child) -> None:
     thread.start()
     while not watcher.told:
         time.sleep(0.01)
-    child.pause(True)
+    watcher.is_paused = True
     held = 0
     while held != len(watcher.told):  # until nothing more is told: a deed that goes on tells all its steps
         held = len(watcher.told)
         time.sleep(0.3)
     assert held < deeds.Count().steps
-    child.pause(False)
+    watcher.is_paused = False
     while len(watcher.told) == held:
         time.sleep(0.01)
     watcher.cancelled.set()
     thread.join(200)
     assert not thread.is_alive()
+
+
+def test_a_deed_that_is_paused_before_it_begins_waits(child: Child) -> None:
+    watcher, ended = Watcher(), threading.Event()
+    watcher.is_paused = True
+
+    def run() -> None:
+        child.carry_out(deeds.Count(5, 0.0), watcher)
+        ended.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert not ended.wait(3)
+    assert not watcher.told
+    watcher.is_paused = False
+    assert ended.wait(200)
+    thread.join(200)
+    assert len(watcher.told) == 5
 
 
 def test_closing_in_the_middle_cancels(child: Child) -> None:

@@ -46,9 +46,6 @@ class Scripted:
         self.ran.append(name)
         return self.endings.get(name, lambda _: Result())(context)
 
-    def pause(self, waits: bool) -> None:
-        self.ran.append(f"pause {waits}")
-
     def close(self) -> None:
         self.ran.append("close")
 
