@@ -265,14 +265,16 @@ def test_lint_failures_fail_the_test_run(dev: ModuleType, machine: Machine, caps
 def test_tests_run_beside_the_other_steps_and_say_everything_after_them(
     dev: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     begun = tmp_path / "begun"
-    tests = f"import pathlib, sys; pathlib.Path({str(begun)!r}).touch(); print('dots'); print('1 failed'); sys.exit(3)"
+    said = "print('dots'); print('1 failed'); print(sys.dont_write_bytecode)"
+    tests = f"import pathlib, sys; pathlib.Path({str(begun)!r}).touch(); {said}; sys.exit(3)"
     waiting = f"import pathlib, time\nwhile not pathlib.Path({str(begun)!r}).exists():\n  time.sleep(0.01)"
     beside = dev.Beside([sys.executable, "-c", tests], tmp_path / "output.txt")
     subprocess.run([sys.executable, "-c", waiting], timeout=60, check=True)
     print("ok")  # noqa: T201 - what a step says
     assert beside.show() == 3
-    assert capsys.readouterr().out.split() == ["ok", "dots", "1", "failed"]
+    assert capsys.readouterr().out.split() == ["ok", "dots", "1", "failed", "False"]
 
 
 def test_continuous_integration_runs_the_same_command() -> None:
