@@ -68,8 +68,9 @@ class Child:
     def carry_out(self, deed: Deed, context: JobContext, log: Path | None = None, stops_after: float = 1.0) -> Any:  # noqa: ANN401 - what the deed returns
         """Do a deed in the process and return its result; blocks, so call it in a thread.
 
-        A context that is paused lets the deed wait at its next check. Raises what the deed raises that a user can mend, JobCancelled, JobDied when the process ended, JobFault for a
-        defect. A cancelled deed that does not end within the child's patience takes the process with it.
+        A context that is paused lets the deed wait at its next check. Raises what the deed raises that a user can mend,
+        JobCancelled, JobDied when the process ended, JobFault for a defect. A cancelled deed that does not end within
+        the child's patience takes the process with it.
         """
         with self._busy:
             self._number += 1
@@ -277,6 +278,7 @@ class ProcessExecutor:
     def warm_up(self, context: JobContext) -> None:
         """Start the child and let it load what every job needs; blocks."""
         self.child.carry_out(WarmUp(), context)
+
     def close(self) -> None:
         """End the child."""
         self.child.close()
