@@ -27,3 +27,15 @@ def test_open_explains_itself() -> None:
     outcome = run("open", "--help")
     assert outcome.returncode == 0
     assert "--sample" in outcome.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes that nobody reads are told by signals and errors of POSIX")
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "empanada_desktop", "--version"]
+        outcome = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    finally:
+        os.close(write)
+    assert (outcome.returncode, outcome.stderr) == (0, "")

@@ -10,7 +10,7 @@ from typing import Any
 from empanada_desktop import __version__
 from empanada_desktop.cli.options import Parser, add_fields, with_lists_joined
 from empanada_desktop.cli.overview import MERGE, OTHERS, PROGRAM, RUN, no_such_verb, overview
-from empanada_desktop.cli.terminal import TerminalContext
+from empanada_desktop.cli.terminal import TerminalContext, say
 from empanada_desktop.core.plurals import counted
 from empanada_desktop.errors import AppError, JobCancelled, SettingsError
 from empanada_desktop.io.volumes.faults import reading
@@ -41,10 +41,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _dispatch(arguments: Sequence[str]) -> int:
     if not arguments or (arguments[0] in HELP and len(arguments) == 1):
-        print(overview())
+        say(overview())
         return 0 if arguments else EXIT_USER_ERROR
     if arguments[0] == "--version":
-        print(f"{PROGRAM} {__version__}")
+        say(f"{PROGRAM} {__version__}")
         return 0
     verb, *rest = arguments
     if verb in HELP:  # of a verb that is named behind it
@@ -84,7 +84,7 @@ def _run(specs: Sequence[JobSpec], executor: Executor) -> int:
 def _run_one(spec: JobSpec, executor: Executor, context: "TerminalContext") -> int:
     result = executor.run(spec, context)
     context.end_line()
-    print("\n".join(result.lines()))
+    say("\n".join(result.lines()))
     return 0
 
 
@@ -95,7 +95,7 @@ def _run_batch(specs: Sequence[JobSpec], executor: Executor, context: "TerminalC
         volume, out = getattr(spec.inputs, "volume", ""), getattr(spec.inputs, "out", "")
         lines = [f"{out} is there already."] if result is None else result.lines()
         context.end_line()
-        print("\n".join([f"-- {volume}", *lines]), flush=True)
+        say("\n".join([f"-- {volume}", *lines]))
     for spec, error in batch.failed:
         volume = str(getattr(spec.inputs, "volume", ""))
         whose = "" if error.message.startswith(volume) else f"{volume}: "
@@ -154,7 +154,7 @@ def _describe_merge(parser: Parser) -> None:
 def _merge_sessions(options: argparse.Namespace) -> int:
     from empanada_desktop.document.merging import merge_sessions
 
-    print("\n".join(merge_sessions(options.first, options.second, options.out).lines()))
+    say("\n".join(merge_sessions(options.first, options.second, options.out).lines()))
     return 0
 
 

@@ -1,5 +1,6 @@
-"""Progress in a terminal, and what Ctrl-C does there."""
+"""What is said in a terminal, progress there, and what Ctrl-C does."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -10,6 +11,14 @@ from empanada_desktop.jobs.progress import TimeLeft, in_words
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def say(text: str) -> None:
+    """Print a result's lines; where nobody reads them any more (`| head`), the work goes on in silence."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class TerminalContext:
