@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 PACKAGES = sorted(path.parent for path in PACKAGE.rglob("__init__.py"))
 
 NAMES_FOR_ANYTHING = {"utils", "util", "helpers", "helper", "common", "misc"}
-MAY_PRINT = {"command_line.py"}
+MAY_PRINT = {"command_line.py", "terminal.py"}
 HEAVY = ("torch", "matplotlib", "PySide6", "pyqtgraph")
 
 

@@ -76,11 +76,7 @@ class Child:
             self._number += 1
             waits = is_paused(context)
             request = Request(self._number, deed, str(log) if log else None, stops_after, waits)
-            process, connection = self._started()
-            try:
-                self._tell(request)
-            except OSError:
-                raise self._died() from None
+            process, connection = self._asked(request)
             return self._await(_Waiting(request.number, process, connection, context, log, self._patience, waits))
 
     def close(self) -> None:
@@ -114,9 +110,22 @@ class Child:
             self._process.join(GOODBYE)
         self._clear()
 
+    def _asked(self, request: Request, once_more: bool = True) -> tuple[SpawnProcess, Connection]:
+        """Hand a deed to the process, or to a new one when it has died meanwhile, of something else."""
+        process, connection = self._started()
+        try:
+            self._tell(request)
+        except OSError:
+            if self._closing or not once_more:
+                raise self._died() from None
+            self._clear()
+            return self._asked(request, once_more=False)
+        return process, connection
+
     def _started(self) -> tuple[SpawnProcess, Connection]:
-        if self._process is not None and self._connection is not None and self._process.is_alive():
-            return self._process, self._connection
+        process = self._process
+        if process is not None and self._connection is not None and _is_alive(process):
+            return process, self._connection
         self._clear()
         ours, theirs = CONTEXT.Pipe()
         process = CONTEXT.Process(target=serve, args=(theirs,), name=self.name)
@@ -282,6 +291,11 @@ class ProcessExecutor:
     def close(self) -> None:
         """End the child."""
         self.child.close()
+
+
+def _is_alive(process: SpawnProcess) -> bool:
+    """False as soon as the process ends: what it had open closes a little before the system says that it is gone."""
+    return not wait([process.sentinel], 0) and process.is_alive()
 
 
 def _end_all() -> None:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import job_deeds as deeds
@@ -73,9 +74,10 @@ def test_a_dead_child_is_told_plainly_and_the_next_deed_gets_a_new_one(child: Ch
 @posix
 def test_a_child_that_died_while_idle_is_replaced(child: Child) -> None:
     _, pid = child.carry_out(deeds.Echo(), QuietContext())
+    process = child._process
+    assert process is not None
     os.kill(pid, signal.SIGKILL)
-    while pid in child_processes():
-        time.sleep(0.01)
+    assert wait([process.sentinel], 60)
     assert child.carry_out(deeds.Echo(), QuietContext())[1] != pid
 
 
