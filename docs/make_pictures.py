@@ -35,7 +35,7 @@ SIZE = (1680, 1050)
 RESULT = Path(__file__).resolve().parents[1] / "tests" / "data" / "medulla_mito.npz"
 ROOMS = {"annotate", "proofread", "split", "measure", "score"}
 WHOLE = Box((0, 0, 0), (200, 200, 200))
-NARROW = ((1366, 768), (1240, 800), (1060, 768))
+NARROW = ((1366, 768), (1060, 768))
 PATIENCE = 900.0
 
 
