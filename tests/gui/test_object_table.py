@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import ArraySource, EditableSource, LabelsLayer
+from empanada_desktop.gui.docks.layers_list import describe
 from empanada_desktop.gui.objects.desk import ObjectsDesk
 from empanada_desktop.gui.objects.facts import columns_for, object_columns
 from empanada_desktop.gui.objects.table import ObjectTable
@@ -241,8 +242,10 @@ def deleting_by_the_key_undoes_and_redoes(table: Table) -> None:
     table.person.until(lambda: 10007 not in table.model.objects.ids)
     assert not (table.voxels() == 10007).any()
     assert table.selected == set()
+    assert describe(table.layer) == f"{len(table.model.objects.ids)} objects"
     table.document.undo()
     table.person.until(lambda: 10007 in table.model.objects.ids)
+    assert describe(table.layer) == f"{len(np.unique(before)) - 1} objects"
     np.testing.assert_array_equal(table.voxels(), before)
     table.document.redo()
     table.person.until(lambda: 10007 not in table.model.objects.ids)

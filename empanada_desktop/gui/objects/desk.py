@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from empanada_desktop.core import plurals
 from empanada_desktop.core.geometry import Box
 from empanada_desktop.core.objects import ObjectIndex
 from empanada_desktop.document import LabelsLayer, Layer
@@ -250,9 +251,15 @@ class ObjectsDesk(QObject):
             known.index = index
             if known.measured is not None:
                 known.measured.note_changes(index)
+            self._tell_number(layer, len(index.ids))
         if layer is self.layer:
             self.refresh()
         self._work()
+
+    def _tell_number(self, layer: LabelsLayer, number: int) -> None:
+        """Let the list of layers say how many objects there are now; nothing of labels that never held any."""
+        if number or layer.note:
+            self.document.change_layer(layer, note=plurals.counted(number, "object"))
 
     def _stopped(self, context: Counting, problem: BaseException) -> None:
         if context is self._counting:

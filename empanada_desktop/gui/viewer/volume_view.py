@@ -47,6 +47,7 @@ LOOKS = frozenset(
         "shows_selected_only",
         "style",
         "title",
+        "note",
         "locked",
         "hidden",
         "review",
