@@ -19,8 +19,8 @@ def main() -> int:
     # too (docs/starter-weights.md has figures). It counts only if set before the libraries load; children inherit it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = sys.argv[1:]
-    if len(arguments) == 2 and arguments[0] in ("help", "-h", "--help"):
-        arguments = [arguments[1], "--help"]
+    if arguments[1:] == ["open"] and arguments[0] in ("help", "-h", "--help"):
+        arguments = ["open", "--help"]
     if not arguments or arguments[0] == "open":
         return open_window(arguments[1:])
     from empanada_desktop.cli import main as command_line

@@ -1,7 +1,7 @@
 """Segmenting in 3D from the window: the box for the smallest object, the start, batches, and results as layers."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -295,7 +295,7 @@ class VolumeDesk(QObject):
         fitting = [layer for layer in layers if layer.shape == document.shape]
         if fitting:
             self._learn(job)
-            fitting[0].note = counted(sum(getattr(job.result, "objects", {}).values()), "object")
+            tell_numbers(fitting, getattr(job.result, "objects", {}))
             if job.spec.task == "fuse":
                 for layer in fitting:
                     layer.title += ", fused anew"
@@ -421,3 +421,11 @@ def path_of(source: object) -> str:
     """The file that voxels lie in, or lay in before they were changed in the session; "" for none."""
     ref = getattr(source.base if isinstance(source, EditableSource) else source, "ref", None)
     return "" if ref is None else str(ref.path)
+
+
+def tell_numbers(layers: Sequence[LabelsLayer], found: Mapping[str, int]) -> None:
+    """Let each layer say how many objects of its class were found; a single one holds all of them."""
+    for layer in layers:
+        number = found.get(layer.title, sum(found.values()) if len(layers) == 1 else None)
+        if number is not None:
+            layer.note = counted(number, "object")

@@ -18,6 +18,7 @@ from empanada_desktop.gui.controls import Segmented, SliderField
 from empanada_desktop.gui.jobs_strip import LEAVES_AFTER, JobCard
 from empanada_desktop.gui.params_form import FieldRow
 from empanada_desktop.gui.viewer.canvas import PlaneCanvas
+from empanada_desktop.gui.volume_desk import tell_numbers
 from empanada_desktop.gui.voxel_size import typed_size
 from empanada_desktop.io.ome_zarr import ResultStore
 from empanada_desktop.jobs.job import JobState
@@ -445,3 +446,14 @@ def test_what_the_end_of_the_program_broke_off_is_offered(person: Person, crop: 
     assert result() == going_on
     panel.show_region(Box((0, 0, 0), (24, 32, 32)))
     assert result()[1].endswith("another part of the volume.")
+
+
+def test_each_layer_says_how_many_objects_its_class_has() -> None:
+    source = ArraySource(np.zeros((2, 3, 4), np.uint32))
+    titles = ("mito", "nucleus", "mito, xy stack")
+    layers = [LabelsLayer(title=title, source=source) for title in titles]
+    tell_numbers(layers, {"mito": 23, "nucleus": 1})
+    assert [layer.note for layer in layers] == ["23 objects", "1 object", ""]
+    alone = LabelsLayer(title="found.tif", source=source)
+    tell_numbers([alone], {"mito": 23})
+    assert alone.note == "23 objects"
