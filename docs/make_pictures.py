@@ -163,6 +163,7 @@ class Photographer:
         labels = workspace.labels()
         if labels is not None:
             workspace.document.remove_layer(labels)
+        workspace.form.show_mode("plane")
         self.settle()
 
     def result(self) -> None:
